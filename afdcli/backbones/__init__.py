@@ -1,0 +1,1 @@
+"""Classifiers: timm loading, plug points, and the weights that ship with afd."""

@@ -1,0 +1,132 @@
+"""Which AFD module goes with a backbone: a file, a shipped stem module, or the `input` module."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.backbones import weights
+from afdcli.backbones.loader import Backbone
+from afdcli.backbones.points import find_stem
+from afdcli.backbones.site import Plug
+from afdcli.core.module import AFDModule
+from afdcli.errors import BackboneError, ModuleError
+
+_TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
+
+
+@dataclass(frozen=True)
+class LoadedModule:
+    """A module ready to be plugged in, fused, eval mode.
+
+    Attributes:
+        module: the network.
+        plug: "stem" or "input".
+        where: name of the backbone's module behind which it sits; "" at the input.
+        path: its file.
+        sha256: of that file.
+        note: a sentence for the user, or "".
+    """
+
+    module: AFDModule
+    plug: Plug
+    where: str
+    path: Path
+    sha256: str
+    note: str = ""
+
+
+def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
+    """The module for *backbone*: *afd* is "auto", "off" or the path of a module file.
+
+    "auto" takes the shipped stem module of that very backbone, else the shipped `input` module,
+    and says so in the note.
+
+    Raises:
+        ModuleError: the file is no AFD module, or was trained for other stem features.
+    """
+    if afd == "off":
+        return None
+    if afd != "auto":
+        return load_module(Path(afd), backbone)
+    for card in weights.cards():
+        if card.plug == "stem" and card.backbone == backbone.name:
+            try:
+                return load_module(weights.verified(card.file.name), backbone)
+            except (ModuleError, BackboneError):
+                break  # same name, other weights (--checkpoint): the input module fits any
+    for card in weights.cards():
+        if card.plug == "input":
+            loaded = load_module(weights.verified(card.file.name), backbone)
+            note = (
+                f"no AFD module for {backbone.name}: using the general input module, which "
+                f"recovers less; train one with `afd train --backbone {backbone.name} --data DIR`"
+            )
+            return replace(loaded, note=note)
+    return None
+
+
+def load_module(path: Path, backbone: Backbone) -> LoadedModule:
+    """Load a module file, check that it fits *backbone*, and fuse it.
+
+    Raises:
+        ModuleError: no AFD module, or trained for other stem features.
+        BackboneError: the plug point does not exist in this backbone.
+    """
+    module, metadata = AFDModule.load(path)
+    plug, where = metadata.get("plug", ""), metadata.get("where", "")
+    if plug == "stem":
+        _check_fit(path, metadata, module, backbone)
+    elif plug != "input":
+        raise ModuleError(f"{path} does not say where it is plugged in; train it again")
+    if not module.config.fused:
+        module = module.reparameterize()
+    module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return LoadedModule(
+        module, "stem" if plug == "stem" else "input", where, path, weights.sha256(path)
+    )
+
+
+def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone: Backbone) -> None:
+    size = (backbone.spec.height, backbone.spec.width)
+    point = find_stem(backbone.net, size, metadata["where"])
+    mine = torch.tensor(json.loads(metadata["signature"]))
+    theirs = stem_signature(backbone.net, point.where)
+    same = point.channels == module.config.channels and len(mine) == len(theirs)
+    if not same or (mine - theirs).norm() > _TOLERANCE * mine.norm():
+        raise ModuleError(
+            f"{path} was trained for the stem of {metadata.get('backbone', 'another backbone')}, "
+            f"which differs from {backbone.name} with these weights; train one with `afd train`, "
+            "or use --afd auto"
+        )
+
+
+@torch.inference_mode()
+def stem_signature(net: nn.Module, where: str) -> Tensor:
+    """Mean of each channel of the stem's output for one fixed picture: (C,) float32.
+
+    Tells two sets of weights of the same architecture apart: a stem module fits only one.
+    """
+    captured: list[Tensor] = []
+    handle = net.get_submodule(where).register_forward_hook(
+        lambda _m, _i, out: captured.append(out.float())
+    )
+    parameter = next(net.parameters())
+    try:
+        net(_probe().to(parameter.device, parameter.dtype))
+    finally:
+        handle.remove()
+    return captured[0].mean((0, 2, 3)).cpu()
+
+
+def _probe() -> Tensor:
+    """A fixed colourful picture with all orientations and frequencies, (1, 3, 224, 224)."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 224), torch.linspace(-1, 1, 224), indexing="ij")
+    waves = [
+        torch.sin(40 * (x * x + y * y) + k) + 0.5 * torch.cos(9 * x - 5 * y * k) for k in range(3)
+    ]
+    return torch.stack(waves)[None]

@@ -1,0 +1,92 @@
+"""A frozen backbone with an AFD module plugged in, as one network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from afdcli.backbones.loader import Backbone
+from afdcli.backbones.modules import LoadedModule
+from afdcli.backbones.site import Site
+from afdcli.core.angles import feature_angle
+from afdcli.core.module import AFDModule
+
+_BLOCK = 8
+
+
+class Prediction(NamedTuple):
+    """Output of `Plugged`.
+
+    Attributes:
+        logits: (B, K) float32, with the AFD module where there is one.
+        direct: (B, K) float32, of the plain backbone, or None unless it was asked for.
+        drift: (B,) float32 degrees, mean angle between what reached the plug point and what the
+            module made of it; None without a module. At the `input` plug the vectors are 8x8
+            blocks of pixels, so that the angle is the paper's DCT angle.
+    """
+
+    logits: Tensor
+    direct: Tensor | None
+    drift: Tensor | None
+
+
+class Plugged(nn.Module):
+    """Backbone and module on batches of `afdcli.view.spec.View`.
+
+    With ``compare=True`` the plain backbone runs in the same pass: everything before the plug is
+    computed once, everything behind it on a batch of twice the size.
+    """
+
+    def __init__(
+        self, backbone: Backbone, loaded: LoadedModule | None, compare: bool = False
+    ) -> None:
+        super().__init__()
+        plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
+        self.site = Site(backbone, plug, where)
+        self.module: AFDModule | None = loaded.module if loaded else None
+        self.compare = compare and loaded is not None
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """Classify a batch.
+
+        Args:
+            pixels: (B, H, W, 3) uint8.
+            grid: (B, 384, h, w) float16 or float32.
+            side: (B, 197) float32.
+        """
+        logits, angles = self._run(pixels, grid, side)
+        drift = None if angles is None else angles.flatten(1).mean(1)
+        if self.compare:
+            direct, logits = logits.chunk(2)
+            return Prediction(logits, direct, drift)
+        return Prediction(logits, None, drift)
+
+    def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
+        """Angles of `Prediction.drift` place by place: (B, h, w) degrees; None without a module."""
+        return self._run(pixels, grid, side)[1]
+
+    def _run(self, pixels: Tensor, grid: Tensor, side: Tensor) -> tuple[Tensor, Tensor | None]:
+        module = self.module
+        if module is None:
+            return self.site(pixels), None
+        view = (pixels.shape[1], pixels.shape[2])
+        angles: list[Tensor] = []
+
+        def restore(x: Tensor) -> Tensor:
+            y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
+            angles.append(block_angle(x, y) if self.site.plug == "input" else feature_angle(x, y))
+            # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
+            return torch.cat((x, y)) if self.compare else y
+
+        return self.site(pixels, restore), angles[0]
+
+
+def block_angle(x: Tensor, y: Tensor) -> Tensor:
+    """Angle between 8x8 pixel blocks; an orthonormal transform, such as the DCT, keeps angles."""
+    pad = (0, -x.shape[-1] % _BLOCK, 0, -x.shape[-2] % _BLOCK)
+    return feature_angle(
+        F.pixel_unshuffle(F.pad(x, pad), _BLOCK), F.pixel_unshuffle(F.pad(y, pad), _BLOCK)
+    )

@@ -1,0 +1,150 @@
+"""Where the AFD module is plugged in: behind the stem of a backbone.
+
+The paper plugs in behind the first convolution, its normalisation and its activation. `find_stem`
+knows that place in the large families and finds it by structure in others; both are verified
+by running the network once and looking at the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.errors import BackboneError
+
+#: timm class -> module whose output ends the stem. Listed where the first convolution's own
+#: normalisation and activation are not the end of it, or are applied out of module order.
+STEMS: dict[str, str] = {
+    "ResNet": "act1",  # also ResNeXt, SE-ResNet, Wide ResNet, ResNet-D's deep stem
+    "EfficientNet": "bn1",  # also MobileNetV1, V2, MNASNet: normalisation and activation in one
+    "MobileNetV3": "bn1",  # also LCNet, HardCoRe-NAS
+    "RegNet": "stem",
+    "ConvNeXt": "stem",
+    "DenseNet": "features.norm0",
+    "VisionTransformer": "patch_embed.proj",
+    "SwinTransformer": "patch_embed.proj",
+}
+
+_NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
+
+
+@dataclass(frozen=True)
+class StemPoint:
+    """A verified plug point.
+
+    Attributes:
+        where: name of the module whose output is replaced.
+        channels: C of that output, (B, C, h, w).
+        stride: view pixels per feature, approximately.
+        activation: what the features went through last.
+    """
+
+    where: str
+    channels: int
+    stride: float
+    activation: Literal["relu", "relu6", "none"]
+
+
+def find_stem(net: nn.Module, size: tuple[int, int], at: str | None = None) -> StemPoint:
+    """The plug point of *net* for inputs of *size* (height, width); *at* overrides the search.
+
+    Raises:
+        BackboneError: there is no module of that name, or its output is not (B, C, h, w).
+    """
+    modules = dict(net.named_modules())
+    if at is not None:
+        if at not in modules:
+            raise BackboneError(f"--plug-at {at}: the backbone has no such module")
+        return _verify(net, at, size)
+    listed = STEMS.get(type(net).__name__)
+    if listed is not None and listed in modules:
+        return _verify(net, listed, size)
+    return _verify(net, _by_structure(net, size), size)
+
+
+def _by_structure(net: nn.Module, size: tuple[int, int]) -> str:
+    """The first convolution's block, with the normalisation and activation that follow it.
+
+    The block is the largest module around the convolution whose output has the convolution's
+    shape: all branches of a RepVGG stem, but not a stem with its pooling.
+    """
+    order: list[tuple[str, nn.Module, torch.Size | None]] = []
+    handles = [
+        module.register_forward_hook(
+            lambda _m, _i, out, name=name, module=module: order.append((name, module, _shape(out)))
+        )
+        for name, module in net.named_modules()
+        if name
+    ]
+    _run(net, size, handles)
+    first = next((i for i, (_, m, _) in enumerate(order) if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        raise BackboneError(
+            "the backbone has no convolution that could be its stem; use --plug input, "
+            "or name a module with --plug-at"
+        )
+    found, _, shape = order[first]
+    for name, _, out in order[first:]:
+        if order[first][0].startswith(f"{name}.") and out == shape:
+            found = name
+    last = next(i for i, (name, _, _) in enumerate(order) if name == found)
+    for name, module, out in order[last + 1 :]:
+        kind = type(module).__name__.lower()
+        beside = name.rpartition(".")[0] == found.rpartition(".")[0]
+        if any(part in kind for part in _NORMS_AND_ACTS) and beside and out == shape:
+            found = name
+        elif not list(module.children()) and not name.startswith(f"{found}."):
+            break
+    return found
+
+
+def _verify(net: nn.Module, where: str, size: tuple[int, int]) -> StemPoint:
+    """Run once and read the shape; find the activation that came last inside *where*."""
+    seen: list[Any] = []
+    last: list[nn.Module] = []
+    target = net.get_submodule(where)
+    handles = [
+        module.register_forward_hook(lambda m, _i, _o: last.append(m))
+        for module in target.modules()
+        if not list(module.children())
+    ]
+    handles.append(target.register_forward_hook(lambda _m, _i, out: seen.append(out)))
+    _run(net, size, handles)
+    shape = _shape(seen[0]) if seen else None
+    # (B, h, w, C) has four dimensions, too; features of a stem are wider than they are many.
+    if shape is None or len(shape) != 4 or not _divides(shape[-2:], size):
+        raise BackboneError(
+            f"the output of {where} is {tuple(shape) if shape else 'never computed'}, "
+            "not (B, C, h, w); choose another module with --plug-at, or --plug input"
+        )
+    active = [m for m in last if not isinstance(m, nn.Identity)]
+    activation: Literal["relu", "relu6", "none"] = "none"
+    if active and isinstance(active[-1], nn.ReLU6):
+        activation = "relu6"
+    elif active and isinstance(active[-1], nn.ReLU):
+        activation = "relu"
+    return StemPoint(where, shape[1], size[0] / shape[-2], activation)
+
+
+def _shape(out: Any) -> torch.Size | None:
+    return out.shape if isinstance(out, Tensor) else None
+
+
+def _divides(features: Sequence[int], size: tuple[int, int]) -> bool:
+    """Whether both axes shrank by the same factor, give or take a border."""
+    ratios = [view / max(1, feature) for view, feature in zip(size, features, strict=True)]
+    return min(ratios) >= 0.9 and max(ratios) / min(ratios) < 1.3
+
+
+@torch.inference_mode()
+def _run(net: nn.Module, size: tuple[int, int], handles: list[Any]) -> None:
+    parameter = next(net.parameters())
+    try:
+        net(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,96 @@
+"""The weights that ship with afd, each with a card beside it.
+
+A card is ``<weights file>.json``: what it is, what it was trained on and how, its numbers, its
+licence, and the SHA-256 of the weights, which is checked before they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from afdcli.errors import AfdError, ModuleError
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the card beside a weights file says.
+
+    Attributes:
+        file: the weights file.
+        kind: "classifier" or "module".
+        plug: "stem", "input", or "" for a classifier.
+        backbone: name of the backbone that a stem module belongs to, else "".
+        sha256: of the weights file, hexadecimal.
+        facts: the whole card.
+    """
+
+    file: Path
+    kind: str
+    plug: str
+    backbone: str
+    sha256: str
+    facts: dict[str, Any]
+
+
+@cache
+def folder() -> Path:
+    """Where the weights lie: inside the installed package, or at the top of the repository."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def cards() -> list[Card]:
+    """All cards, by file name. Raises AfdError for one that cannot be read."""
+    return [_read(path) for path in sorted(folder().glob("*.safetensors.json"))]
+
+
+def _read(path: Path) -> Card:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return Card(
+            file=path.with_suffix(""),
+            kind=facts["kind"],
+            plug=facts.get("plug", ""),
+            backbone=facts.get("backbone", ""),
+            sha256=facts["sha256"],
+            facts=facts,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise AfdError(f"the card {path} is damaged ({error}); reinstall afdcli") from error
+
+
+def write_card(file: Path, facts: dict[str, Any]) -> Path:
+    """Write the card of *file*, its hash included; returns the card's path."""
+    card = file.with_suffix(file.suffix + ".json")
+    text = json.dumps({**facts, "sha256": sha256(file)}, indent=2, ensure_ascii=False)
+    card.write_text(text + "\n", encoding="utf-8")
+    return card
+
+
+def verified(name: str) -> Path:
+    """Path of the shipped file *name*, once its hash was found to be the card's.
+
+    Raises:
+        ModuleError: the file or its card is missing, or was changed.
+    """
+    for card in cards():
+        if card.file.name == name:
+            if not card.file.is_file() or sha256(card.file) != card.sha256:
+                raise ModuleError(f"{card.file} is missing or was changed; reinstall afdcli")
+            return card.file
+    raise ModuleError(f"{name} is not among the weights in {folder()}; reinstall afdcli")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""``afd classify``: one row per picture, with the AFD module in front of the answer."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from afdcli.cli.console import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    DebugOption,
+    QuietOption,
+    err,
+    friendly,
+    out,
+    stop_politely,
+)
+from afdcli.cli.options import CheckpointOption, ClassNamesOption, DeviceOption, ImportOption
+
+
+@friendly
+def classify(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATHS...",
+            help="Images, folders (searched recursively), or - for a list of paths on standard"
+            " input, one per line.",
+            show_default=False,
+        ),
+    ],
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="The classifier: any timm name, e.g. resnet50. Default: the one that ships"
+            " with afd.",
+        ),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    imports: ImportOption = None,
+    class_names: ClassNamesOption = None,
+    afd: Annotated[
+        str,
+        typer.Option(
+            "--afd",
+            metavar="auto|off|FILE",
+            help="The AFD module: the best that ships, none, or a file.",
+        ),
+    ] = "auto",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also give the answers of the plain classifier.")
+    ] = False,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE.csv|folders",
+            help="True classes: a CSV file with columns path and class, or the folders' names.",
+        ),
+    ] = None,
+    topk: Annotated[int, typer.Option("--topk", min=1, help="Classes per image.")] = 1,
+    resize: Annotated[
+        str,
+        typer.Option(
+            "--resize",
+            metavar="auto|always",
+            help="auto: images within 16 px of the classifier's input are only cropped;"
+            " always: resize them too, as timm does.",
+        ),
+    ] = "auto",
+    results: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Results: .csv, .jsonl or .parquet.")
+    ] = Path("results.csv"),
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", min=1, help="Images per pass; default: by device (CPU 16)."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes that read images; default: by cores."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Limit for reading one image.")
+    ] = 60.0,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option("--max-pixels", min=1, help="Larger images fail. Default: 179 megapixels."),
+    ] = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Classify images; badly compressed ones better than the classifier alone.
+
+    Writes one row per image, in input order, and FILE.meta.json about the run. Images that cannot
+    be read get a row too; the exit code is then 1.
+    """
+    from afdcli.engine.inputs import Inputs
+    from afdcli.engine.sinks import check_target
+
+    check_target(results)
+    inputs = Inputs(paths, exclude=exclude or (), stdin=sys.stdin.buffer if "-" in paths else ())
+
+    from afdcli.backbones.loader import DEFAULT
+    from afdcli.cli.classify_screen import show_summary
+    from afdcli.cli.live import Live
+    from afdcli.codec.reader import Limits
+    from afdcli.engine.classify import classify as run
+    from afdcli.engine.setup import Settings, set_up
+
+    settings = Settings(
+        out=results,
+        backbone=backbone or DEFAULT,
+        checkpoint=checkpoint,
+        imports=tuple(imports or ()),
+        class_names=class_names,
+        afd=afd,
+        compare=compare,
+        labels=labels,
+        topk=topk,
+        resize=resize,
+        batch_size=batch_size,
+        workers=workers,
+        timeout=timeout,
+        max_pixels=max_pixels or Limits().max_pixels,
+        device=device,
+    )
+    screen = err(quiet)
+    with stop_politely():
+        setup = set_up(settings)
+        with Live(screen, inputs) as live:
+            try:
+                summary = run(inputs, setup, live.update, _command())
+            except KeyboardInterrupt:
+                err().print(f"afd: interrupted; {live.rows} rows are in {results}", markup=False)
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+    if inputs.unlisted:
+        summary.notes.append(
+            f"{len(inputs.unlisted)} folders could not be listed, e.g. {inputs.unlisted[0]}"
+        )
+    show_summary(out(quiet), summary, setup)
+    if summary.failures or inputs.unlisted:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _command() -> str:
+    return shlex.join(["afd", *sys.argv[1:]])

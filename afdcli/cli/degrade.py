@@ -1,0 +1,227 @@
+"""``afd degrade``: photos become the badly compressed photos that the paper is about."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from afdcli.cli.console import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    DebugOption,
+    QuietOption,
+    err,
+    friendly,
+    out,
+    stop_politely,
+)
+from afdcli.cli.options import SeedOption
+from afdcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from afdcli.codec.encode import Codec
+    from afdcli.codec.recipe import Recipe
+    from afdcli.engine.degrade import Settings, Tally
+
+_DEFAULT_QUALITY = 10
+_DEFAULT_ROUNDS = 2
+
+
+@friendly
+def degrade(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SRC",
+            help="Images, folders (searched recursively), or - for a list of paths on standard"
+            " input, one per line. Default: the current folder.",
+            show_default=False,
+        ),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")
+    ] = Path("degraded"),
+    qf: Annotated[
+        str | None,
+        typer.Option(
+            "--qf",
+            metavar="N[,N...]",
+            help="Quality factor, 1 to 100 (default: 10). Several give a subfolder each: qf25/ ...",
+        ),
+    ] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            "--severity",
+            metavar="N[,N...]",
+            help="ImageNet-C severity instead: 1 to 5 stand for QF 25, 18, 15, 10, 7.",
+        ),
+    ] = None,
+    multi: Annotated[
+        bool,
+        typer.Option(
+            "--multi",
+            help="Compress several times, each round with a quality factor drawn from"
+            " 25, 18, 15, 10, 7; --qf fixes that of the last round.",
+        ),
+    ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option("--rounds", min=1, help="Rounds of --multi (default: 2); implies --multi."),
+    ] = None,
+    codec: Annotated[
+        str, typer.Option("--codec", metavar="CODEC", help="jpeg, avif or webp.")
+    ] = "jpeg",
+    subsampling: Annotated[
+        str,
+        typer.Option("--subsampling", metavar="S", help="Of chroma: 4:4:4, 4:2:2 or 4:2:0."),
+    ] = "4:2:0",
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            "--crop",
+            metavar="N",
+            min=1,
+            max=8192,
+            help="First resize the short side to N x 256/224 and cut out the central N x N pixels;"
+            " photos of N to N + 16 pixels a side are only cut.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
+    ] = None,
+    seed: SeedOption = 0,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one image."),
+    ] = 120.0,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Compress images badly, as the paper does: once or several times.
+
+    Keeps relative paths and writes DIR/manifest.csv with a row per file. Images that cannot be
+    read get a row too; the exit code is then 1. The same seed gives the same bytes.
+    """
+    if multi and rounds is None:
+        rounds = _DEFAULT_ROUNDS
+    recipes = _recipes(
+        _qualities(qf, severity, rounds is not None), rounds or 1, codec, subsampling
+    )
+
+    from afdcli.cli.live import Live
+    from afdcli.engine.degrade import Settings
+    from afdcli.engine.degrade import degrade as run
+    from afdcli.engine.inputs import STDIN, Inputs
+
+    paths = sources or ["."]
+    inputs = Inputs(
+        paths,
+        exclude=[folder, *(exclude or ())],
+        stdin=sys.stdin.buffer if STDIN in paths else (),
+    )
+    settings = Settings(recipes, folder, crop, seed, workers, timeout)
+    with stop_politely(), Live(err(quiet), inputs, len(recipes)) as live:
+        try:
+            tally = run(inputs, settings, [p for p in paths if p != STDIN], live.update)
+        except KeyboardInterrupt:
+            message = f"afd: interrupted; {live.rows} rows are in {folder / 'manifest.csv'}"
+            err().print(message, markup=False, soft_wrap=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    _show(out(quiet), tally, settings, inputs.unlisted)
+    if tally.failures or inputs.unlisted:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | None]:
+    """Quality factor of the last round, one per subfolder; None where it is drawn."""
+    from afdcli.codec import recipe
+
+    if qf is not None and severity is not None:
+        raise UsageError("--qf and --severity say the same thing: choose one")
+    if severity is not None:
+        return [recipe.severity(level) for level in _numbers("--severity", severity)]
+    if qf is not None:
+        return list(_numbers("--qf", qf))
+    return [None if drawn else _DEFAULT_QUALITY]
+
+
+def _recipes(
+    qualities: list[int | None], rounds: int, codec: str, subsampling: str
+) -> tuple[Recipe, ...]:
+    from afdcli.codec.recipe import Recipe
+
+    name: Codec = codec.lower()  # type: ignore[assignment]  # Recipe refuses what is no codec
+    if re.fullmatch(r"4\d\d", subsampling):
+        subsampling = ":".join(subsampling)
+    return tuple(Recipe(name, quality, subsampling, rounds) for quality in qualities)
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """The numbers in "25,18" or "1..5", each once."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})(?:\.\.(\d{1,4}))?\s*", part)
+        if match is None:
+            raise UsageError(f"{option} {text}: give whole numbers, as in 10 or 25,18,10")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UsageError(f"{option} {text}: {first}..{last} is empty")
+        found |= dict.fromkeys(range(first, last + 1))
+    return list(found)
+
+
+def _show(screen: Console, tally: Tally, settings: Settings, unlisted: list[str]) -> None:
+    table = Table(show_header=False, title="afd degrade", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _lines(tally, settings, unlisted):
+        table.add_row(name, Text(text))  # Text: names of files are no markup
+    screen.print(table)
+
+
+def _lines(tally: Tally, settings: Settings, unlisted: list[str]) -> Iterator[tuple[str, str]]:
+    replaced = f", {tally.replaced:,} of them replaced older ones" if tally.replaced else ""
+    yield "written", f"{_count(tally.written, 'file')}{replaced}"
+    if tally.failures:
+        reasons = ", ".join(f"{code} {count:,}" for code, count in tally.failed.most_common())
+        yield "failed", f"{tally.failures:,} ({reasons})"
+    yield "compression", _recipe(settings.recipes)
+    if tally.written:
+        before, after = decimal(tally.bytes_before), decimal(tally.bytes_after)
+        ratio = tally.bytes_before / tally.bytes_after
+        yield "size", f"{before} before, {after} after: {ratio:.1f} to 1"
+    yield "speed", f"{tally.rate:.1f} images/s ({tally.seconds:.1f} s)"
+    if unlisted:
+        yield "note", f"{_count(len(unlisted), 'folder')} could not be listed, e.g. {unlisted[0]}"
+    yield "results", f"{settings.out} (manifest: {settings.out / 'manifest.csv'})"
+
+
+def _recipe(recipes: tuple[Recipe, ...]) -> str:
+    first = recipes[0]
+    last = ", ".join(str(recipe.quality) for recipe in recipes)
+    if first.quality is None:
+        quality = "quality factors drawn from the paper's"
+    elif first.rounds > 1:
+        quality = f"the last at quality factor {last}"
+    else:
+        quality = f"quality factor {last}"
+    rounds = f"{first.rounds} rounds, " if first.rounds > 1 else ""
+    return f"{first.codec} {first.subsampling}, {rounds}{quality}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,110 @@
+"""``afd inspect``: everything known about one file, on the screen and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from afdcli.cli.console import DebugOption, QuietOption, friendly, out
+from afdcli.cli.options import CheckpointOption, ClassNamesOption, ImportOption
+from afdcli.errors import AfdError, PhotoError, UsageError
+
+
+@friendly
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An image.", show_default=False)],
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="The classifier: any timm name, e.g. resnet50. Default: the one that ships"
+            " with afd.",
+        ),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    imports: ImportOption = None,
+    class_names: ClassNamesOption = None,
+    afd: Annotated[
+        str,
+        typer.Option(
+            "--afd",
+            metavar="auto|off|FILE",
+            help="The AFD module: the best that ships, none, or a file.",
+        ),
+    ] = "auto",
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE.png",
+            help="The picture. Default: NAME.inspect.png in the current folder.",
+        ),
+    ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture/--no-picture", help="Write the picture, or print only.")
+    ] = True,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what is known about one image, what the classifier sees of it, and where it drifts.
+
+    Codec, sizes, quality factor, quantisation tables, signs of an earlier compression, the answers
+    without and with AFD; and a picture with crop, blocks, drift and energy. Says what a format
+    does not tell.
+    """
+    from afdcli.codec.reader import read_photo
+    from afdcli.report.text import clean
+
+    target = _target(file, sheet) if picture else None
+    try:
+        photo = read_photo(file)
+
+        from afdcli.backbones.loader import DEFAULT, load_backbone
+        from afdcli.backbones.modules import find_module
+        from afdcli.inspection.facts import find_facts
+        from afdcli.inspection.opinion import ask
+        from afdcli.inspection.screen import show
+        from afdcli.inspection.sheet import draw
+
+        facts = find_facts(file, photo)
+        net = load_backbone(
+            backbone or DEFAULT,
+            checkpoint=checkpoint,
+            imports=imports or (),
+            class_names=class_names,
+        )
+        module = find_module(afd, net)
+        opinion = ask(photo, net, module)
+    except PhotoError as error:
+        raise AfdError(f"{clean(str(file))}: {error}") from error
+    if target is not None:
+        _write(target, draw(photo, facts, opinion))
+    screen = out(quiet)
+    show(screen, facts, opinion, net, module)
+    if target is not None:
+        screen.print(
+            f"picture: {clean(str(target))}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def _target(file: Path, sheet: Path | None) -> Path:
+    """Where the picture goes. Raises UsageError for a place where it must not."""
+    if sheet is None:
+        return Path(f"{file.stem}.inspect.png")
+    if sheet.suffix.lower() != ".png":
+        raise UsageError(f"--out {sheet}: the picture is a PNG, so the name must end in .png")
+    if sheet.resolve() == file.resolve():
+        raise UsageError(f"--out {sheet}: would overwrite the image itself; choose another name")
+    return sheet
+
+
+def _write(target: Path, png: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(png)
+    except OSError as error:
+        raise AfdError(f"cannot write {target}: {error.strerror or error}") from error

@@ -1,0 +1,80 @@
+"""Progress of a run over many images, on standard error."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from afdcli.engine.inputs import Inputs
+
+
+class Counts(Protocol):
+    """What can be shown: rows so far, failures among them, images per second."""
+
+    @property
+    def rows(self) -> int: ...  # noqa: D102
+    @property
+    def failures(self) -> int: ...  # noqa: D102
+    @property
+    def rate(self) -> float: ...  # noqa: D102
+
+
+class Live:
+    """Progress on a terminal, nothing elsewhere; a context manager.
+
+    Args:
+        screen: where.
+        inputs: what the run goes over; counted in the background.
+        per_input: rows that each input gives.
+
+    Attributes:
+        rows: written so far.
+    """
+
+    def __init__(self, screen: Console, inputs: Inputs, per_input: int = 1) -> None:
+        self.rows = 0
+        self._per_input = per_input
+        shown = screen.is_terminal and not screen.quiet
+        self._counter = inputs.counter() if shown else None
+        self._bar = Progress(
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[failed]}", style="red"),
+            TimeRemainingColumn(),
+            console=screen,
+            disable=not shown,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None, rate="starting", failed="")
+
+    def update(self, counts: Counts) -> None:
+        """Show the counts so far."""
+        self.rows = counts.rows
+        total = self._counter.total if self._counter else None
+        self._bar.update(
+            self._task,
+            completed=counts.rows,
+            total=None if total is None else total * self._per_input,
+            rate=f"{counts.rate:.1f} images/s",
+            failed=f"{counts.failures} failed" if counts.failures else "",
+        )
+
+    def __enter__(self) -> Live:
+        self._bar.start()
+        if self._counter is not None:
+            self._counter.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._counter is not None:
+            self._counter.__exit__(kind, error, trace)
+        self._bar.stop()

@@ -1,0 +1,47 @@
+"""The ``afd`` program: registers one command per file, nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from afdcli import __version__
+from afdcli.cli import classify, degrade, fuse, inspect, report, train
+
+app = typer.Typer(
+    name="afd",
+    help="Classify folders of badly compressed photos with a frozen classifier, and win back "
+    "the accuracy that compression took (adaptive feature de-drifting, arXiv 2401.01724).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"afd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(degrade.degrade)
+app.command()(train.train)
+app.command()(fuse.fuse)
+app.command()(classify.classify)
+app.command()(report.report)
+app.command()(inspect.inspect)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,101 @@
+"""The quality factor that lies behind a JPEG's quantisation tables.
+
+The Independent JPEG Group's scale: quality q (1 to 100) multiplies the two example tables of
+ITU-T T.81 annex K by ``50 / q`` below 50 and by ``2 - q / 50`` from 50 on, rounds, and clips to
+1..255 (``jpeg_quality_scaling`` and ``jpeg_add_quant_table`` in libjpeg's jcparam.c).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: T.81 table K.1, (8, 8) int64, natural order ``[v, u]``.
+LUMA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+#: T.81 table K.2, likewise.
+CHROMA = np.array(
+    [
+        [17, 18, 24, 47, 99, 99, 99, 99],
+        [18, 21, 26, 66, 99, 99, 99, 99],
+        [24, 26, 56, 99, 99, 99, 99, 99],
+        [47, 66, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+        [99, 99, 99, 99, 99, 99, 99, 99],
+    ]
+)
+
+
+def standard_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Luma and chroma table, (8, 8) uint16 in 1..255, that libjpeg writes at *quality* 1 to 100."""
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality factor {quality}: it goes from 1 to 100")
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    luma, chroma = (
+        np.clip((table * percent + 50) // 100, 1, 255).astype(np.uint16) for table in (LUMA, CHROMA)
+    )
+    return luma, chroma
+
+
+def estimate_quality(luma: NDArray[Any], chroma: NDArray[Any] | None = None) -> float:
+    """Quality factor, 1.0 to 100.0, of a pair of (8, 8) quantisation tables.
+
+    Exact for the tables of `standard_tables`. For others, the factor whose unrounded tables are
+    nearest by least squares over both tables, in tenths.
+
+    Args:
+        luma: table of the first component.
+        chroma: table of the second; None for a grey, RGB-coded or CMYK picture.
+    """
+    found = _standard().get((luma.tobytes(), None if chroma is None else chroma.tobytes()))
+    if found:
+        return float(found)
+    if chroma is None:
+        return _nearest(luma.ravel(), LUMA.ravel())
+    steps = np.concatenate([luma.ravel(), chroma.ravel()])
+    return _nearest(steps, np.concatenate([LUMA.ravel(), CHROMA.ravel()]))
+
+
+def chroma_quality(chroma: NDArray[Any]) -> float:
+    """As `estimate_quality`, of a chroma table alone."""
+    found = _standard_chroma().get(chroma.astype(np.uint16).tobytes())
+    return float(found) if found else _nearest(chroma.ravel(), CHROMA.ravel())
+
+
+@lru_cache(maxsize=1)
+def _standard() -> dict[tuple[bytes, bytes | None], int]:
+    known: dict[tuple[bytes, bytes | None], int] = {}
+    for quality in range(1, 101):
+        luma, chroma = (table.tobytes() for table in standard_tables(quality))
+        known[luma, chroma] = known[luma, None] = quality
+    return known
+
+
+@lru_cache(maxsize=1)
+def _standard_chroma() -> dict[bytes, int]:
+    return {standard_tables(quality)[1].tobytes(): quality for quality in range(1, 101)}
+
+
+def _nearest(steps: NDArray[Any], base: NDArray[Any]) -> float:
+    # Entries at the ends of the 8-bit range may have been clipped: they say little about the scale.
+    free = (steps > 1) & (steps != 255)
+    if free.any():
+        steps, base = steps[free], base[free]
+    scale = float(steps @ base.astype(np.float64)) / float(base @ base)
+    quality = 50 / scale if scale > 1 else 100 - 50 * scale
+    return round(min(max(quality, 1.0), 100.0), 1)

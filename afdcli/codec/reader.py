@@ -1,0 +1,162 @@
+"""One call from a file to a `Photo`, or to the one reason why not."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from afdcli.codec.frame import JpegHeader
+from afdcli.codec.gate import coefficient_refusal
+from afdcli.codec.header import parse_header
+from afdcli.codec.jpeg import CoefficientsError, file_coefficients
+from afdcli.codec.photo import Coefficients, Photo
+from afdcli.codec.quality import estimate_quality
+from afdcli.codec.raster import Raster, check_size, decode
+from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
+from afdcli.errors import ErrorCode, PhotoError
+
+_FROM_PIXELS = "coefficients computed from decoded pixels"
+_HARMLESS = "Invalid SOS parameters"  # libjpeg warns, and then reads the scan as it should be
+# Pillow's pixel limit, standard error and the folder for temporary files belong to the process.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before it is decoded, with TOO_LARGE.
+
+    Attributes:
+        max_pixels: width x height; the default is where Pillow suspects a decompression bomb.
+        max_bytes: size of the file.
+    """
+
+    max_pixels: int = 178_956_970
+    max_bytes: int = 1 << 30
+
+
+def read_photo(source: Path | bytes, limits: Limits | None = None) -> Photo:
+    """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
+
+    Threads wait for each other in here, because the libraries underneath change state of the whole
+    process (standard error among it): read in parallel with worker *processes*. A hostile file may
+    still kill its process; the engine survives that.
+
+    Args:
+        source: path of a regular file, or the bytes of one.
+        limits: defaults to ``Limits()``.
+
+    Returns:
+        The photo. ``notes`` says where the coefficients of a JPEG are not the file's own and why,
+        and starts with "damaged: " where libjpeg had to guess.
+
+    Raises:
+        PhotoError: with one of the codes of `ErrorCode`, except TIMEOUT and WORKER_CRASHED.
+    """
+    limits = limits or Limits()
+    try:
+        data = source if isinstance(source, bytes) else _read_file(source, limits)
+        codec = _identify(data)
+        with _ONE_AT_A_TIME:
+            return _read_jpeg(data, limits) if codec == "jpeg" else _read_other(codec, data, limits)
+    except MemoryError as error:
+        raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
+
+
+def _read_file(path: Path, limits: Limits) -> bytes:
+    """All bytes of an image file; of a file that is no image, only the first few."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise PhotoError(ErrorCode.UNREADABLE, f"it is {kind}")
+        with path.open("rb") as file:
+            head = file.read(SNIFF_BYTES)
+            if not sniff(head):
+                return head
+            if status.st_size > limits.max_bytes:
+                message = f"{status.st_size} bytes is more than the limit of {limits.max_bytes}"
+                raise PhotoError(ErrorCode.TOO_LARGE, message)
+            return head + file.read()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {reason}") from error
+
+
+def _identify(data: bytes) -> str:
+    head = data[:SNIFF_BYTES]
+    if codec := sniff(head):
+        return codec
+    if foreign := sniff_foreign(head):
+        message = f"{foreign} image: convert it to JPEG, PNG, WebP or AVIF first"
+        raise PhotoError(ErrorCode.UNSUPPORTED, message)
+    reason = "no image format that afd reads" if data else "the file is empty"
+    raise PhotoError(ErrorCode.NOT_AN_IMAGE, reason)
+
+
+def _read_other(codec: str, data: bytes, limits: Limits) -> Photo:
+    raster = decode(codec, data, limits.max_pixels)
+    return Photo(raster.pixels, codec, orientation=raster.orientation, notes=raster.notes)
+
+
+def _read_jpeg(data: bytes, limits: Limits) -> Photo:
+    header = parse_header(data)
+    check_size(header.width, header.height, limits.max_pixels)
+    raster = _decode_jpeg(data, header, limits)
+    coefficients, notes = _coefficients(data, header, raster)
+    return Photo(
+        pixels=raster.pixels,
+        codec="jpeg",
+        orientation=raster.orientation,
+        quality=_quality(header),
+        subsampling=header.subsampling,
+        progressive=header.progressive,
+        notes=raster.notes + notes,
+        file_coefficients=coefficients,
+    )
+
+
+def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits) -> Raster:
+    """Pixels of a JPEG; where Pillow refuses, our header may know the better reason."""
+    try:
+        return decode("jpeg", data, limits.max_pixels)
+    except PhotoError as error:
+        if error.code is not ErrorCode.CORRUPT:
+            raise
+        count = len(header.components)
+        if header.precision in (12, 16) or (header.precision == 8 and count not in (1, 3, 4)):
+            message = f"{header.precision}-bit JPEG with {count} components"
+            raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
+        if not header.complete and not header.problem:
+            raise PhotoError(ErrorCode.TRUNCATED, "the jpeg file ends too early") from error
+        raise
+
+
+def _coefficients(
+    data: bytes, header: JpegHeader, raster: Raster
+) -> tuple[Coefficients | None, tuple[str, ...]]:
+    """The file's own coefficients, or None and a note that says why not."""
+    refusal = coefficient_refusal(header)
+    if not refusal and raster.pixels.shape[:2] != (header.height, header.width):
+        refusal = "two sizes in one file"
+    if refusal:
+        return None, (f"{refusal}: {_FROM_PIXELS}",)
+    try:
+        coefficients, warning = file_coefficients(data, header)
+    except CoefficientsError as error:
+        return None, (f"damaged: {error}", _FROM_PIXELS)
+    if not warning:
+        return coefficients, ()
+    kind = "unusual" if warning.startswith(_HARMLESS) else "damaged"
+    return coefficients, (f"{kind}: {warning}",)
+
+
+def _quality(header: JpegHeader) -> float | None:
+    """From the tables of the first two components, or of the first where there is no chroma."""
+    tables = [header.tables.get(c.table) for c in header.components[:2]]
+    luma = tables[0]
+    if luma is None:
+        return None
+    chroma = tables[1] if header.colours == "YCbCr" else None
+    return estimate_quality(luma, chroma)

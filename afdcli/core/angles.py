@@ -1,0 +1,36 @@
+"""How far features and coefficients drift: the two angles of the paper's Fig. 2 and 4."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_TINY = 1e-6
+
+
+def angle(a: Tensor, b: Tensor, dim: int) -> Tensor:
+    """Angle between vectors along *dim*, degrees, 0 ... 180; 0 where either vector is zero.
+
+    Computed as ``2 atan2(|u - v|, |u + v|)`` of the unit vectors, which, unlike the arc cosine,
+    keeps its precision for small angles (W. Kahan, *How Futile are Mindless Assessments of
+    Roundoff*, section 12).
+    """
+    norm_a, norm_b = a.norm(dim=dim, keepdim=True), b.norm(dim=dim, keepdim=True)
+    u, v = a / norm_a.clamp_min(_TINY), b / norm_b.clamp_min(_TINY)
+    both = ((norm_a > _TINY) & (norm_b > _TINY)).squeeze(dim)
+    degrees = torch.rad2deg(2 * torch.atan2((u - v).norm(dim=dim), (u + v).norm(dim=dim)))
+    return torch.where(both, degrees, torch.zeros_like(degrees))
+
+
+def dct_angle(clean: Tensor, compressed: Tensor) -> Tensor:
+    """Angle between the 192-vectors of coefficients of each block: (B, 192, h, w) -> (B, h, w).
+
+    Vectors hold Y, Cb, Cr x 64 dequantised coefficients; a `View.grid` holds them in its first
+    192 channels.
+    """
+    return angle(clean, compressed, dim=1)
+
+
+def feature_angle(clean: Tensor, compressed: Tensor) -> Tensor:
+    """Angle between the C-vectors of features at each place: (B, C, h, w) -> (B, h, w)."""
+    return angle(clean, compressed, dim=1)

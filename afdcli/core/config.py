@@ -1,0 +1,79 @@
+"""The hyper-parameters of an AFD module, and the presets that users name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal
+
+from afdcli.errors import ModuleError
+
+Gate = Literal["spatial", "channel", "none"]
+
+
+@dataclass(frozen=True)
+class AFDConfig:
+    """Everything needed to rebuild a module; travels in the metadata of its weights file.
+
+    Attributes:
+        channels: C, of the features at the plug point (3 for the `input` plug).
+        width: c, base width of FE-Net's U-Net.
+        stride: 1: FE-Net works at the resolution of the features; 2: at half of it.
+        hidden: widths of FDE-Net's two hidden layers.
+        gate: "spatial" FDM per block (the paper); "channel": one per image (the authors' released
+            code); "none": no FDM (ablation).
+        block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
+        activation: what the plug point's features went through: "relu", "relu6" or "none".
+        unshuffle: side of the pixel squares folded into channels; 2 for the `input` plug.
+        coefficients: "file" or "view", see `afdcli.view.spec.ViewSpec`.
+        grid_channels, side_channels: of FDE-Net's inputs, see `afdcli.view.spec.View`.
+        fused: True once RepConv branches were folded into plain convolutions.
+    """
+
+    channels: int
+    width: int = 16
+    stride: int = 1
+    hidden: tuple[int, int] = (128, 64)
+    gate: Gate = "spatial"
+    block: Literal["repconv", "conv"] = "repconv"
+    activation: Literal["relu", "relu6", "none"] = "relu"
+    unshuffle: int = 1
+    coefficients: Literal["file", "view"] = "file"
+    grid_channels: int = 384
+    side_channels: int = 197
+    fused: bool = False
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> AFDConfig:
+        """Undo `to_json`. Raises ModuleError for anything that does not describe a module."""
+        try:
+            values = json.loads(text)
+            values["hidden"] = tuple(values["hidden"])
+            known = {f.name for f in fields(cls)}
+            if unknown := set(values) - known:
+                raise ModuleError(
+                    f"the module was written by a newer afd (unknown settings: "
+                    f"{', '.join(sorted(unknown))}); upgrade with `pip install -U afdcli`"
+                )
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModuleError(f"the module's stored configuration is damaged: {error}") from error
+
+
+#: Sizes of the module. Cost and recovered share of each: README, "Presets".
+PRESETS: dict[str, AFDConfig] = {
+    "paper": AFDConfig(channels=0),
+    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32)),
+    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32)),
+}
+
+
+def preset(name: str, channels: int, **changes: object) -> AFDConfig:
+    """The preset *name* for a plug point of *channels*, with *changes*. Raises ModuleError."""
+    if name not in PRESETS:
+        raise ModuleError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], channels=channels, **changes)  # type: ignore[arg-type]

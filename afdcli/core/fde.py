@@ -1,0 +1,50 @@
+"""FDE-Net: from DCT coefficients to the Feature Drifting Map (paper, section on FDE-Net; Fig. 3).
+
+The paper feeds the 192 coefficients (Y, Cb, Cr x 64) of each block of the decoded picture through
+1x1 convolutions. Here the coefficients are those of the file, pooled into the cells of the
+classifier's view (`afdcli.view`), and the quantisation steps say how large their error can be.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.core.config import AFDConfig
+
+LARGEST_DC = 1024.0  # of an 8-bit JPEG block: 8 x 128
+COMPANDED_DC = 6.93  # log1p(1024)
+LARGEST_LOG_STEP = 5.55  # log(256): the range of side inputs
+
+
+class FDENet(nn.Module):
+    """Feature drifting estimation, 1x1 convolutions only: each cell is judged by itself.
+
+    Inputs:
+        grid: (B, 384, h, w) signed mean and root mean square of each coefficient per cell,
+            JPEG scale (-1024 ... 1024).
+        side: (B, 197) log quantisation steps (0 ... 5.5) and the extras of `afdcli.view.spec`.
+
+    Output: the FDM, in 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.
+    """
+
+    def __init__(self, config: AFDConfig, outputs: int) -> None:
+        super().__init__()
+        first, second = config.hidden
+        self.pool = config.gate == "channel"
+        self.cells = nn.Conv2d(config.grid_channels, first, 1)
+        self.file = nn.Linear(config.side_channels, first, bias=False)
+        self.mix = nn.Conv2d(first, second, 1)
+        self.gate = nn.Conv2d(second, outputs, 1)
+
+    def forward(self, grid: Tensor, side: Tensor) -> Tensor:
+        """See the class."""
+        # Coefficients span three decades: companding keeps the small ones visible.
+        compressed = grid.sign() * torch.log1p(grid.abs()) / COMPANDED_DC
+        # The steps are the same in all blocks, so their share of the first layer is one vector.
+        steps = self.file(side / LARGEST_LOG_STEP)[:, :, None, None]
+        x = torch.relu(self.cells(compressed) + steps)
+        x = torch.relu(self.mix(x))
+        if self.pool:
+            x = x.mean((2, 3), keepdim=True)
+        return torch.sigmoid(self.gate(x))

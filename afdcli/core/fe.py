@@ -1,0 +1,60 @@
+"""FE-Net: a small U-Net that predicts the correction of drifted features (paper, Fig. 3).
+
+::
+
+    x  C @112 ── inc ── c @112 ─────────────────────────────── cat ── out ── C @112
+                        down1 ── 2c, pool @56 ───── cat ── up2, x2
+                                 down2 ── 4c, pool @28 ── up1, x2
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from afdcli.core.config import AFDConfig
+from afdcli.core.repconv import RepConv, zero_output
+
+
+class FENet(nn.Module):
+    """Feature enhancement, (B, C, H, W) -> (B, C, H, W), any H and W."""
+
+    def __init__(self, config: AFDConfig, channels: int) -> None:
+        super().__init__()
+        c = config.width
+        self.stride = config.stride
+        self.inc = _block(config, channels, c, config.stride)
+        self.down1 = _block(config, c, 2 * c)
+        self.down2 = _block(config, 2 * c, 4 * c)
+        self.up1 = _block(config, 4 * c, 2 * c)
+        self.up2 = _block(config, 4 * c, c)
+        self.out = _block(config, 2 * c, channels)
+        self.act_inc, self.act_down1, self.act_down2 = nn.PReLU(c), nn.PReLU(2 * c), nn.PReLU(4 * c)
+        self.act_up1, self.act_up2 = nn.PReLU(2 * c), nn.PReLU(c)
+        zero_output(self.out)  # an untrained module changes nothing
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class; sizes in the comments are for C @112 and stride 1."""
+        height, width = x.shape[-2:]
+        square = 4 * self.stride  # two poolings: odd sizes (149, say) are padded, then cut
+        x = F.pad(x, (0, -width % square, 0, -height % square))
+        inc = self.act_inc(self.inc(x))  # c @112
+        down1 = F.max_pool2d(self.act_down1(self.down1(inc)), 2)  # 2c @56
+        down2 = F.max_pool2d(self.act_down2(self.down2(down1)), 2)  # 4c @28
+        up1 = _double(self.act_up1(self.up1(down2)))  # 2c @56
+        up2 = _double(self.act_up2(self.up2(torch.cat((up1, down1), 1))))  # c @112
+        out: Tensor = self.out(torch.cat((up2, inc), 1))  # C @112
+        if self.stride == 2:
+            out = _double(out)
+        return out[..., :height, :width]
+
+
+def _block(config: AFDConfig, inputs: int, outputs: int, stride: int = 1) -> RepConv | nn.Conv2d:
+    if config.block == "conv" or config.fused:
+        return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    return RepConv(inputs, outputs, stride)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

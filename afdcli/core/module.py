@@ -1,0 +1,126 @@
+"""The AFD module: FDE-Net and FE-Net together (paper, Fig. 3 and the equation of its output).
+
+::
+
+    coefficients ── FDE-Net ── FDM (0 ... 1)
+                                │
+    drifted features x ── FE-Net ── * ── + x ── activation ── de-drifted features
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from afdcli.core.config import AFDConfig
+from afdcli.core.fde import FDENet
+from afdcli.core.fe import FENet
+from afdcli.core.repconv import RepConv
+from afdcli.errors import ModuleError
+
+CELL = 8  # view pixels per cell of the coefficient grid
+CONFIG_KEY = "afd_config"
+
+
+class AFDModule(nn.Module):
+    """Adaptive feature de-drifting: ``act(FE(x) * FDM + x)``.
+
+    Inputs:
+        x: (B, C, H, W) features at the plug point; for the `input` plug, pixels (B, 3, H, W) in
+            -1 ... 1.
+        grid: (B, 384, ceil(V / 8), ceil(W / 8)), see `FDENet`; V, W the view's size in pixels.
+        side: (B, 197), see `FDENet`.
+        view: (height, width) of the view in pixels, needed only where it is not a multiple of 8.
+
+    Output: the shape of x.
+    """
+
+    def __init__(self, config: AFDConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = config.channels * config.unshuffle**2
+        self.fe = FENet(config, channels)
+        self.fde = FDENet(config, channels) if config.gate != "none" else None
+
+    def drifting_map(
+        self, grid: Tensor, side: Tensor, size: tuple[int, int], view: tuple[int, int] | None = None
+    ) -> Tensor:
+        """The FDM laid over *size* = (H, W) features: (B, C, H, W) or (B, C, 1, 1), 0 ... 1."""
+        if self.fde is None:
+            return grid.new_ones(1, 1, 1, 1)
+        fdm: Tensor = self.fde(grid, side)
+        if fdm.shape[-1] == fdm.shape[-2] == 1:
+            return fdm
+        # The last row and column of cells may reach beyond the view: cover it whole, then cut.
+        view = view or (CELL * fdm.shape[-2], CELL * fdm.shape[-1])
+        full = [round(s * CELL * g / v) for s, g, v in zip(size, fdm.shape[-2:], view, strict=True)]
+        fdm = F.interpolate(fdm, full, mode="bilinear", align_corners=False)
+        return fdm[..., : size[0], : size[1]]
+
+    def forward(
+        self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
+    ) -> Tensor:
+        """See the class."""
+        fold = self.config.unshuffle
+        height, width = x.shape[-2:]
+        if fold > 1:
+            x = F.pad(x, (0, -width % fold, 0, -height % fold))
+            x = F.pixel_unshuffle(x, fold)
+        size = (x.shape[-2], x.shape[-1])
+        y: Tensor = self.fe(x) * self.drifting_map(grid, side, size, view) + x
+        if fold > 1:
+            y = F.pixel_shuffle(y, fold)[..., :height, :width]
+        if self.config.activation == "relu":
+            return F.relu(y)
+        if self.config.activation == "relu6":
+            return F.relu6(y)
+        return y
+
+    def reparameterize(self) -> AFDModule:
+        """A copy whose RepConv blocks are plain 3x3 convolutions; outputs agree to rounding."""
+        fused = copy.deepcopy(self)
+        for name, child in list(fused.fe.named_children()):
+            if isinstance(child, RepConv):
+                setattr(fused.fe, name, child.reparameterize())
+        fused.config = replace(self.config, fused=True)
+        return fused.train(self.training)
+
+    def save(self, path: Path, metadata: dict[str, str] | None = None) -> None:
+        """Write weights and configuration as safetensors; *metadata* values are strings."""
+        tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(tensors, path, {**(metadata or {}), CONFIG_KEY: self.config.to_json()})
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[AFDModule, dict[str, str]]:
+        """Read what `save` wrote: the module in eval mode, float32, and its metadata.
+
+        Raises:
+            ModuleError: the file is missing, no safetensors file, or no AFD module.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = dict(file.metadata() or {})
+                # A key may be missing in files of other programs; say what the file is not.
+                if CONFIG_KEY not in metadata:
+                    raise ModuleError(
+                        f"{path} holds no AFD module; give a file written by `afd train`"
+                    )
+                tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise ModuleError(f"{path} does not exist; train one with `afd train`") from None
+        except (SafetensorError, OSError) as error:
+            raise ModuleError(f"{path} is not a readable safetensors file: {error}") from error
+        module = cls(AFDConfig.from_json(metadata.pop(CONFIG_KEY)))
+        try:
+            module.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ModuleError(
+                f"{path} does not hold what its configuration says: {error}"
+            ) from error
+        return module.eval(), metadata

@@ -1,0 +1,1 @@
+"""Files to rows: discovery, worker processes, batches, the network, results files."""

@@ -1,0 +1,185 @@
+"""A classify run: files -> workers -> batches -> the plugged network -> rows -> a results file.
+
+Rows leave in input order. A picture that fails becomes its row and nothing else: it takes no place
+in a batch, so that the rows of its neighbours are the same with and without it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
+
+from afdcli.backbones.plug import Plugged
+from afdcli.codec.reader import Limits
+from afdcli.engine.batches import Layout, Slots
+from afdcli.engine.discover import Found
+from afdcli.engine.forward import Answer, Forward
+from afdcli.engine.labels import Labels
+from afdcli.engine.metadata import RunMetadata
+from afdcli.engine.pool import WorkerPool
+from afdcli.engine.prepare import Facts, Prepare, Task
+from afdcli.engine.rows import FAILED, Row
+from afdcli.engine.setup import Setup
+from afdcli.engine.sinks import Sink, open_sink
+from afdcli.engine.summary import Summary
+from afdcli.errors import ErrorCode, PhotoError
+
+_PEEK = 10_000  # inputs that are looked at before the run for one with a label
+_WAITING = 4_096  # rows that may wait for the picture before them
+
+OnRows = Callable[[Summary], None]
+
+
+def classify(
+    inputs: Iterable[Found], setup: Setup, on_rows: OnRows = lambda _: None, command: str = ""
+) -> Summary:
+    """Classify *inputs* and write ``setup.settings.out`` with its metadata.
+
+    Args:
+        inputs: consumed lazily.
+        setup: from `set_up`.
+        on_rows: called with the counts so far whenever rows were written.
+        command: as it was typed, for the metadata.
+
+    Raises:
+        UsageError: no picture has a label that fits.
+        ResultsError: the disk refuses the results.
+        KeyboardInterrupt: passed on; the rows so far are in the results.
+    """
+    labels, out = setup.labels, setup.settings.out
+    if labels is not None:
+        inputs = _labelled(inputs, labels)
+    # Who asked for no module knows; any other reason must be told.
+    told = setup.note and setup.settings.afd != "off"
+    summary = Summary(notes=[setup.note] if told else [])
+    with open_sink(out, setup.columns) as sink:
+        metadata = RunMetadata.start(out, setup.facts(command))
+        status = "failed"
+        try:
+            _Run(setup, sink, summary, on_rows).over(inputs)
+            status = "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            if labels is not None and (warning := labels.warning()):
+                summary.notes.append(warning)
+            metadata.write(status, summary.counts())
+    return summary
+
+
+@dataclass
+class _Waiting:
+    """A row that is not written yet; while it is not *ready* it lacks its guesses."""
+
+    row: Row
+    ready: bool
+
+
+class _Run:
+    """The loop of `classify`."""
+
+    def __init__(self, setup: Setup, sink: Sink, summary: Summary, on_rows: OnRows) -> None:
+        self._setup = setup
+        self._sink = sink
+        self._summary = summary
+        self._on_rows = on_rows
+        self._waiting: deque[_Waiting] = deque()
+        self._forward = Forward(
+            Plugged(setup.backbone, setup.module, setup.settings.compare).eval(),
+            Layout.of(setup.spec),
+            setup.backbone.class_names,
+            device=setup.device,
+            batch_size=setup.batch_size,
+            topk=setup.columns.topk,
+        )
+        self._started = time.monotonic()
+
+    def over(self, inputs: Iterable[Found]) -> None:
+        """Classify *inputs*."""
+        setup = self._setup
+        # Two batches ahead: workers go on reading while the network is busy with one.
+        window = 2 * setup.batch_size + setup.workers
+        with Slots(Layout.of(setup.spec), window) as slots:
+            limits = Limits(max_pixels=setup.settings.max_pixels)
+            work = Prepare(slots.address, setup.spec, limits)
+            queue: deque[Found] = deque()  # the inputs that are with the workers, in order
+
+            def tasks() -> Iterator[Task]:
+                for number, found in enumerate(inputs):
+                    queue.append(found)
+                    # The slot of the task that left the window just before this one entered it.
+                    yield Task(found.path, number % slots.count)
+
+            with WorkerPool(setup.workers, timeout_s=setup.settings.timeout) as pool:
+                for task, outcome in pool.ordered(work, tasks(), slots.count):
+                    self._take(queue.popleft(), outcome, slots, task.slot)
+        self._answer()
+
+    def _take(self, found: Found, outcome: Facts | PhotoError, slots: Slots, slot: int) -> None:
+        labels = self._setup.labels
+        target = labels.target(found) if labels is not None else None
+        row = Row(
+            found.relative,
+            target=target,
+            target_label="" if target is None else self._setup.backbone.class_names[target],
+        )
+        if isinstance(outcome, PhotoError):
+            failed = replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
+            self._waiting.append(_Waiting(failed, ready=True))
+        else:
+            self._forward.batch.add(slots.read(slot))
+            self._waiting.append(_Waiting(replace(row, **asdict(outcome)), ready=False))
+        if self._forward.batch.full or len(self._waiting) >= _WAITING:
+            self._answer()
+        elif self._waiting[0].ready:
+            self._write()
+
+    def _answer(self) -> None:
+        """Run the network on what is in the batch."""
+        answers = iter(self._forward())
+        self._forward.batch.clear()
+        for waiting in self._waiting:
+            if not waiting.ready:
+                waiting.row = self._answered(waiting.row, next(answers))
+                waiting.ready = True
+        self._write()
+
+    def _answered(self, row: Row, answer: Answer) -> Row:
+        direct = answer.direct
+        if self._setup.settings.compare and self._setup.module is None:
+            direct = answer.guesses  # nothing is plugged in: this is the plain backbone
+        if answer.guesses is None or direct is None:
+            message = "the classifier's output is not a number"
+            return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
+        return replace(row, guesses=answer.guesses, direct=direct, drift=answer.drift)
+
+    def _write(self) -> None:
+        """Write the rows before the first that is not ready."""
+        rows = []
+        while self._waiting and self._waiting[0].ready:
+            rows.append(self._waiting.popleft().row)
+            self._summary.add(rows[-1])
+        self._summary.seconds = time.monotonic() - self._started
+        self._sink.write(rows)
+        self._on_rows(self._summary)
+
+
+def _labelled(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:
+    """*inputs*, once one of the first `_PEEK` was found to have a label that fits.
+
+    Raises:
+        UsageError: none has.
+    """
+    inputs = iter(inputs)
+    seen = []
+    for found in islice(inputs, _PEEK):
+        seen.append(found)
+        if isinstance(labels.lookup(found), int):
+            return chain(seen, inputs)
+    if len(seen) < _PEEK:
+        raise labels.no_match(seen)
+    return chain(seen, inputs)

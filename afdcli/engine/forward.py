@@ -1,0 +1,139 @@
+"""The classifier on one batch after the other: from a filled `Batch` to guesses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from afdcli.engine.batches import Batch, Layout
+from afdcli.engine.rows import Guess
+from afdcli.errors import AfdError, BackboneError
+
+#: Significant digits of a probability in the results; float32 is good for no more.
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says about one picture.
+
+    Attributes:
+        guesses: the top-k classes, best first; None where an output was not a number.
+        direct: those of the plain backbone, likewise; () unless ``compare``.
+        drift: degrees, None without an AFD module.
+    """
+
+    guesses: tuple[Guess, ...] | None
+    direct: tuple[Guess, ...] | None = ()
+    drift: float | None = None
+
+
+class Forward:
+    """A plugged network that answers for the pictures in `batch`.
+
+    Every pass has the full batch size, also the last of a run: a processor adds up in another
+    order for another size, which moves the last digits. At a fixed size they depend neither on a
+    picture's place nor on its neighbours.
+
+    Attributes:
+        batch: to be filled by the caller.
+        size: pictures per pass; halved for good when memory runs out.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layout: Layout,
+        class_names: Sequence[str],
+        *,
+        device: torch.device,
+        batch_size: int,
+        topk: int = 1,
+    ) -> None:
+        self._network = network.to(device)
+        self._device = device
+        self._names = class_names
+        self._topk = min(topk, len(class_names))
+        self.size = batch_size
+        self.batch = Batch(layout, batch_size, _pinned if device.type == "cuda" else np.zeros)
+
+    def __call__(self) -> list[Answer]:
+        """Answers for the filled part of `batch`, in its order.
+
+        Raises:
+            AfdError: not even one picture at a time fits into memory.
+            BackboneError: the outputs do not match the class names.
+        """
+        answers: list[Answer] = []
+        while len(answers) < self.batch.filled:
+            # Where the size does not divide the batch, the last chunk begins earlier.
+            start = min(len(answers), self.batch.size - self.size)
+            try:
+                chunk = self._chunk(start)
+            except (RuntimeError, MemoryError) as error:
+                self._shrink(error)
+                continue
+            answers += chunk[len(answers) - start :]
+        return answers[: self.batch.filled]
+
+    @torch.inference_mode()
+    def _chunk(self, start: int) -> list[Answer]:
+        arrays = (self.batch.pixels, self.batch.grid, self.batch.side)
+        inputs = [
+            torch.from_numpy(array[start : start + self.size]).to(self._device, non_blocking=True)
+            for array in arrays
+        ]
+        logits, direct, drift = self._network(*inputs)
+        guesses = self._guesses(logits)
+        plain = [()] * self.size if direct is None else self._guesses(direct)
+        angles = [None] * self.size if drift is None else drift.tolist()
+        return [
+            Answer(guess, beside, None if angle is None else round(angle, 4))
+            for guess, beside, angle in zip(guesses, plain, angles, strict=True)
+        ]
+
+    def _guesses(self, logits: Tensor) -> list[tuple[Guess, ...] | None]:
+        logits = logits.cpu()
+        if logits.ndim != 2 or logits.shape[1] != len(self._names):
+            raise BackboneError(
+                f"the backbone's output has shape {tuple(logits.shape)}, not one number for each"
+                f" of its {len(self._names)} classes; give --class-names FILE or another backbone"
+            )
+        # A stable sort, so that equal probabilities come in the order of their classes.
+        probs, order = logits.double().softmax(1).sort(dim=1, descending=True, stable=True)
+        best = zip(probs[:, : self._topk].tolist(), order[:, : self._topk].tolist(), strict=True)
+        return [self._top(row, classes) for row, classes in best]
+
+    def _top(self, probs: list[float], classes: list[int]) -> tuple[Guess, ...] | None:
+        if not all(math.isfinite(prob) for prob in probs):
+            return None
+        return tuple(
+            Guess(self._names[index], index, float(f"{prob:.{DIGITS}g}"))
+            for prob, index in zip(probs, classes, strict=True)
+        )
+
+    def _shrink(self, error: Exception) -> None:
+        """Halve the size after *error*, or raise it if it is not about memory."""
+        text = str(error).lower()
+        words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
+        if not isinstance(error, MemoryError) and not any(word in text for word in words):
+            raise error
+        if self.size == 1:
+            raise AfdError(
+                "out of memory with a single picture; choose a smaller --backbone or --device cpu"
+            ) from error
+        self.size //= 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _pinned(shape: tuple[int, ...], kind: Any) -> Any:
+    """Zeros in page-locked memory, from which CUDA copies faster."""
+    dtype = torch.from_numpy(np.empty(0, kind)).dtype
+    return torch.zeros(shape, dtype=dtype, pin_memory=True).numpy()

@@ -1,0 +1,114 @@
+"""The pictures of a run: files, folders, and a list on standard input."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from afdcli.engine.discover import SUFFIXES, Found, discover
+from afdcli.errors import UsageError
+
+STDIN = "-"
+
+
+class Inputs:
+    """Iterates over the pictures under *paths*, once, lazily.
+
+    Args:
+        paths: files and folders; "-" stands for the list in *stdin*.
+        exclude: folders that are left out.
+        stdin: lines of bytes, one path each; empty lines are skipped.
+
+    Attributes:
+        unlisted: folders that could not be listed, with the reason; the rest goes on.
+
+    Raises:
+        UsageError: a path does not exist, or there is no picture at all.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        exclude: Sequence[str | Path] = (),
+        stdin: Iterable[bytes] = (),
+    ) -> None:
+        self.unlisted: list[str] = []
+        self._paths = paths
+        self._exclude = exclude
+        found = chain.from_iterable(
+            [
+                self._discover(_paths_in(stdin), strict=False)
+                if str(path) == STDIN
+                else self._discover([path], strict=True)
+                for path in paths
+            ]
+        )
+        first = next(found, None)
+        if first is None:
+            places = ", ".join(map(str, paths))
+            raise UsageError(
+                f"no images in {places}: afd looks for {' '.join(sorted(SUFFIXES))};"
+                " a file that is named itself is taken whatever its ending"
+            )
+        self._found = chain([first], found)
+
+    def __iter__(self) -> Iterator[Found]:
+        return self._found
+
+    def _discover(self, paths: Iterable[str | Path], strict: bool) -> Iterator[Found]:
+        return discover(
+            paths, exclude=self._exclude, strict=strict, on_folder_error=self._note_unlisted
+        )
+
+    def _note_unlisted(self, folder: Path, error: OSError) -> None:
+        self.unlisted.append(f"{folder}: {error.strerror or error}")
+
+    def counter(self) -> Counter:
+        """Count the pictures in the background, without opening them."""
+        listed = [path for path in self._paths if str(path) != STDIN]
+        return Counter(
+            discover(listed, exclude=self._exclude) if len(listed) == len(self._paths) else None
+        )
+
+
+class Counter:
+    """Counts *found* in a thread of its own; a context manager, leaving it stops the count.
+
+    Attributes:
+        total: the number, None until it is known; it never is where *found* is None.
+    """
+
+    def __init__(self, found: Iterator[Found] | None) -> None:
+        self.total: int | None = None
+        self._found = found
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._count, name="afd-count", daemon=True)
+
+    def _count(self) -> None:
+        count = 0
+        for _ in self._found or ():
+            count += 1
+            if self._stop.is_set():
+                return
+        self.total = count
+
+    def __enter__(self) -> Counter:
+        if self._found is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._found is not None:
+            self._thread.join()
+
+
+def _paths_in(lines: Iterable[bytes]) -> Iterator[Path]:
+    for line in lines:
+        text = line.rstrip(b"\r\n")
+        if text:
+            yield Path(os.fsdecode(text))

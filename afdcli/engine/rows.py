@@ -1,0 +1,145 @@
+"""One row of a results table. Column names are stated here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+OK = "ok"
+FAILED = "failed"
+#: Prefix of the columns of the plain backbone, without AFD, in a ``--compare`` run.
+DIRECT = "direct_"
+
+Cell = str | int | float | bool | None
+
+#: Types of the columns that are not text, by name without `DIRECT` and without ``_k``.
+_TYPES: dict[str, type] = {
+    "width": int,
+    "height": int,
+    "quality": float,
+    "drift": float,
+    "index": int,
+    "prob": float,
+    "correct": bool,
+    "target": int,
+}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One predicted class.
+
+    Attributes:
+        label: class name.
+        index: class index in the classifier's output.
+        prob: softmax probability, 0 to 1.
+    """
+
+    label: str
+    index: int
+    prob: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """Everything that the results say about one input.
+
+    Attributes:
+        path: relative to the input folder it was found in, with forward slashes.
+        status: "ok" or "failed".
+        error: an `afdcli.errors.ErrorCode` value, empty for "ok".
+        codec, width, height: of the stored picture; None where it could not be read.
+        quality: estimated IJG quality factor, None where the file does not tell.
+        drift: mean feature angle, degrees, between what reached the plug point and what the AFD
+            module made of it: how far the module judged the features to have drifted.
+        guesses: the top-k classes, best first; empty for a failed row.
+        direct: the top-k classes of the plain backbone (``--compare``).
+        target: true class index (``--labels``), None where unknown.
+        target_label: its name.
+        note: a sentence on what went wrong, or a remark on how the photo was read.
+    """
+
+    path: str
+    status: str = OK
+    error: str = ""
+    codec: str = ""
+    width: int | None = None
+    height: int | None = None
+    quality: float | None = None
+    drift: float | None = None
+    guesses: tuple[Guess, ...] = ()
+    direct: tuple[Guess, ...] = ()
+    target: int | None = None
+    target_label: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns a run writes.
+
+    Attributes:
+        topk: number of guesses per row.
+        labels: True with ``--labels``: adds target, target_label and correct.
+        compare: True with ``--compare``: adds the direct_ columns.
+    """
+
+    topk: int = 1
+    labels: bool = False
+    compare: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in file order."""
+        guess = ["label", "index", "prob"]
+        for k in range(2, self.topk + 1):
+            guess += [f"label_{k}", f"index_{k}", f"prob_{k}"]
+        if self.labels:
+            guess = [*guess, "correct"]
+        names = ["path", "status", "error", "codec", "width", "height", "quality", "drift", *guess]
+        if self.labels:
+            names += ["target", "target_label"]
+        if self.compare:
+            names += [DIRECT + name for name in guess]
+        return [*names, "note"]
+
+    @property
+    def types(self) -> dict[str, type]:
+        """Type of each column of `names`: str, int, float or bool."""
+        bare = {name: re.sub(r"_\d+$", "", name.removeprefix(DIRECT)) for name in self.names}
+        return {name: _TYPES.get(bare[name], str) for name in self.names}
+
+    def flatten(self, row: Row) -> dict[str, Cell]:
+        """*row* as a flat mapping with exactly `names` as keys; None is an empty cell."""
+        cells: dict[str, Cell] = {
+            "path": row.path,
+            "status": row.status,
+            "error": row.error,
+            "codec": row.codec,
+            "width": row.width,
+            "height": row.height,
+            "quality": row.quality,
+            "drift": row.drift,
+        }
+        cells |= self._guesses(row.guesses, row.target, "")
+        if self.labels:
+            cells |= {"target": row.target, "target_label": row.target_label}
+        if self.compare:
+            cells |= self._guesses(row.direct, row.target, DIRECT)
+        cells["note"] = row.note
+        return cells
+
+    def _guesses(
+        self, guesses: tuple[Guess, ...], target: int | None, prefix: str
+    ) -> dict[str, Cell]:
+        cells: dict[str, Cell] = {}
+        for k in range(1, self.topk + 1):
+            guess = guesses[k - 1] if k <= len(guesses) else None
+            tail = "" if k == 1 else f"_{k}"
+            cells[f"{prefix}label{tail}"] = guess.label if guess else ""
+            cells[f"{prefix}index{tail}"] = guess.index if guess else None
+            cells[f"{prefix}prob{tail}"] = guess.prob if guess else None
+        if self.labels:
+            known = bool(guesses) and target is not None
+            cells[f"{prefix}correct"] = guesses[0].index == target if known else None
+        return cells

@@ -1,0 +1,172 @@
+"""What must be ready before a classify run begins: classifier, AFD module, labels, machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
+from afdcli.backbones.modules import LoadedModule, find_module
+from afdcli.codec.reader import Limits
+from afdcli.engine.device import choose_device
+from afdcli.engine.labels import Labels, load_labels
+from afdcli.engine.metadata import backbone_facts, module_facts
+from afdcli.engine.pool import default_workers
+from afdcli.engine.rows import Columns
+from afdcli.engine.sinks import check_target
+from afdcli.errors import UsageError
+from afdcli.view.spec import ViewSpec
+
+#: Pictures per pass, by kind of device.
+BATCH = {"cpu": 16, "cuda": 64, "mps": 32}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about a run but its inputs; see ``afd classify --help``.
+
+    Attributes:
+        resize: "auto" only crops pictures that fit the classifier already, see
+            `ViewSpec.near`; "always" resizes them, too, as timm does.
+        batch_size, workers: None for a choice by device and processor.
+        timeout: seconds that one file may take.
+    """
+
+    out: Path = Path("results.csv")
+    backbone: str = DEFAULT
+    checkpoint: Path | None = None
+    imports: tuple[str, ...] = ()
+    class_names: Path | None = None
+    afd: str = "auto"
+    compare: bool = False
+    labels: str | None = None
+    topk: int = 1
+    resize: str = "auto"
+    batch_size: int | None = None
+    workers: int | None = None
+    timeout: float = 60.0
+    max_pixels: int = Limits().max_pixels
+    device: str = "auto"
+
+    def check(self) -> None:
+        """See that the settings fit together, before anything slow is done.
+
+        Raises:
+            UsageError: they do not.
+        """
+        check_target(self.out)
+        if self.resize not in ("auto", "always"):
+            raise UsageError(f"--resize {self.resize}: choose auto or always")
+        if self.compare and self.afd == "off":
+            raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
+        for name in ("topk", "batch_size", "workers", "timeout", "max_pixels"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is ready when a run begins.
+
+    Attributes:
+        backbone, module: the classifier and its AFD module, None where there is none.
+        note: a sentence for the user on the module, or "".
+        labels: the true classes, or None.
+        columns: of the results.
+        workers: processes that read files.
+    """
+
+    settings: Settings
+    backbone: Backbone
+    module: LoadedModule | None
+    note: str
+    labels: Labels | None
+    columns: Columns
+    device: torch.device
+    batch_size: int
+    workers: int
+
+    @property
+    def spec(self) -> ViewSpec:
+        """What the workers prepare: the backbone's view, with the module's kind of coefficients."""
+        if self.module is None:
+            return replace(self.backbone.spec, coefficients="none")
+        return replace(self.backbone.spec, coefficients=self.module.module.config.coefficients)
+
+    def facts(self, command: str) -> dict[str, Any]:
+        """The run as metadata."""
+        options = {name: _plain(value) for name, value in asdict(self.settings).items()}
+        return {
+            "command": command,
+            "options": options,
+            "backbone": backbone_facts(self.backbone),
+            "afd": module_facts(self.module),
+            "afd_note": self.note,
+            "columns": self.columns.names,
+            "topk": self.columns.topk,
+            "device": str(self.device),
+            "batch_size": self.batch_size,
+            "workers": self.workers,
+            "threads": torch.get_num_threads(),
+        }
+
+
+def set_up(settings: Settings) -> Setup:
+    """Load the classifier, its module and the labels.
+
+    Raises:
+        AfdError: anything that makes the run impossible; see `afdcli.errors`.
+    """
+    settings.check()
+    device = torch.device(choose_device(settings.device))
+    backbone = load_backbone(
+        settings.backbone,
+        checkpoint=settings.checkpoint,
+        imports=settings.imports,
+        class_names=settings.class_names,
+    )
+    if settings.resize == "always":
+        backbone = replace(backbone, spec=replace(backbone.spec, near=None))
+    module = find_module(settings.afd, backbone)
+    return Setup(
+        settings=settings,
+        backbone=backbone,
+        module=module,
+        note=_note(settings.afd, module),
+        labels=load_labels(settings.labels, backbone.class_names) if settings.labels else None,
+        columns=Columns(
+            topk=min(settings.topk, len(backbone.class_names)),
+            labels=settings.labels is not None,
+            compare=settings.compare,
+        ),
+        device=device,
+        batch_size=settings.batch_size or BATCH[device.type],
+        workers=settings.workers or _workers(device),
+    )
+
+
+def _note(afd: str, module: LoadedModule | None) -> str:
+    """What the user must know about the module."""
+    if module is not None:
+        return module.note
+    if afd == "off":
+        return "AFD is off (--afd off)"
+    return "this installation has no AFD module for this backbone: classified without AFD"
+
+
+def _workers(device: torch.device) -> int:
+    """Processes that read files: on a processor half of the cores, for the maths needs them too.
+
+    A heavy classifier still gets all cores: workers sleep while enough pictures are waiting.
+    """
+    cores = default_workers()
+    return max(1, cores // 2 if device.type == "cpu" else cores - 1)
+
+
+def _plain(value: Any) -> Any:
+    """*value* as JSON knows it."""
+    return str(value) if isinstance(value, Path) else value

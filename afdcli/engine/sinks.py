@@ -1,0 +1,230 @@
+"""Results files: CSV, JSONL and Parquet, written while the run goes on.
+
+CSV and JSONL take their name at once and grow by whole lines, each burst of rows in one write:
+``tail -f`` shows them, and a killed run leaves every row that it had finished. Parquet cannot be
+read before its footer is written; it grows under the name ``NAME.part`` and is renamed at the end.
+Paths come in the form of `afdcli.engine.cells.printable`; `cells.restore` undoes what CSV adds.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from afdcli.engine.cells import neutralise
+from afdcli.engine.rows import Cell, Columns, Row
+from afdcli.errors import ResultsError, UsageError
+
+ROW_GROUP = 5_000  # rows that Parquet holds in memory
+
+
+class Sink(ABC):
+    """A results file being written. A context manager: leaving it finishes the file.
+
+    Raises:
+        ResultsError: on any trouble with the disk, from every method.
+    """
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self.path = path
+        self.columns = columns
+
+    @abstractmethod
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append *rows*; for CSV and JSONL they are in the file on return."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file with the rows so far."""
+
+    def cells(self, row: Row) -> dict[str, Cell]:
+        """The row's cells, with all text fit for any encoding."""
+        return {
+            # No-op for paths; a class name or a remark may still hold a lone surrogate.
+            name: cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell
+            for name, cell in self.columns.flatten(row).items()
+        }
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except ResultsError:
+            if error is None:  # else the first error is the one to tell
+                raise
+
+
+class _LineSink(Sink):
+    """A text file of one line per row."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        super().__init__(path, columns)
+        with _disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        try:
+            self._append(self.header())
+        except ResultsError:
+            self._file.close()
+            raise
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """See `Sink`."""
+        self._append("".join(self.line(row) for row in rows))
+
+    def close(self) -> None:
+        """See `Sink`."""
+        with _disk(self.path):
+            self._file.close()
+
+    def header(self) -> str:
+        """What stands before the first row."""
+        return ""
+
+    @abstractmethod
+    def line(self, row: Row) -> str:
+        """*row* as one line, with its line end."""
+
+    def _append(self, text: str) -> None:
+        data = memoryview(text.encode())
+        with _disk(self.path):
+            while data:
+                data = data[self._file.write(data) :]
+
+
+class CsvSink(_LineSink):
+    """RFC 4180 with a header, UTF-8, ``\\n`` line ends; True is 1 and False is 0."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self._lines: list[str] = []
+        # The CRLF makes csv quote a lone \r as well as \n (Python < 3.13 looks at its own line
+        # end only); `_pop` takes it off again.
+        self._writer = csv.writer(_Append(self._lines.append), lineterminator="\r\n")
+        super().__init__(path, columns)
+
+    def header(self) -> str:
+        """See `_LineSink`."""
+        return self._pop(self.columns.names)
+
+    def line(self, row: Row) -> str:
+        """See `_LineSink`."""
+        return self._pop([self._cell(cell) for cell in self.cells(row).values()])
+
+    def _pop(self, cells: Sequence[Cell]) -> str:
+        self._writer.writerow(cells)
+        return self._lines.pop().removesuffix("\r\n") + "\n"
+
+    @staticmethod
+    def _cell(cell: Cell) -> Cell:
+        if isinstance(cell, str):
+            return neutralise(cell)
+        return int(cell) if isinstance(cell, bool) else cell
+
+
+class JsonlSink(_LineSink):
+    """One JSON object per line, UTF-8; an empty cell is null."""
+
+    def line(self, row: Row) -> str:
+        """See `_LineSink`."""
+        return json.dumps(self.cells(row), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class ParquetSink(Sink):
+    """Parquet with typed columns, a row group per `ROW_GROUP` rows."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        super().__init__(path, columns)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+        self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.types.items()])
+        self._table: Callable[..., Any] = pa.Table.from_pylist
+        self._waiting: list[dict[str, Cell]] = []
+        self._part = path.with_name(path.name + ".part")
+        self._closed = False
+        with _disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._part, self._schema)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """See `Sink`."""
+        self._waiting += [self.cells(row) for row in rows]
+        if len(self._waiting) >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """See `Sink`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._flush()
+        finally:
+            with _disk(self.path):
+                self._writer.close()
+        with _disk(self.path):
+            self._part.replace(self.path)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            with _disk(self.path):
+                self._writer.write_table(self._table(self._waiting, schema=self._schema))
+            self._waiting.clear()
+
+
+_SINKS: dict[str, type[Sink]] = {".csv": CsvSink, ".jsonl": JsonlSink, ".parquet": ParquetSink}
+
+
+def check_target(path: Path) -> None:
+    """See, before the work begins, that results can be written to *path*.
+
+    Raises:
+        UsageError: unknown ending, a folder, or Parquet without pyarrow.
+    """
+    if path.suffix.lower() not in _SINKS:
+        raise UsageError(f"--out {path}: the name must end in {', '.join(_SINKS)}")
+    if path.is_dir():
+        raise UsageError(f"--out {path} is a folder; give the name of a file in it")
+    if path.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(
+            f"--out {path}: Parquet needs pyarrow; run `pip install 'afdcli[parquet]'`"
+            " or choose .csv or .jsonl"
+        )
+
+
+def open_sink(path: Path, columns: Columns) -> Sink:
+    """Start the results file *path*, replacing an older one; the ending chooses the format."""
+    check_target(path)
+    return _SINKS[path.suffix.lower()](path, columns)
+
+
+class _Append:
+    """A file-like object for `csv.writer`, which writes each row with one call."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.write = write
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Turn an OSError inside into a `ResultsError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ResultsError(f"cannot write {path}: {reason}") from error

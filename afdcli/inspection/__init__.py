@@ -1,0 +1,1 @@
+"""What ``afd inspect`` finds out about one file, and how it shows it."""

@@ -1,0 +1,1 @@
+"""Results become statistics, tables and a tidy summary."""

@@ -1,0 +1,127 @@
+"""Which rows belong together: by folder, by band of quality factors, by any column."""
+
+from __future__ import annotations
+
+import itertools
+import os.path
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from afdcli.errors import UsageError
+
+DEFAULT = ("folder", "quality")
+UNKNOWN = "unknown"
+#: First quality factor of each band; the last band ends at 100.
+BAND_STARTS = (1, 10, 15, 20, 30, 50, 75, 90)
+#: A column of numbers with more different values than this is cut into fifths.
+MANY = 15
+FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Rows sorted into groups.
+
+    Attributes:
+        by: what they are sorted by.
+        names: group names: bands and numbers in their order, else the largest group first.
+        members: for each group, the positions of its rows, ascending.
+    """
+
+    by: str
+    names: tuple[str, ...]
+    members: tuple[npt.NDArray[np.intp], ...]
+
+
+def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Grouping:
+    """Sort *rows* by "folder", "parent", "quality" (bands) or a column of theirs.
+
+    "folder" is the first folder of the path, behind the folders that all paths share; "parent"
+    is all folders of the path. A column of many numbers is cut where it cuts *pool*, all tables
+    that are to be compared, into fifths.
+
+    Raises:
+        UsageError: no such column.
+    """
+    if by in ("folder", "parent"):
+        return _by_text(by, _folders(rows["path"], whole=by == "parent"))
+    if by not in rows:
+        known = ", ".join(["folder", "parent", *map(str, rows.columns)])
+        raise UsageError(f"--by {by}: no such column; there are {known}")
+    column = rows[by]
+    if by == "quality":
+        return _by_order(by, _bands(column))
+    if column.dtype.kind in "fiu":
+        pooled = pd.concat([table[by] for table in pool if by in table] or [column])
+        return _by_order(by, _steps(column, pooled))
+    return _by_text(by, column.astype(str))
+
+
+def band_names() -> list[str]:
+    """Names of the quality bands; the letters keep spreadsheets from reading a date."""
+    ends = [*(start - 1 for start in BAND_STARTS[1:]), 100]
+    return [f"QF {a}-{b}" for a, b in zip(BAND_STARTS, ends, strict=True)]
+
+
+def _bands(quality: pd.Series[float]) -> pd.Series[str]:
+    edges = [*BAND_STARTS, 101]
+    bands: pd.Series[str] = pd.cut(quality.round(), edges, right=False, labels=band_names())
+    return bands
+
+
+def _steps(numbers: pd.Series[float], pooled: pd.Series[float]) -> pd.Series[str]:
+    values = np.sort(pooled.dropna().unique())
+    if len(values) <= MANY:
+        kept = pd.Series(pd.Categorical(numbers, categories=values))
+        named: pd.Series[str] = kept.cat.rename_categories([f"{value:g}" for value in values])
+        return named
+    edges = np.unique(np.quantile(pooled.dropna(), FIFTHS)).tolist()
+    names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
+    if len(set(names)) < len(names):  # two close edges print alike
+        names = [f"{low!r} to {high!r}" for low, high in itertools.pairwise(edges)]
+    fifths: pd.Series[str] = pd.cut(numbers, edges, labels=names, include_lowest=True)
+    return fifths
+
+
+def _folders(paths: pd.Series[str], whole: bool) -> pd.Series[str]:
+    parents = paths.str.replace(r"/?[^/]*$", "", regex=True)
+    different = parents.unique().tolist()
+    if whole:
+        names = {parent: parent or "." for parent in different}
+    else:
+        absolute = [parent.startswith("/") for parent in different]
+        shared = os.path.commonpath(different) if all(absolute) or not any(absolute) else ""
+        names = {parent: _first(parent.removeprefix(shared)) for parent in different}
+    return parents.map(names)
+
+
+def _first(folder: str) -> str:
+    return folder.lstrip("/").split("/")[0] or "."
+
+
+def _by_order(by: str, column: pd.Series[str]) -> Grouping:
+    names = [str(name) for name in column.cat.categories]
+    codes = column.cat.codes.to_numpy()
+    return _gather(by, [*names, UNKNOWN], np.where(codes < 0, len(names), codes))
+
+
+def _by_text(by: str, column: pd.Series[str]) -> Grouping:
+    codes, values = pd.factorize(column)
+    names = [str(value) or UNKNOWN for value in values]
+    # Largest first, equals by name.
+    sizes = np.bincount(codes, minlength=len(names))
+    order = sorted(range(len(names)), key=lambda i: (-int(sizes[i]), names[i]))
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    return _gather(by, [names[i] for i in order], rank[codes])
+
+
+def _gather(by: str, names: list[str], codes: npt.NDArray[np.intp]) -> Grouping:
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
+    filled = [(name, part) for name, part in zip(names, parts, strict=True) if len(part)]
+    return Grouping(by, tuple(name for name, _ in filled), tuple(part for _, part in filled))

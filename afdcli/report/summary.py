@@ -1,0 +1,204 @@
+"""Runs become numbers: one `Group` per group of rows, and all of them as one tidy table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from afdcli.engine.rows import FAILED
+from afdcli.report import groups
+from afdcli.report.estimates import Facts, changed_flags
+from afdcli.report.runs import Run
+from afdcli.report.stats import Estimate
+
+#: Every metric of the tidy table. Shares, accuracies and probabilities are 0 to 1. "Direct" is
+#: the plain backbone, "AFD" the same with a module, "clean" the same picture uncompressed. Where
+#: both direct and AFD were run, accuracies are of the pictures that both of them classified.
+METRICS = {
+    "files": "inputs, failed ones included",
+    "failed": "inputs that could not be classified; they count in no other metric",
+    "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
+    "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
+    "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",
+    "mcnemar_p": "two-sided p of the exact McNemar test of accuracy_difference = 0",
+    "won": "pictures that AFD alone gets right",
+    "lost": "pictures that direct alone gets right",
+    "accuracy_clean": "top-1 accuracy of the plain backbone on the clean pictures; Wilson interval",
+    "accuracy_clean_afd": "top-1 accuracy with AFD on the clean pictures; Wilson interval",
+    "clean_difference": "accuracy_clean_afd - accuracy_clean, paired; Newcombe interval",
+    "compression_cost": "accuracy_clean - accuracy_direct, paired; Newcombe interval",
+    "recovered_share": "(AFD - direct) / (clean - direct) of the accuracies on pictures that have "
+    "all three; paired bootstrap interval; no estimate where compression cost nothing",
+    "confidence_direct": "mean probability of the top guess without AFD",
+    "confidence_afd": "mean probability of the top guess with AFD",
+    "agreement_direct": "share of pictures whose top guess without AFD is the one for the clean "
+    "picture; Wilson interval",
+    "agreement_afd": "the same with AFD",
+    "agreement_difference": "agreement_afd - agreement_direct, paired; Newcombe interval",
+    "changed": "share of pictures whose top guess AFD changes; Wilson interval",
+    "drift_p05": "5th percentile of the drift, degrees",
+    "drift_p25": "25th percentile of the drift, degrees",
+    "drift_p50": "median drift, degrees",
+    "drift_p75": "75th percentile of the drift, degrees",
+    "drift_p95": "95th percentile of the drift, degrees",
+    "pictures": "in group change: pictures with that change of the top guess",
+}
+#: Columns of the tidy table. ``group`` is "all", "folder", "quality" or another column, "error"
+#: (``value`` is the reason) or "change" (``value`` is "label without AFD -> label with AFD").
+COLUMNS = ("results", "group", "value", "metric", "n", "estimate", "low", "high")
+
+ALL = "all"
+#: Below this many pictures, a group is too small to say anything.
+FEW = 10
+#: Changes of the top guess in the tidy table, unless all are asked for.
+CHANGES = 20
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is known of some rows of one run.
+
+    Attributes:
+        by, value: which rows: ``folder``, ``cats``.
+        estimates: by the names in `METRICS`, without those that cannot be known.
+    """
+
+    by: str
+    value: str
+    estimates: Mapping[str, Estimate]
+
+    def get(self, metric: str) -> Estimate:
+        """The estimate of *metric*; NaN of no pictures where it is not known."""
+        return self.estimates.get(metric, Estimate(0, math.nan))
+
+    @property
+    def n(self) -> int:
+        """Pictures behind the group's main number."""
+        shown = ("accuracy_afd", "accuracy_direct", "confidence_afd", "confidence_direct")
+        return next((self.estimates[name].n for name in shown if name in self.estimates), 0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Pictures whose top guess AFD changed from one label to another.
+
+    Attributes:
+        before, after: label without and with AFD.
+        n: pictures.
+        direct, afd: mean probability of the two.
+    """
+
+    before: str
+    after: str
+    n: int
+    direct: float
+    afd: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything said about one run.
+
+    Attributes:
+        name: of the run.
+        about: its classifier and module, "" if unknown.
+        overall: of all its rows.
+        groups: for each grouping, its groups in order.
+        failures: (reason, files), the most frequent first.
+        changes: the most frequent first.
+        remarks: sentences for the reader.
+    """
+
+    name: str
+    about: str
+    overall: Group
+    groups: Mapping[str, tuple[Group, ...]]
+    failures: tuple[tuple[str, int], ...]
+    changes: tuple[Change, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def summarise(runs: Sequence[Run], by: Sequence[str] = groups.DEFAULT) -> list[Report]:
+    """Count and estimate everything about *runs*, overall and in the groupings *by*.
+
+    Raises:
+        UsageError: *by* names no column.
+    """
+    pool = [run.rows for run in runs]
+    return [_report(run, by, pool) for run in runs]
+
+
+def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report:
+    facts = Facts.of(run)
+    everything = np.arange(len(run.rows))
+    tables: dict[str, tuple[Group, ...]] = {}
+    for name in by:
+        grouping = groups.group(run.rows, name, pool)
+        pairs = zip(grouping.names, grouping.members, strict=True)
+        tables[name] = tuple(Group(name, value, facts.estimates(at)) for value, at in pairs)
+    about = " + AFD ".join(part for part in (run.backbone, run.plug) if part)
+    return Report(
+        name=run.name,
+        about=about,
+        overall=Group(ALL, "", facts.estimates(everything)),
+        groups=tables,
+        failures=_failures(run.rows),
+        changes=_changes(run),
+        remarks=run.remarks,
+    )
+
+
+def tidy(reports: Sequence[Report], all_changes: bool = False) -> pd.DataFrame:
+    """All reports as one table with `COLUMNS`, one row per number."""
+    rows: list[tuple[object, ...]] = []
+    for report in reports:
+        parts = [report.overall, *(part for table in report.groups.values() for part in table)]
+        for part in parts:
+            for metric, e in part.estimates.items():
+                rows.append((report.name, part.by, part.value, metric, e.n, e.value, e.low, e.high))
+        files = report.overall.get("files").n
+        for reason, count in report.failures:
+            rows.append((report.name, "error", reason, "failed", files, count, math.nan, math.nan))
+        for change in report.changes[: None if all_changes else CHANGES]:
+            value = f"{change.before} -> {change.after}"
+            numbers = {
+                "pictures": change.n,
+                "confidence_direct": change.direct,
+                "confidence_afd": change.afd,
+            }
+            for metric, number in numbers.items():
+                row = (report.name, "change", value, metric, change.n, number, math.nan, math.nan)
+                rows.append(row)
+    table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table
+
+
+def _failures(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    failed = rows[rows["status"] == FAILED]
+    if "error" not in failed:
+        return (("", len(failed)),) if len(failed) else ()
+    return tuple((str(reason), int(n)) for reason, n in failed["error"].value_counts().items())
+
+
+def _changes(run: Run) -> tuple[Change, ...]:
+    changed = changed_flags(run.direct, run.afd)
+    if changed is None or run.direct is None or run.afd is None:
+        return ()
+    at = changed == 1
+    table = pd.DataFrame(
+        {
+            "before": run.direct["label"][at],
+            "after": run.afd["label"][at],
+            "direct": run.direct["prob"][at],
+            "afd": run.afd["prob"][at],
+        }
+    )
+    means = table.groupby(["before", "after"], sort=True).agg(
+        n=("afd", "size"), direct=("direct", "mean"), afd=("afd", "mean")
+    )
+    means = means.sort_values("n", ascending=False, kind="stable").reset_index()
+    return tuple(Change(*row) for row in means.itertuples(index=False, name=None))

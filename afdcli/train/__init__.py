@@ -1,0 +1,1 @@
+"""Training of AFD modules: pairs, losses, loop, checkpoints."""

@@ -1,0 +1,108 @@
+"""Training pairs: a clean picture as the classifier sees it, and its degraded twin. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from afdcli.codec.encode import Codec, Compression, compress
+from afdcli.codec.photo import Photo
+from afdcli.codec.reader import read_photo
+from afdcli.codec.recipe import PAPER_QUALITIES
+from afdcli.train.settings import Mix
+from afdcli.view.look import look, view_pixels
+from afdcli.view.spec import View, ViewSpec
+
+_NATIVE_SHORT_SIDES = (224, 640)  # pixels, log-uniform
+_MOST_UPSCALING = 1.5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One picture twice.
+
+    Attributes:
+        clean: (H, W, 3) uint8, the view of the undegraded picture.
+        drifted: the view of the degraded one.
+    """
+
+    clean: NDArray[np.uint8]
+    drifted: View
+
+
+def make_pair(
+    pixels: NDArray[np.uint8], spec: ViewSpec, mix: Mix, rng: np.random.Generator
+) -> Pair:
+    """Draw a crop and a degradation of one photo (H, W, 3) uint8."""
+    at_view_size = rng.random() >= mix.native
+    picture = random_crop(pixels, None if not at_view_size else (spec.height, spec.width), rng)
+    return degraded_pair(picture, draw_rounds(mix, rng), spec)
+
+
+def degraded_pair(picture: NDArray[np.uint8], rounds: list[Compression], spec: ViewSpec) -> Pair:
+    """*picture* as the classifier sees it, before and after *rounds* of compression."""
+    clean = Photo(picture, "png")
+    drifted = read_photo(compress(picture, rounds)) if rounds else clean
+    return Pair(view_pixels(clean, spec), look(drifted, spec))
+
+
+def random_crop(
+    pixels: NDArray[np.uint8], size: tuple[int, int] | None, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A random part of the photo, perhaps mirrored, resized to *size* or to a random size."""
+    height, width = pixels.shape[:2]
+    area = rng.uniform(0.35, 1.0) * height * width
+    aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+    if size is None:
+        aspect *= width / height
+    part_w = int(min(width, np.sqrt(area * aspect)))
+    part_h = int(min(height, np.sqrt(area / aspect)))
+    left = int(rng.integers(0, width - part_w + 1))
+    top = int(rng.integers(0, height - part_h + 1))
+    if size is None:
+        size = _native_size(part_h, part_w, rng)
+    image = Image.fromarray(pixels[top : top + part_h, left : left + part_w])
+    image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    out = np.asarray(image)
+    return np.ascontiguousarray(out[:, ::-1]) if rng.random() < 0.5 else out
+
+
+def draw_rounds(mix: Mix, rng: np.random.Generator) -> list[Compression]:
+    """The compressions of one picture, first to last; empty for a clean one."""
+    if rng.random() < mix.clean:
+        return []
+    draw = rng.random()
+    if draw < mix.single:
+        count = 1
+    elif draw < mix.single + mix.double:
+        count = 2
+    else:
+        count = int(rng.integers(3, 6))
+    draw = rng.random()
+    subsampling = "4:2:0"
+    if draw < mix.full_chroma:
+        subsampling = "4:4:4"
+    elif draw < 1.5 * mix.full_chroma:
+        subsampling = "4:2:2"
+    rounds = [Compression("jpeg", _quality(mix, rng), subsampling) for _ in range(count)]
+    if rng.random() < mix.other_codec:
+        codec: Codec = "avif" if rng.random() < 0.5 else "webp"
+        # Pillow's AVIF and WebP scales lose about as much at a little above JPEG's factor.
+        rounds[-1] = Compression(codec, _quality(mix, rng) + 5, "4:2:0")
+    return rounds
+
+
+def _quality(mix: Mix, rng: np.random.Generator) -> int:
+    if rng.random() < mix.paper:
+        return int(rng.choice(PAPER_QUALITIES))
+    return round(float(np.exp(rng.uniform(np.log(mix.lowest), np.log(mix.highest)))))
+
+
+def _native_size(height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
+    low, high = _NATIVE_SHORT_SIDES
+    short = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    scale = min(short / min(height, width), _MOST_UPSCALING)
+    return max(16, round(height * scale)), max(16, round(width * scale))

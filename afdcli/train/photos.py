@@ -1,0 +1,101 @@
+"""The photos of a training run: found, checked, split into training and validation."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from afdcli.codec.raster import PILLOW_NAMES
+from afdcli.engine.discover import discover
+from afdcli.errors import UsageError
+
+SMALLEST_SIDE = 96  # pixels; below that a crop would be mostly upscaling
+FEWEST_PHOTOS = 24
+MOST_PHOTOS = 50_000  # more would not teach the module more, but take minutes to look at
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Usable photos, shuffled and split.
+
+    Attributes:
+        training, validation: paths; no photo is in both.
+        skipped: relative path -> why, for those that cannot be used.
+    """
+
+    training: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    skipped: dict[str, str]
+
+
+def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) -> PhotoSet:
+    """Find the photos under *folders*; *exclude* holds relative paths to leave out.
+
+    The smaller of *validation* and a fifth of the photos is held out, drawn from *seed*.
+
+    Raises:
+        UsageError: fewer than `FEWEST_PHOTOS` can be used; the message says why others cannot.
+    """
+    usable: list[Path] = []
+    skipped: dict[str, str] = {}
+    found = sorted(discover(folders), key=lambda f: f.relative)
+    random.Random(seed).shuffle(found)
+    for item in found:
+        if item.relative in exclude:
+            continue
+        if len(usable) == MOST_PHOTOS:
+            break
+        reason = unusable(item.path)
+        if reason:
+            skipped[item.relative] = reason
+        else:
+            usable.append(item.path)
+    if len(usable) < FEWEST_PHOTOS:
+        raise UsageError(
+            f"training needs at least {FEWEST_PHOTOS} photos, {_names(folders)} has {len(usable)} "
+            f"usable ones{_skipped_text(skipped)}"
+        )
+    held = min(validation, len(usable) // 5)
+    return PhotoSet(tuple(usable[held:]), tuple(usable[:held]), skipped)
+
+
+def unusable(path: Path) -> str:
+    """Why a file is no training photo, from its header; "" if it is one."""
+    try:
+        with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
+            size = image.size
+    except Exception:  # on hostile files Pillow's plugins raise about anything
+        return "no readable image"
+    if min(size) < SMALLEST_SIDE:
+        return f"smaller than {SMALLEST_SIDE} px"
+    return ""
+
+
+def load_pixels(path: Path) -> NDArray[np.uint8]:
+    """Upright RGB pixels (H, W, 3) uint8, by Pillow alone: training needs no coefficients of it.
+
+    Raises:
+        OSError, SyntaxError or ValueError, as Pillow does.
+    """
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGB"))
+
+
+def _names(folders: list[Path]) -> str:
+    return ", ".join(str(folder) for folder in folders)
+
+
+def _skipped_text(skipped: dict[str, str]) -> str:
+    if not skipped:
+        return ""
+    first = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
+    reasons = Counter(skipped.values())
+    total = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+    return f" (skipped {len(skipped)}: {total}; e.g. {first})"

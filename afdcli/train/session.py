@@ -1,0 +1,176 @@
+"""One training run from options to a module file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from afdcli import __version__
+from afdcli.backbones.loader import Backbone
+from afdcli.backbones.modules import stem_signature
+from afdcli.backbones.points import find_stem
+from afdcli.backbones.site import Plug, Site
+from afdcli.core.config import AFDConfig, preset
+from afdcli.core.module import AFDModule
+from afdcli.errors import UsageError
+from afdcli.train.checkpoint import checkpoint_path
+from afdcli.train.data import Pairs, batches, validation_batches
+from afdcli.train.loop import Progress, Trainer
+from afdcli.train.photos import PhotoSet
+from afdcli.train.settings import Settings
+from afdcli.train.validate import Score
+from afdcli.view.spec import ViewSpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and where.
+
+    Attributes:
+        backbones: one for the `stem` plug, one or more for `input`.
+        plug: "stem" or "input".
+        config: of the module.
+        sites: one per backbone.
+        where: the plugged module's name, "" at the input.
+        spec: the view all of them share.
+    """
+
+    backbones: tuple[Backbone, ...]
+    plug: Plug
+    config: AFDConfig
+    sites: tuple[Site, ...]
+    where: str
+    spec: ViewSpec
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        score: validation of the saved module.
+        steps: done in all.
+        minutes: spent in all.
+        interrupted: True after Ctrl-C; the best module so far was saved.
+    """
+
+    score: Score
+    steps: int
+    minutes: float
+    interrupted: bool
+
+
+def make_plan(
+    backbones: Sequence[Backbone],
+    plug: Plug,
+    preset_name: str,
+    at: str | None = None,
+    device: str = "cpu",
+    **changes: object,
+) -> Plan:
+    """Find the plug point and size the module; *changes* override the preset's configuration.
+
+    Raises:
+        UsageError: several backbones with the stem plug, or with views of different size.
+        BackboneError, ModuleError: no such plug point or preset.
+    """
+    first = backbones[0]
+    if plug == "stem" and len(backbones) > 1:
+        raise UsageError(
+            "a stem module fits one backbone; train each alone, or use --plug input for several"
+        )
+    # The view of the first backbone serves all: only the size must be the same.
+    if any(
+        (b.spec.height, b.spec.width) != (first.spec.height, first.spec.width) for b in backbones
+    ):
+        raise UsageError("all backbones of an input module must have the same input size")
+    for backbone in backbones:
+        backbone.net.to(device)
+    where = ""
+    if plug == "stem":
+        point = find_stem(first.net, (first.spec.height, first.spec.width), at)
+        where = point.where
+        config = preset(preset_name, point.channels, activation=point.activation, **changes)
+    else:
+        config = preset(preset_name, 3, activation="none", unshuffle=2, **changes)
+    sites = tuple(Site(backbone, plug, where).to(device) for backbone in backbones)
+    spec = replace(first.spec, coefficients=config.coefficients)
+    return Plan(tuple(backbones), plug, config, sites, where, spec)
+
+
+def train(
+    plan: Plan,
+    photos: PhotoSet,
+    settings: Settings,
+    out: Path,
+    report: Callable[[Progress], None],
+    *,
+    resume: bool = False,
+    workers: int = 1,
+    device: str = "cpu",
+    command: str = "",
+) -> Outcome:
+    """Train, and write the best module to *out* (safetensors). Ctrl-C keeps the best.
+
+    Raises:
+        UsageError, ModuleError: the checkpoint to resume from does not fit.
+    """
+    torch.manual_seed(settings.seed)
+    module = AFDModule(plan.config).to(device)
+    validation = [
+        batch.to(torch.device(device))
+        for batch in validation_batches(
+            photos.validation, plan.spec, settings.seed, settings.batch_size
+        )
+    ]
+    trainer = Trainer(
+        plan.sites, module, settings, validation, checkpoint_path(out), _identity(plan, settings)
+    )
+    if resume:
+        trainer.resume()
+    # A resumed run must not see the same pairs again.
+    pairs = Pairs(photos.training, plan.spec, settings.mix, settings.seed + trainer.step)
+    interrupted = False
+    try:
+        trainer.run(batches(pairs, settings.batch_size, workers), report)
+    except KeyboardInterrupt:
+        interrupted = True
+    outcome = Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted)
+    metadata = _metadata(plan, photos, settings, outcome, command)
+    trainer.best_module().cpu().save(out, metadata)
+    for site in plan.sites:
+        site.remove()
+    return outcome
+
+
+def _identity(plan: Plan, settings: Settings) -> str:
+    """What must be the same for a run to be resumed; the budget may grow."""
+    unbounded = replace(settings, minutes=None, steps=None)
+    names = "+".join(backbone.name for backbone in plan.backbones)
+    return f"{names} {plan.plug} {plan.config.to_json()} {unbounded.to_json()}"
+
+
+def _metadata(
+    plan: Plan, photos: PhotoSet, settings: Settings, outcome: Outcome, command: str
+) -> dict[str, str]:
+    """What travels with the module: where it fits, and how it came to be."""
+    metadata = {
+        "afd_version": __version__,
+        "plug": plan.plug,
+        "where": plan.where,
+        "backbone": ", ".join(backbone.name for backbone in plan.backbones),
+        "photos": str(len(photos.training)),
+        "settings": settings.to_json(),
+        "validation": json.dumps(asdict(outcome.score)),
+        "steps": str(outcome.steps),
+        "minutes": f"{outcome.minutes:.1f}",
+        "command": command,
+    }
+    if plan.plug == "stem":
+        signature = stem_signature(plan.backbones[0].net, plan.where)
+        metadata["signature"] = json.dumps([round(float(v), 6) for v in signature])
+    return metadata

@@ -1,0 +1,70 @@
+"""What a training run can be told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+#: Weight of the feature loss by plug point. At the stem it leads; on pixels it keeps the module
+#: near the picture, for what is nearer in pixels is not what a classifier reads better.
+FEATURE_WEIGHT = {"stem": 1.0, "input": 0.1}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How training photos are degraded. Shares are probabilities, 0 to 1.
+
+    Attributes:
+        clean: share of photos left as they are: they teach the module to do no harm.
+        single, double: share of one and two compressions; the rest has three to five.
+        paper: share of quality factors drawn from the paper's five; the rest is log-uniform
+            between `lowest` and `highest`.
+        other_codec: share whose last compression is AVIF or WebP instead of JPEG.
+        full_chroma: share compressed as 4:4:4 instead of 4:2:0; a little 4:2:2 besides.
+        native: share compressed at another size than the classifier's, then resized and cropped
+            by the view; the rest is cropped first, as in the paper's protocol.
+    """
+
+    clean: float = 0.08
+    single: float = 0.55
+    double: float = 0.22
+    paper: float = 0.6
+    lowest: int = 5
+    highest: int = 90
+    other_codec: float = 0.06
+    full_chroma: float = 0.12
+    native: float = 0.3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of one run; stored in checkpoints and in the module's metadata.
+
+    Attributes:
+        minutes, steps: the budget; whichever is set and used up first ends the run.
+        batch_size: pairs per step.
+        lr: peak learning rate of AdamW, after a warm-up of 5 % of the budget; cosine to zero.
+        divergence: weight of the divergence between the classifier's outputs for the clean and
+            for the restored picture, relative to the feature loss.
+        ramp: share of the budget over which that weight grows from zero: at once, it drowns the
+            feature loss.
+        ema: decay of the averaged weights, which are what is validated and saved.
+        validation: photos held out, each degraded once.
+        seed: of everything random.
+        mix: degradations.
+    """
+
+    minutes: float | None = 20.0
+    steps: int | None = None
+    batch_size: int = 16
+    lr: float = 1.5e-3
+    divergence: float = 0.25
+    ramp: float = 0.33
+    ema: float = 0.99
+    validation: int = 64
+    seed: int = 0
+    mix: Mix = Mix()
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True)

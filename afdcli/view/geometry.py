@@ -1,0 +1,88 @@
+"""Where each pixel and each grid cell of the view lies in the picture: numbers only, no pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afdcli.view.spec import CELL, ViewSpec
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the oriented picture on its way to the view, in pixels.
+
+    Attributes:
+        picture: length of the oriented picture.
+        resized: its length after resizing.
+        offset: view pixel p shows resized pixel ``p + offset``; negative where the view is padded.
+        view: length of the view.
+    """
+
+    picture: int
+    resized: int
+    offset: int
+    view: int
+
+    @property
+    def log_scale(self) -> float:
+        """Natural logarithm of view pixels per picture pixel."""
+        return math.log(self.resized / self.picture)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """First and last + 1 resized pixel that the view shows."""
+        return max(self.offset, 0), min(self.offset + self.view, self.resized)
+
+    @property
+    def cells(self) -> NDArray[np.float64]:
+        """(cells, 2) start and end of the picture under each cell; equal where there is none."""
+        edges = np.minimum(CELL * np.arange(-(-self.view // CELL) + 1), self.view) + self.offset
+        edges = np.clip(edges, 0, self.resized) * self.picture / self.resized
+        return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The two axes of one oriented picture under one `ViewSpec`."""
+
+    y: Axis
+    x: Axis
+
+
+def geometry(height: int, width: int, spec: ViewSpec) -> Geometry:
+    """How an oriented picture of *height* x *width* pixels is resized and cropped for *spec*."""
+    resized_height, resized_width = _resized(height, width, spec)
+    return Geometry(
+        y=Axis(height, resized_height, _offset(resized_height, spec.height), spec.height),
+        x=Axis(width, resized_width, _offset(resized_width, spec.width), spec.width),
+    )
+
+
+def _resized(height: int, width: int, spec: ViewSpec) -> tuple[int, int]:
+    """Size after resizing, rounded as ``timm.data.transforms_factory.transforms_imagenet_eval``."""
+    if spec.fits(height, width):
+        return height, width
+    target_height = math.floor(spec.height / spec.crop_pct)
+    target_width = math.floor(spec.width / spec.crop_pct)
+    if spec.crop_mode == "squash":
+        return target_height, target_width
+    if spec.crop_mode == "center" and target_height == target_width:
+        # torchvision's Resize truncates the longer side where timm's ResizeKeepRatio rounds it.
+        if width <= height:
+            return int(target_width * height / width), target_width
+        return target_height, int(target_height * width / height)
+    ratios = height / target_height, width / target_width
+    ratio = max(ratios) if spec.crop_mode == "border" else min(ratios)
+    # A sliver would shrink to nothing, which Pillow refuses; it keeps one pixel here.
+    return max(1, round(height / ratio)), max(1, round(width / ratio))
+
+
+def _offset(resized: int, view: int) -> int:
+    """Resized pixel at view pixel 0, as in torchvision's ``center_crop`` (halves round to even)."""
+    if view > resized:
+        return -((view - resized) // 2)
+    return round((resized - view) / 2.0)

@@ -1,0 +1,108 @@
+"""Area-weighted pooling of 8x8 DCT blocks into the cells of the view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afdcli.codec.photo import Coefficients, Plane
+from afdcli.view.spec import COMPONENTS, FREQUENCIES
+
+#: Largest band of float32 coefficients worked on at once, in bytes: stays in a core's cache.
+_BAND = 1 << 20
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each block along one axis counts in each cell.
+
+    Attributes:
+        first: index of the first block that any cell touches.
+        matrix: (cells, blocks) float32 for blocks ``first, first + 1, ...``; each row sums to 1,
+            or is zero where no block lies under the cell.
+    """
+
+    first: int
+    matrix: NDArray[np.float32]
+
+    @property
+    def last(self) -> int:
+        """Index of the last block that any cell touches, + 1."""
+        return self.first + len(self.matrix.T)
+
+
+def weights(cells: NDArray[np.float64], blocks: int, block_size: int) -> Weights:
+    """Shares of overlap of *blocks* blocks of *block_size* pixels with each cell.
+
+    Args:
+        cells: (cells, 2) start and end in pixels, already clipped to the picture, so that the
+            part of a border block that lies outside of the picture does not count.
+    """
+    start, end = cells[:, :1], cells[:, 1:]
+    filled = cells[cells[:, 1] > cells[:, 0]]
+    if not filled.size:
+        return Weights(0, np.zeros((len(cells), 0), dtype=np.float32))
+    first = min(int(filled[:, 0].min() // block_size), blocks)
+    last = max(first, min(int(-(-filled[:, 1].max() // block_size)), blocks))
+    edges = np.arange(first, last + 1) * block_size
+    overlap = np.minimum(end, edges[1:]) - np.maximum(start, edges[:-1])
+    overlap = np.maximum(overlap, 0.0)
+    total = overlap.sum(axis=1, keepdims=True)
+    share = np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 0)
+    return Weights(first, share.astype(np.float32))
+
+
+def pool(
+    coefficients: Coefficients, y: NDArray[np.float64], x: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Pool all components under the cells *y* x *x*.
+
+    Args:
+        y, x: (cells, 2) intervals in pixels of the picture that *coefficients* belong to.
+
+    Returns:
+        (2, 3, cells_y, cells_x, 8, 8) float32: area-weighted signed mean, then root mean square,
+        of the dequantised coefficients. Cb and Cr of a grey picture are zero.
+    """
+    pooled = np.zeros((2, COMPONENTS, len(y), len(x), FREQUENCIES), dtype=np.float32)
+    for c, plane in enumerate(coefficients.planes):
+        rows = weights(y, plane.levels.shape[0], plane.block_size[0])
+        cols = weights(x, plane.levels.shape[1], plane.block_size[1])
+        _pool_plane(plane, rows, cols, pooled[:, c])
+    return pooled.reshape(2, COMPONENTS, len(y), len(x), 8, 8)
+
+
+def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.float32]) -> None:
+    """Write mean and root mean square of one component into *out* (2, cells_y, cells_x, 64)."""
+    for cells, blocks in _bands(rows, cols):
+        high = slice(rows.first + blocks.start, rows.first + blocks.stop)
+        band = plane.levels[high, cols.first : cols.last]
+        values = band.astype(np.float32).reshape(len(band), -1)
+        share = rows.matrix[cells, blocks]
+        for power in (0, 1):
+            if power:
+                np.square(values, out=values)
+            column = (share @ values).reshape(len(share), -1, FREQUENCIES)
+            np.matmul(cols.matrix, column, out=out[power, cells])
+    np.sqrt(out[1], out=out[1])
+    # One step per frequency: it may be applied to a few hundred cells instead of every block.
+    out *= plane.steps.ravel()
+
+
+def _bands(rows: Weights, cols: Weights) -> list[tuple[slice, slice]]:
+    """Rows of cells that are pooled together, each with the rows of blocks under them."""
+    limit = max(1, _BAND // (4 * FREQUENCIES * max(1, cols.matrix.shape[1])))
+    bands: list[tuple[slice, slice]] = []
+    for cell, share in enumerate(rows.matrix):
+        touched = np.flatnonzero(share)
+        if not touched.size:
+            continue
+        start, stop = int(touched[0]), int(touched[-1]) + 1
+        if bands and stop - bands[-1][1].start <= limit:
+            cells, blocks = bands[-1]
+            bands[-1] = slice(cells.start, cell + 1), slice(blocks.start, stop)
+        else:
+            bands.append((slice(cell, cell + 1), slice(start, stop)))
+    return bands

@@ -1,0 +1,95 @@
+"""EXIF orientation of pixels, of intervals along an axis, and of 8x8 DCT blocks.
+
+Orientation k says how the stored picture must be turned to stand upright (Exif 2.32, tag 0x0112).
+Each of the eight is a transposition or none, then a flip or none along each axis. A flip along x
+of pixels mirrors the order of the blocks and, inside each, negates the cosines of odd horizontal
+frequency; a transposition swaps rows with columns and v with u.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.number[Any])
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An EXIF orientation: *transpose* first, then flip along the axes of the turned picture."""
+
+    transpose: bool
+    flip_y: bool
+    flip_x: bool
+
+    def pair(self, y: Value, x: Value) -> tuple[Value, Value]:
+        """Oriented (y, x) of a stored (y, x): height and width, or factors along the axes."""
+        return (x, y) if self.transpose else (y, x)
+
+    def pixels(self, stored: NDArray[Number]) -> NDArray[Number]:
+        """Oriented view of stored pixels (height, width, ...); no copy."""
+        turned = stored.swapaxes(0, 1) if self.transpose else stored
+        return turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+
+    def blocks(self, stored: NDArray[Number]) -> NDArray[Number]:
+        """Blocks (..., rows, cols, 8, 8) of coefficients [v, u] of the oriented picture.
+
+        Exact where the stored sides are whole multiples of the block size.
+        """
+        return self.magnitudes(stored) * self._signs.astype(stored.dtype)
+
+    def magnitudes(self, stored: NDArray[Number]) -> NDArray[Number]:
+        """As `blocks`, for quantities without a sign, such as a root mean square; no copy."""
+        turned = stored
+        if self.transpose:
+            turned = turned.swapaxes(-4, -3).swapaxes(-2, -1)
+        y, x = (
+            slice(None, None, -1 if self.flip_y else 1),
+            slice(None, None, -1 if self.flip_x else 1),
+        )
+        return turned[..., y, x, :, :]
+
+    def table(self, stored: NDArray[Number]) -> NDArray[Number]:
+        """Quantisation table (8, 8) [v, u] of the oriented blocks."""
+        return stored.T if self.transpose else stored
+
+    def to_stored(
+        self, y: NDArray[np.float64], x: NDArray[np.float64], height: int, width: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Intervals along the oriented axes as intervals along the stored axes, in stored order.
+
+        Args:
+            y, x: (cells, 2) starts and ends, in pixels of the oriented picture.
+            height, width: of the oriented picture.
+        """
+        y = (height - y)[::-1, ::-1] if self.flip_y else y
+        x = (width - x)[::-1, ::-1] if self.flip_x else x
+        return self.pair(y, x)
+
+    @property
+    def _signs(self) -> NDArray[np.int16]:
+        """(8, 8) of 1 and -1: what the flips do to each frequency."""
+        odd = 1 - 2 * (np.arange(8, dtype=np.int16) % 2)
+        even = np.ones(8, dtype=np.int16)
+        return np.outer(odd if self.flip_y else even, odd if self.flip_x else even)
+
+
+_TURNS = {
+    1: Turn(transpose=False, flip_y=False, flip_x=False),
+    2: Turn(transpose=False, flip_y=False, flip_x=True),
+    3: Turn(transpose=False, flip_y=True, flip_x=True),
+    4: Turn(transpose=False, flip_y=True, flip_x=False),
+    5: Turn(transpose=True, flip_y=False, flip_x=False),
+    6: Turn(transpose=True, flip_y=False, flip_x=True),
+    7: Turn(transpose=True, flip_y=True, flip_x=True),
+    8: Turn(transpose=True, flip_y=True, flip_x=False),
+}
+
+
+def turn(orientation: int) -> Turn:
+    """The `Turn` of EXIF *orientation*, 1 to 8; KeyError for any other number."""
+    return _TURNS[orientation]

@@ -1,0 +1,73 @@
+"""Stored pixels -> the pixels of the view, bit for bit as timm's transform makes them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from afdcli.view.geometry import Geometry
+from afdcli.view.orient import Turn
+from afdcli.view.spec import ViewSpec
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_MOVES = {  # of Pillow, by (transpose, flip_y, flip_x)
+    (False, False, True): Image.Transpose.FLIP_LEFT_RIGHT,
+    (False, True, True): Image.Transpose.ROTATE_180,
+    (False, True, False): Image.Transpose.FLIP_TOP_BOTTOM,
+    (True, False, False): Image.Transpose.TRANSPOSE,
+    (True, False, True): Image.Transpose.ROTATE_270,
+    (True, True, True): Image.Transpose.TRANSVERSE,
+    (True, True, False): Image.Transpose.ROTATE_90,
+}
+
+#: More resized pixels than this are never made. 1 x 60,000 pixels would become 256 x 15 million.
+_MAX_RESIZED = 1 << 26
+
+
+def render(
+    stored: NDArray[np.uint8], turn: Turn, where: Geometry, spec: ViewSpec
+) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 pixels of the view of *stored* (H, W, 3) uint8 RGB pixels.
+
+    The whole picture is resized and then cropped. Resizing the crop alone (Pillow's ``box``)
+    rounds the phase of the filter differently, and the order of Pillow's two passes, which round
+    to uint8 in between, depends on the sizes: neither would give timm's exact bits.
+    """
+    image = _upright(stored, turn)
+    (top, bottom), (left, right) = where.y.shown, where.x.shown
+    if where.y.resized * where.x.resized > _MAX_RESIZED:
+        shown = _resize_crop_alone(image, where, spec)
+    else:
+        if image.size != (where.x.resized, where.y.resized):
+            image = image.resize((where.x.resized, where.y.resized), _FILTERS[spec.interpolation])
+        shown = image.crop((left, top, right, bottom))
+    if shown.size == (spec.width, spec.height):
+        return np.array(shown)
+    view = np.empty((spec.height, spec.width, 3), dtype=np.uint8)
+    view[:] = spec.fill if spec.crop_mode == "border" else 0
+    y, x = max(-where.y.offset, 0), max(-where.x.offset, 0)
+    view[y : y + shown.height, x : x + shown.width] = np.asarray(shown)
+    return view
+
+
+def _upright(stored: NDArray[np.uint8], turn: Turn) -> Image.Image:
+    """The oriented picture; Pillow transposes large ones three times as fast as numpy."""
+    image = Image.fromarray(stored)
+    move = _MOVES.get((turn.transpose, turn.flip_y, turn.flip_x))
+    return image if move is None else image.transpose(move)
+
+
+def _resize_crop_alone(image: Image.Image, where: Geometry, spec: ViewSpec) -> Image.Image:
+    """For extreme shapes, where timm would run out of memory; close to timm's, not equal."""
+    (top, bottom), (left, right) = where.y.shown, where.x.shown
+    y, x = where.y.picture / where.y.resized, where.x.picture / where.x.resized
+    box = (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
+    return image.resize((right - left, bottom - top), _FILTERS[spec.interpolation], box=box)

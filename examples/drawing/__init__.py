@@ -1,0 +1,1 @@
+"""Photo-like pictures of everyday things, drawn with numpy and Pillow alone."""

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Train the AFD modules that ship in weights/, and measure them on the test split that neither the
+# classifier nor the modules were trained on. About an hour on two cores.
+#
+#   examples/train_shipped_modules.sh CALTECH101 MORE_PHOTOS BACKBONES WORK
+#
+# MORE_PHOTOS: a folder of good unlabelled photos. BACKBONES: a folder with the ImageNet classifiers
+# that the input module is trained through (a file real_backbones.py that registers them, and
+# mobilenetv1_075_tf.safetensors and mobilenetv2_tf.safetensors). WORK: for checkpoints.
+set -euo pipefail
+caltech=$1 more=$2 backbones=$3 work=$4
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$work"
+
+afd train --backbone afd_resnet12 --preset small --data "$caltech" --data "$more" \
+    --exclude "$here/caltech101_test.txt" --minutes "${STEM_MINUTES:-15}" \
+    --out "$work/afd_resnet12.stem.safetensors"
+
+afd train --plug input --preset small --data "$caltech" --data "$more" \
+    --exclude "$here/caltech101_test.txt" --minutes "${INPUT_MINUTES:-18}" \
+    --import "$backbones/real_backbones.py" \
+    --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors" \
+    --backbone "mobilenetv2_tf=$backbones/mobilenetv2_tf.safetensors" \
+    --backbone afd_resnet12 --out "$work/any.input.safetensors"

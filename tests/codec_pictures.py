@@ -1,0 +1,59 @@
+"""Pictures and files that the codec tests draw for themselves."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8: soft colours, one sharp disc and a little noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(float)
+    waves = [np.sin(x * a + y * b + c) for a, b, c in rng.uniform(0.02, 0.12, (3, 3))]
+    picture = 128 + 60 * np.stack(waves, axis=-1)
+    disc = (y - height / 3) ** 2 + (x - width / 2) ** 2 < (min(height, width) / 4) ** 2
+    picture[disc] = (200, 60, 30)
+    picture += rng.normal(0, 4, picture.shape)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def encoded(pixels: NDArray[Any] | Image.Image, format: str = "JPEG", **options: Any) -> bytes:
+    """*pixels* as a file, by Pillow."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A JPEG marker segment."""
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+def after_start(jpeg: bytes, extra: bytes) -> bytes:
+    """*jpeg* with *extra* behind its start-of-image marker."""
+    return jpeg[:2] + extra + jpeg[2:]
+
+
+def frame_at(jpeg: bytes) -> int:
+    """Where the frame header (SOF0 to SOF2) of a JPEG made by Pillow starts."""
+    at = 2
+    while jpeg[at + 1] not in (0xC0, 0xC1, 0xC2):
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return at
+
+
+def patched(data: bytes, at: int, new: bytes) -> bytes:
+    """*data* with *new* written over it from *at*."""
+    return data[:at] + new + data[at + len(new) :]
+
+
+def without_middle(jpeg: bytes) -> bytes:
+    """*jpeg* with a third of its compressed data cut out; its end of image is still there."""
+    third = len(jpeg) // 3
+    return jpeg[:-third] + b"\xff\xd9"

@@ -1,0 +1,306 @@
+"""Loading classifiers, finding plug points, plugging modules in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from afdcli.backbones import embedded, hub, weights
+from afdcli.backbones.loader import Backbone, load_backbone
+from afdcli.backbones.modules import find_module, stem_signature
+from afdcli.backbones.plug import Plugged
+from afdcli.backbones.points import find_stem
+from afdcli.core import AFDModule, preset
+from afdcli.errors import BackboneError, ModuleError
+
+# (timm name, where, channels, stride, activation), by looking at the architectures.
+STEMS = [
+    ("resnet10t", "act1", 64, 2, "relu"),
+    ("resnet26d", "act1", 64, 2, "relu"),
+    ("mobilenetv2_050", "bn1", 16, 2, "relu6"),
+    ("mobilenetv3_small_050", "bn1", 16, 2, "none"),
+    ("efficientnet_lite0", "bn1", 32, 2, "relu6"),
+    ("repvgg_a0", "stem", 48, 2, "relu"),  # all branches, not one of them
+    ("regnetx_002", "stem", 32, 2, "relu"),
+    ("convnext_atto", "stem", 40, 4, "none"),
+    ("ghostnet_050", "act1", 8, 2, "relu"),
+    ("vit_tiny_patch16_224", "patch_embed.proj", 192, 16, "none"),
+    ("mobilevit_xxs", "stem", 16, 2, "none"),
+    (embedded.NAME, "stem.conv1", 32, 2, "relu"),  # not "stem", which ends with a pooling
+]
+
+
+@pytest.mark.parametrize(("name", "where", "channels", "stride", "activation"), STEMS)
+def test_stem_is_found(
+    name: str, where: str, channels: int, stride: float, activation: str
+) -> None:
+    point = find_stem(timm.create_model(name).eval(), (224, 224))
+    assert (point.where, point.channels, point.stride, point.activation) == (
+        where,
+        channels,
+        stride,
+        activation,
+    )
+
+
+def test_odd_input_size_and_override() -> None:
+    net = timm.create_model("resnet10t").eval()
+    assert find_stem(net, (225, 299)).channels == 64
+    assert find_stem(net, (224, 224), at="layer1").channels == 64
+    with pytest.raises(BackboneError, match="no such module"):
+        find_stem(net, (224, 224), at="nowhere")
+    with pytest.raises(BackboneError, match="choose another module"):
+        find_stem(net, (224, 224), at="fc")
+
+
+def test_channels_last_tensors_are_no_plug_point() -> None:
+    net = timm.create_model("swin_tiny_patch4_window7_224", depths=(1, 1, 1, 1)).eval()
+    with pytest.raises(BackboneError, match="choose another module"):
+        find_stem(net, (224, 224), at="patch_embed.norm")
+
+
+def registered(tmp_path: Path, name: str) -> Path:
+    """A user's file that registers a small model under *name*, without weights."""
+    path = tmp_path / f"{name}_models.py"
+    path.write_text(
+        "from timm.models import register_model\n"
+        "from timm.models.resnet import ResNet, BasicBlock\n"
+        "@register_model\n"
+        f"def {name}(pretrained=False, **kwargs):\n"
+        "    for key in ('pretrained_cfg', 'pretrained_cfg_overlay', 'cache_dir'):\n"
+        "        kwargs.pop(key, None)\n"
+        "    sizes = dict(channels=(8, 8, 8, 8), num_classes=5)\n"
+        "    net = ResNet(BasicBlock, [1, 1, 1, 1], **sizes, **kwargs)\n"
+        "    net.pretrained_cfg = {'input_size': (3, 64, 64), 'mean': (0.5, 0.5, 0.5),\n"
+        "        'std': (0.5, 0.5, 0.5), 'crop_pct': 1.0, 'interpolation': 'bilinear'}\n"
+        "    return net\n"
+    )
+    return path
+
+
+def test_imported_model_needs_weights_and_takes_them(tmp_path: Path) -> None:
+    source = registered(tmp_path, "own_net_a")
+    with pytest.raises(BackboneError, match="give --checkpoint FILE"):
+        load_backbone("own_net_a", imports=[str(source)])
+    net = timm.create_model("own_net_a")
+    names = ["a", "b", "c", "d", "e"]
+    file = tmp_path / "own.safetensors"
+    save_file(net.state_dict(), file, {"class_names": json.dumps(names)})
+    backbone = load_backbone("own_net_a", checkpoint=file, imports=[str(source)])
+    assert backbone.class_names == tuple(names)
+    assert (backbone.spec.height, backbone.spec.interpolation) == (64, "bilinear")
+    assert backbone.mean == (0.5, 0.5, 0.5)
+    assert not any(p.requires_grad for p in backbone.net.parameters())
+    assert not backbone.net.training
+    assert torch.equal(backbone.net.conv1.weight, net.conv1.weight)
+
+
+def test_class_names_from_a_file(tmp_path: Path) -> None:
+    source = registered(tmp_path, "own_net_b")
+    load_backbone_error = pytest.raises(BackboneError)
+    with load_backbone_error:
+        load_backbone("own_net_b", imports=[str(source)])
+    file = tmp_path / "own.safetensors"
+    save_file(timm.create_model("own_net_b").state_dict(), file)
+    plain = load_backbone("own_net_b", checkpoint=file)
+    assert plain.class_names == ("0", "1", "2", "3", "4")
+    listed = tmp_path / "names.txt"
+    listed.write_text("v\nw\nx\ny\nzebra crossing\n")
+    named = load_backbone("own_net_b", checkpoint=file, class_names=listed)
+    assert named.class_names[-1] == "zebra crossing"
+    listed.write_text("only one\n")
+    with pytest.raises(BackboneError, match="1 names, the backbone 5 classes"):
+        load_backbone("own_net_b", checkpoint=file, class_names=listed)
+
+
+def test_errors_name_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BackboneError, match=r"did you mean .*resnet50"):
+        load_backbone("resnet5o")
+    with pytest.raises(BackboneError, match="no such file"):
+        load_backbone("resnet10t", checkpoint=tmp_path / "none.safetensors")
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"\x00" * 64)
+    with pytest.raises(BackboneError, match="no readable weights file"):
+        load_backbone("resnet10t", checkpoint=garbage)
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(BackboneError, match="does not fit this backbone"):
+        load_backbone("resnet10t", checkpoint=other)
+    with pytest.raises(BackboneError, match="no such file"):
+        load_backbone("resnet10t", imports=[str(tmp_path / "none.py")])
+    broken = tmp_path / "broken_import.py"
+    broken.write_text("1 / 0\n")
+    with pytest.raises(BackboneError, match="ZeroDivisionError"):
+        load_backbone("resnet10t", imports=[str(broken)])
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (eval, ("__import__('pathlib').Path('pwned').touch()",))
+
+    file = tmp_path / "evil.pth"
+    torch.save({"state_dict": Evil()}, file)
+    with pytest.raises(BackboneError):
+        load_backbone("resnet10t", checkpoint=file)
+    assert not Path("pwned").exists()
+
+
+def test_without_network_and_cache_the_error_has_three_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr(hub, "_cached", lambda name: False)
+    with pytest.raises(BackboneError) as caught:
+        load_backbone("resnet50")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(
+        way in message for way in ("(1)", "(2) give a weights file with --checkpoint", "(3)")
+    )
+
+
+def small_backbone(seed: int = 0) -> Backbone:
+    torch.manual_seed(seed)
+    net = timm.create_model("resnet10t", num_classes=7).eval().requires_grad_(False)
+    from afdcli.view.spec import ViewSpec
+
+    return Backbone(
+        "resnet10t",
+        net,
+        ViewSpec(64, 64),
+        (0.4, 0.4, 0.4),
+        (0.2, 0.2, 0.2),
+        tuple("abcdefg"),
+        "test",
+    )
+
+
+def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) -> Path:
+    config = preset(
+        "nano",
+        64 if plug == "stem" else 3,
+        unshuffle=1 if plug == "stem" else 2,
+        activation="relu" if plug == "stem" else "none",
+    )
+    torch.manual_seed(seed)
+    module = AFDModule(config)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(0, 0.05)
+    metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
+    if plug == "stem":
+        signature = stem_signature(backbone.net, "act1")
+        metadata |= {"signature": json.dumps(signature.tolist()), "backbone": backbone.name}
+    path = tmp_path / f"{plug}.safetensors"
+    module.save(path, metadata)
+    return path
+
+
+def batch(count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (count, 64, 64, 3), dtype=torch.uint8, generator=generator)
+    grid = (20 * torch.randn(count, 384, 8, 8, generator=generator)).half()
+    return pixels, grid, torch.rand(count, 197, generator=generator)
+
+
+@pytest.mark.parametrize("plug", ["stem", "input"])
+def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, plug)
+    inputs = batch()
+    with torch.inference_mode():
+        plain = Plugged(backbone, None)(*inputs)
+        alone = Plugged(backbone, find_module(str(file), backbone))(*inputs)
+        both = Plugged(backbone, find_module(str(file), backbone), compare=True)(*inputs)
+    assert plain.direct is None
+    assert plain.drift is None
+    assert both.direct is not None
+    assert torch.allclose(both.direct, plain.logits, atol=1e-4)
+    assert torch.allclose(both.logits, alone.logits, atol=1e-4)
+    assert not torch.allclose(both.logits, both.direct, atol=1e-2)
+    assert alone.drift is not None
+    assert alone.drift.shape == (3,)
+    assert (alone.drift > 0).all()
+
+
+def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
+    backbone = small_backbone()
+    pixels, grid, side = batch()
+    x = (pixels.permute(0, 3, 1, 2).float() / 255 - 0.4) / 0.2
+    with torch.inference_mode():
+        assert torch.allclose(
+            Plugged(backbone, None)(pixels, grid, side).logits, backbone.net(x), atol=1e-5
+        )
+
+
+def test_stem_module_of_other_weights_is_refused(tmp_path: Path) -> None:
+    file = module_file(tmp_path, small_backbone(0), "stem")
+    with pytest.raises(ModuleError, match="trained for the stem of resnet10t"):
+        find_module(str(file), small_backbone(1))
+
+
+def test_off_means_none() -> None:
+    assert find_module("off", small_backbone()) is None
+
+
+def test_auto_falls_back_to_the_input_module_and_says_so() -> None:
+    loaded = find_module("auto", small_backbone())
+    assert loaded is not None
+    assert loaded.plug == "input"
+    assert "no AFD module for resnet10t: using the general input module" in loaded.note
+
+
+def test_auto_takes_the_stem_module_of_the_default() -> None:
+    loaded = find_module("auto", load_backbone())
+    assert loaded is not None
+    assert (loaded.plug, loaded.note) == ("stem", "")
+    assert loaded.module.config.fused
+
+
+def test_auto_does_not_take_the_defaults_module_for_other_weights() -> None:
+    backbone = load_backbone()
+    torch.manual_seed(0)
+    torch.nn.init.normal_(backbone.net.stem.conv1.conv.weight)
+    loaded = find_module("auto", backbone)
+    assert loaded is not None
+    assert loaded.plug == "input"
+
+
+def test_every_weights_file_has_a_true_card() -> None:
+    files = {path.name for path in weights.folder().glob("*.safetensors")}
+    assert {card.file.name for card in weights.cards()} == files
+    for card in weights.cards():
+        assert weights.verified(card.file.name) == card.file
+        for fact in ("what", "trained_on", "command", "date", "numbers", "licence"):
+            assert card.facts.get(fact), f"{card.file.name}: the card does not say {fact}"
+
+
+def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"changed")
+    card = {"kind": "classifier", "sha256": "0" * 64}
+    (tmp_path / "x.safetensors.json").write_text(json.dumps(card))
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    with pytest.raises(ModuleError, match="was changed; reinstall"):
+        weights.verified("x.safetensors")
+    with pytest.raises(ModuleError, match="not among the weights"):
+        weights.verified("y.safetensors")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["resnet50_v1", "mobilenetv2_tf", "mobilenetv1_075_tf"])
+def test_real_classifiers_load(shared: Path, name: str) -> None:
+    folder = shared / "backbones"
+    backbone = load_backbone(
+        name,
+        checkpoint=folder / f"{name}.safetensors",
+        imports=[str(folder / "real_backbones.py")],
+    )
+    assert len(backbone.class_names) == 1000
+    assert backbone.class_names[65] == "sea snake"

@@ -1,0 +1,245 @@
+"""The AFD module: exact fusing, identity at the start, any size, round trips, angles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from afdcli.core import (
+    PRESETS,
+    AFDConfig,
+    AFDModule,
+    RepConv,
+    dct_angle,
+    feature_angle,
+    preset,
+)
+from afdcli.core.fusing import fuse_file, random_inputs
+from afdcli.errors import ModuleError
+
+
+def randomise(net: nn.Module, seed: int = 0, std: float = 0.08) -> None:
+    """Random weights *and* biases: zero biases would hide what happens at the border."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+
+
+def branches(net: nn.Module) -> None:
+    for child in net.modules():
+        if isinstance(child, RepConv):
+            child.fold = False
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    inputs=st.integers(1, 9),
+    outputs=st.integers(1, 9),
+    stride=st.sampled_from([1, 2]),
+    height=st.integers(1, 11),
+    width=st.integers(1, 11),
+    seed=st.integers(0, 1000),
+    last=st.booleans(),
+)
+def test_repconv_fuses_exactly(
+    inputs: int, outputs: int, stride: int, height: int, width: int, seed: int, last: bool
+) -> None:
+    block = RepConv(inputs, outputs, stride, fold=False)
+    randomise(block, seed, std=0.3)
+    x = torch.randn(2, inputs, height, width, generator=torch.Generator().manual_seed(seed + 1))
+    if last:
+        x = x.to(memory_format=torch.channels_last)
+        block = block.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        expected = block(x)
+        fused = block.reparameterize()(x)
+        block.fold = True
+        folded = block(x)
+    assert expected.shape == fused.shape
+    assert torch.allclose(fused, expected, atol=1e-5, rtol=0)
+    assert torch.allclose(folded, expected, atol=1e-5, rtol=0)
+
+
+def test_repconv_is_its_formula_in_the_middle() -> None:
+    """Away from the border: conv3x3(conv1x1(x)) + conv1x1(conv3x3(x)) + conv1x1(x)."""
+    block = RepConv(3, 5, fold=False)
+    randomise(block)
+    x = torch.randn(1, 3, 12, 12)
+    first = nn.functional.conv2d(
+        block.squeeze_1x1(x), block.squeeze_3x3.weight, block.squeeze_3x3.bias, padding=1
+    )
+    formula = first + block.expand_1x1(block.expand_3x3(x)) + block.point(x)
+    assert torch.allclose(block(x)[..., 1:-1, 1:-1], formula[..., 1:-1, 1:-1], atol=1e-5)
+
+
+def test_folded_training_has_the_gradients_of_the_branches() -> None:
+    gradients = []
+    for fold in (False, True):
+        block = RepConv(4, 6, fold=fold)
+        randomise(block)
+        x = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(5))
+        block(x).square().sum().backward()
+        gradients.append([p.grad for p in block.parameters()])
+    for a, b in zip(*gradients, strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(("channels", "unshuffle"), [(32, 1), (3, 2)])
+def test_module_fuses_exactly(name: str, last: bool, channels: int, unshuffle: int) -> None:
+    config = preset(name, channels, unshuffle=unshuffle, activation="none")
+    module = AFDModule(config).eval()
+    randomise(module)
+    branches(module)
+    x, grid, side = (t[:1] for t in random_inputs(config))
+    x = x[..., :57, :45]  # odd, so that the U-Net pads
+    grid = grid[..., :8, :6]
+    fused = module.reparameterize()
+    if last:
+        module, fused = (m.to(memory_format=torch.channels_last) for m in (module, fused))
+        x = x.to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected, got = module(x, grid, side), fused(x, grid, side)
+    assert expected.shape == x.shape
+    assert (expected - x).abs().max() > 0.01, "the module must do something, or this shows nothing"
+    assert torch.allclose(expected, got, atol=1e-5, rtol=0)
+    assert not any(isinstance(child, RepConv) for child in fused.modules())
+    assert any(isinstance(child, RepConv) for child in module.modules()), "the original is kept"
+
+
+def test_untrained_module_is_the_identity() -> None:
+    module = AFDModule(preset("paper", 24))
+    x, grid, side = random_inputs(module.config)
+    assert torch.equal(module(x, grid, side), x)
+
+
+@pytest.mark.parametrize("size", [(56, 56), (149, 149), (1, 1), (14, 14), (55, 90)])
+@pytest.mark.parametrize("name", PRESETS)
+def test_any_size(size: tuple[int, int], name: str) -> None:
+    module = AFDModule(preset(name, 8)).eval()
+    randomise(module)
+    with torch.inference_mode():
+        y = module(torch.randn(2, 8, *size), torch.randn(2, 384, 38, 38), torch.rand(2, 197))
+    assert y.shape == (2, 8, *size)
+
+
+def test_drifting_map_is_registered_where_the_view_is_no_multiple_of_8() -> None:
+    """A view of 299 has 38 cells, the last one cut: cell k must still lie at features 4 k."""
+    module = AFDModule(preset("paper", 1, hidden=(4, 4)))
+    assert module.fde is not None
+
+    class Ramp(nn.Module):
+        def forward(self, grid: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+            return grid[:, :1]
+
+    module.fde = Ramp()  # type: ignore[assignment]
+    centres = torch.arange(38, dtype=torch.float32) * 8 + 4  # of the cells, view pixels
+    grid = centres.expand(1, 1, 38, 38)
+    fdm = module.drifting_map(grid, torch.zeros(1, 197), (149, 149), view=(299, 299))
+    positions = (torch.arange(149) + 0.5) * 299 / 149  # of the features, view pixels
+    inside = slice(3, 145)
+    # Sizes are whole features: up to half a feature, one view pixel, is lost to rounding.
+    assert (fdm[0, 0, 0, inside] - positions[inside]).abs().max() < 1
+
+
+def test_gates() -> None:
+    grid, side = torch.randn(2, 384, 28, 28), torch.rand(2, 197)
+    shapes = {"spatial": (2, 8, 112, 112), "channel": (2, 8, 1, 1), "none": (1, 1, 1, 1)}
+    for gate, shape in shapes.items():
+        module = AFDModule(AFDConfig(channels=8, gate=gate))  # type: ignore[arg-type]
+        with torch.inference_mode():
+            fdm = module.drifting_map(grid, side, (112, 112))
+        assert fdm.shape == shape
+        assert 0 <= float(fdm.min()) <= float(fdm.max()) <= 1
+
+
+def test_parameter_count_of_the_paper_preset() -> None:
+    """119,800 in the paper; ours reads 386 more inputs per cell and file (README, Architecture)."""
+    fused = AFDModule(preset("paper", 64)).reparameterize()
+    total = sum(p.numel() for p in fused.parameters())
+    fe = sum(p.numel() for p in fused.fe.parameters())
+    assert fused.fde is not None
+    fde = sum(p.numel() for p in fused.fde.parameters())
+    assert (fe, fde, total) == (78_720, 86_912, 165_632)
+    # The paper's FDE-Net has 37,120: without root mean squares (192) and the file's side (197).
+    assert fde - 128 * (192 + 197) == 37_120
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    module = AFDModule(preset("nano", 12, activation="relu6", gate="channel")).eval()
+    randomise(module)
+    module.save(tmp_path / "m.safetensors", {"plug": "stem"})
+    loaded, metadata = AFDModule.load(tmp_path / "m.safetensors")
+    assert loaded.config == module.config
+    assert metadata == {"plug": "stem"}
+    inputs = random_inputs(module.config)
+    with torch.inference_mode():
+        assert torch.equal(loaded(*inputs), module(*inputs))
+
+
+def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    missing = tmp_path / "missing.safetensors"
+    with pytest.raises(ModuleError, match="does not exist"):
+        AFDModule.load(missing)
+    text = tmp_path / "text.safetensors"
+    text.write_text("no tensors")
+    with pytest.raises(ModuleError, match="not a readable safetensors"):
+        AFDModule.load(text)
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(ModuleError, match="no AFD module"):
+        AFDModule.load(other)
+    damaged = tmp_path / "damaged.safetensors"
+    save_file({"a": torch.zeros(1)}, damaged, {"afd_config": '{"channels": 3'})
+    with pytest.raises(ModuleError, match="configuration is damaged"):
+        AFDModule.load(damaged)
+    newer = tmp_path / "newer.safetensors"
+    save_file(
+        {"a": torch.zeros(1)}, newer, {"afd_config": '{"channels": 3, "hidden": [1, 1], "x": 1}'}
+    )
+    with pytest.raises(ModuleError, match="newer afd"):
+        AFDModule.load(newer)
+
+
+def test_fuse_file_refuses_a_fused_module(tmp_path: Path) -> None:
+    module = AFDModule(preset("nano", 4))
+    randomise(module)
+    module.save(tmp_path / "m.safetensors", {"plug": "input"})
+    result = fuse_file(tmp_path / "m.safetensors", tmp_path / "f.safetensors")
+    assert result.difference <= 1e-5
+    assert result.after.parameters < result.before.parameters
+    fused, metadata = AFDModule.load(tmp_path / "f.safetensors")
+    assert fused.config.fused
+    assert metadata["plug"] == "input"
+    with pytest.raises(ModuleError, match="nothing to fuse"):
+        fuse_file(tmp_path / "f.safetensors", tmp_path / "g.safetensors")
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(degrees=st.floats(0.001, 179.9), scale=st.floats(0.01, 100))
+def test_angle_is_the_angle(degrees: float, scale: float) -> None:
+    theta = math.radians(degrees)
+    a = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).view(1, 3, 1, 1)
+    b = scale * torch.tensor([math.cos(theta), math.sin(theta), 0.0], dtype=torch.float64)
+    assert float(feature_angle(a, b.view(1, 3, 1, 1))) == pytest.approx(degrees, rel=1e-6)
+
+
+def test_angle_of_nothing_is_zero() -> None:
+    a = torch.randn(1, 192, 2, 2)
+    assert torch.equal(dct_angle(a, torch.zeros_like(a)), torch.zeros(1, 2, 2))
+    assert torch.equal(dct_angle(a, a), torch.zeros(1, 2, 2))
+
+
+def test_unknown_preset_is_named() -> None:
+    with pytest.raises(ModuleError, match="no preset 'huge'"):
+        preset("huge", 3)

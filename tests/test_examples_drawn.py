@@ -1,0 +1,81 @@
+"""The example photos are what their script draws, and their labels fit them."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from afdcli.codec.reader import read_photo
+from afdcli.errors import PhotoError
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PHOTOS = EXAMPLES / "photos"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def labels() -> list[tuple[str, str]]:
+    with (EXAMPLES / "photos_labels.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["file"], row["label"]) for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("drawn") / "photos"
+    subprocess.run([sys.executable, EXAMPLES / "draw_photos.py", "--out", out], check=True)
+    return out
+
+
+def test_the_script_draws_the_committed_photos(redrawn: Path) -> None:
+    assert names(redrawn) == names(PHOTOS)
+    for name in names(PHOTOS):
+        if name != "broken.jpg":
+            ours, theirs = (read_photo(root / name).pixels for root in (redrawn, PHOTOS))
+            assert ours.shape == theirs.shape
+            difference = np.abs(ours.astype(np.float32) - theirs.astype(np.float32)).mean()
+            assert difference < 4, name  # grain alone is about 3; encoders may differ by version
+
+
+def test_the_script_writes_the_committed_labels(redrawn: Path) -> None:
+    drawn = redrawn.with_name("photos_labels.csv").read_bytes()
+    assert drawn == (EXAMPLES / "photos_labels.csv").read_bytes()
+
+
+def test_every_file_has_one_label_and_every_label_a_file() -> None:
+    assert sorted(file for file, _ in labels()) == names(PHOTOS)
+
+
+def test_the_broken_photo_is_a_jpeg_that_ends_too_early() -> None:
+    data = (PHOTOS / "broken.jpg").read_bytes()
+    assert data.startswith(b"\xff\xd8\xff") and not data.endswith(b"\xff\xd9")
+    with pytest.raises(PhotoError):
+        read_photo(PHOTOS / "broken.jpg")
+
+
+def test_the_photos_cover_what_a_first_run_should_show() -> None:
+    files = names(PHOTOS)
+    readable = [name for name in files if name != "broken.jpg"]
+    good = [name for name in readable if not name.startswith("compressed/")]
+    assert len(good) >= 12
+    assert {Path(name).suffix for name in files} >= {".jpg", ".avif", ".webp", ".png"}
+    assert any(not name.isascii() for name in files)
+    assert any(name.startswith("garden/") for name in files)
+    assert sum((PHOTOS / name).stat().st_size for name in files) < 600_000
+    quality = {name: read_photo(PHOTOS / name).quality for name in readable}
+    assert quality["stop_sign.jpg"] == 90
+    assert quality["compressed/stop_sign_q7.jpg"] == 7
+    assert quality["compressed/starfish_q25_q10.jpg"] == 10
+
+
+def test_two_photos_are_grey() -> None:
+    for name in ("car_side.jpg", "yin_yang.png"):
+        with Image.open(PHOTOS / name) as picture:
+            assert picture.mode == "L"

@@ -1,0 +1,292 @@
+"""Training: pairs, losses, validation, checkpoints, and `afd train` and `afd fuse` for real."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from afdcli.backbones.loader import load_backbone
+from afdcli.backbones.modules import find_module
+from afdcli.cli.main import app
+from afdcli.codec.encode import Compression, compress
+from afdcli.codec.reader import read_photo
+from afdcli.core import AFDModule
+from afdcli.errors import UsageError
+from afdcli.train import losses, session
+from afdcli.train.loop import Progress
+from afdcli.train.losses import Features
+from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_crop
+from afdcli.train.photos import collect
+from afdcli.train.settings import Mix, Settings
+from afdcli.view.spec import ViewSpec
+
+NET = """
+from timm.models import register_model
+from timm.models.resnet import ResNet, BasicBlock
+@register_model
+def train_test_net(pretrained=False, **kwargs):
+    for key in ('pretrained_cfg', 'pretrained_cfg_overlay', 'cache_dir'):
+        kwargs.pop(key, None)
+    net = ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 8, 8), num_classes=5, **kwargs)
+    net.pretrained_cfg = {'input_size': (3, 64, 64), 'mean': (0.5, 0.5, 0.5),
+        'std': (0.5, 0.5, 0.5), 'crop_pct': 1.0, 'interpolation': 'bicubic'}
+    return net
+"""
+
+
+def picture(seed: int, height: int = 150, width: int = 180) -> NDArray[np.uint8]:
+    """Smooth colours with a few edges: something that JPEG changes."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (9, 11, 3), dtype=np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos, and a small classifier of the user's own."""
+    root = tmp_path_factory.mktemp("world")
+    (root / "photos" / "a").mkdir(parents=True)
+    for i in range(32):
+        Image.fromarray(picture(i)).save(root / "photos" / "a" / f"{i:02}.jpg", quality=95)
+    (root / "photos" / "broken.jpg").write_bytes(b"no image at all")
+    Image.fromarray(picture(99, 40, 40)).save(root / "photos" / "tiny.png")
+    (root / "net.py").write_text(NET)
+    with pytest.raises(Exception, match="give --checkpoint"):
+        load_backbone("train_test_net", imports=[str(root / "net.py")])
+    torch.manual_seed(0)
+    save_file(timm.create_model("train_test_net").state_dict(), root / "net.safetensors")
+    return root
+
+
+def arguments(world: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *("train", "--backbone", "train_test_net", "--import", str(world / "net.py")),
+        *("--checkpoint", str(world / "net.safetensors"), "--data", str(world / "photos")),
+        *("--preset", "nano", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
+    ]
+
+
+def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    result = CliRunner().invoke(app, arguments(world, out, "--steps", "3"))
+    assert result.exit_code == 0, result.output
+    assert "5 held-out photos" in result.stdout
+    assert "skipped 2 files" in result.stderr
+    module, metadata = AFDModule.load(out)
+    assert metadata["plug"] == "stem"
+    assert metadata["where"] == "act1"
+    assert metadata["steps"] == "3"
+    assert not module.config.fused
+
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    loaded = find_module(str(out), backbone)
+    assert loaded is not None
+    assert loaded.module.config.fused
+
+    fused = tmp_path / "f.safetensors"
+    result = CliRunner().invoke(app, ["fuse", str(out), "--out", str(fused)])
+    assert result.exit_code == 0, result.output
+    assert "largest difference" in result.stdout
+    assert AFDModule.load(fused)[0].config.fused
+    found = find_module(str(fused), backbone)
+    assert found is not None
+
+    result = CliRunner().invoke(app, ["fuse", str(fused), "--out", str(tmp_path / "g.safetensors")])
+    assert result.exit_code == 2
+    assert "nothing to fuse" in result.stderr
+    result = CliRunner().invoke(app, ["fuse", str(out), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "would overwrite" in result.stderr
+
+
+def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    result = CliRunner().invoke(app, arguments(world, out, "--resume", "--steps", "2"))
+    assert result.exit_code == 2
+    assert "there is no checkpoint" in result.stderr
+    assert CliRunner().invoke(app, arguments(world, out, "--steps", "2", "-q")).exit_code == 0
+    result = CliRunner().invoke(app, arguments(world, out, "--steps", "4", "--resume"))
+    assert result.exit_code == 0, result.output
+    assert AFDModule.load(out)[1]["steps"] == "4"
+    more = ("--steps", "5", "--resume", "--lr", "0.5")
+    result = CliRunner().invoke(app, arguments(world, out, *more))
+    assert result.exit_code == 2
+    assert "other options" in result.stderr
+
+
+def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "any.safetensors"
+    net = f"train_test_net={world / 'net.safetensors'}"
+    more = ("--plug", "input", "--steps", "2", "-q")
+    command = [*arguments(world, out), *more]
+    at = command.index("--checkpoint")
+    del command[at : at + 2]
+    command[command.index("--backbone") + 1] = net
+    result = CliRunner().invoke(app, [*command, "--backbone", net])
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    module, metadata = AFDModule.load(out)
+    assert metadata["plug"] == "input"
+    assert (module.config.channels, module.config.unshuffle) == (3, 2)
+    assert "signature" not in metadata
+
+
+def test_wrong_usage_is_one_line(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    for more, message in (
+        (("--plug", "middle"), "choose stem or input"),
+        (("--preset", "huge"), "no preset 'huge'"),
+        (("--plug-at", "nowhere"), "no such module"),
+        (("--out", str(tmp_path / "m.pth")), "ends in .safetensors"),
+        (("--data", str(tmp_path / "none")), "no such folder"),
+        (("--exclude", str(tmp_path / "none")), "cannot be read"),
+        (("--backbone", "train_test_net"), "--checkpoint belongs to one backbone"),
+    ):
+        result = CliRunner().invoke(app, arguments(world, out, "--steps", "1", *more))
+        assert result.exit_code == 2, more
+        line = result.stderr.strip().splitlines()[-1]
+        assert message in line, more
+        assert not out.exists()
+
+
+def test_too_few_photos_are_refused_and_the_skipped_ones_named(world: Path, tmp_path: Path) -> None:
+    for i in range(4):
+        Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
+    (tmp_path / "odd.jpg").write_bytes(b"\xff\xd8")
+    with pytest.raises(UsageError, match=r"4 usable.*skipped 1.*odd\.jpg"):
+        collect([tmp_path], 5, 0, set())
+
+
+def test_photos_are_split_once_and_excluded_ones_never_seen(world: Path) -> None:
+    first = collect([world / "photos"], 6, 1, set())
+    again = collect([world / "photos"], 6, 1, set())
+    assert first == again
+    assert len(first.validation) == 6
+    assert not set(first.training) & set(first.validation)
+    assert set(first.skipped) == {"broken.jpg", "tiny.png"}
+    names = {f"a/{i:02}.jpg" for i in range(5)}
+    fewer = collect([world / "photos"], 6, 1, names)
+    left = {path.name for path in (*fewer.training, *fewer.validation)}
+    assert not left & {name[2:] for name in names}
+
+
+def test_ctrl_c_keeps_the_best(world: Path, tmp_path: Path) -> None:
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    plan = session.make_plan([backbone], "stem", "nano")
+    photos = collect([world / "photos"], 5, 0, set())
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "m.safetensors"
+    settings = Settings(minutes=None, steps=50, batch_size=2, validation=5)
+    outcome = session.train(plan, photos, settings, out, interrupt, workers=0)
+    assert outcome.interrupted
+    assert outcome.steps == 2
+    assert AFDModule.load(out)[1]["steps"] == "2"
+    assert out.with_suffix(".ckpt").exists()
+
+
+def test_pair_in_the_papers_protocol_has_the_files_own_blocks() -> None:
+    """Cropped first, then compressed: the grid is the 28x28 blocks of the file."""
+    pixels = picture(3, 224, 224)
+    rounds = [Compression("jpeg", 10, "4:4:4")]
+    pair = degraded_pair(pixels, rounds, ViewSpec())
+    assert np.array_equal(pair.clean, pixels)
+    photo = read_photo(compress(pixels, rounds))
+    assert np.array_equal(pair.drifted.pixels, photo.pixels)
+    luma = photo.coefficients.planes[0].coefficients
+    expected = luma.transpose(2, 3, 0, 1).reshape(64, 28, 28)
+    assert np.array_equal(pair.drifted.grid[:64].astype(np.float32), expected)
+    side = pair.drifted.side
+    assert side[:64] == pytest.approx(np.log(photo.coefficients.planes[0].steps).ravel())
+    assert side[-5] == 1
+
+
+def test_pairs_repeat_with_the_seed_and_show_the_same_crop_twice() -> None:
+    pixels = picture(5, 300, 400)
+    spec = ViewSpec(64, 64)
+    for seed in range(12):
+        a = make_pair(pixels, spec, Mix(), np.random.default_rng(seed))
+        b = make_pair(pixels, spec, Mix(), np.random.default_rng(seed))
+        assert np.array_equal(a.drifted.grid, b.drifted.grid)
+        assert a.clean.shape == a.drifted.pixels.shape == (64, 64, 3)
+        # The same picture but for compression: any shift or mirroring would cost far more.
+        error = np.abs(a.clean.astype(int) - a.drifted.pixels).mean()
+        assert error < 25
+        mirrored = np.abs(a.clean[:, ::-1].astype(int) - a.drifted.pixels).mean()
+        assert error < mirrored
+
+
+def test_mix_draws_what_it_says() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_rounds(Mix(), rng) for _ in range(4000)]
+    counts = np.bincount([len(rounds) for rounds in drawn], minlength=6) / len(drawn)
+    mix = Mix()
+    rest = 1 - mix.clean
+    assert counts[0] == pytest.approx(mix.clean, abs=0.02)
+    assert counts[1] == pytest.approx(rest * mix.single, abs=0.03)
+    assert counts[2] == pytest.approx(rest * mix.double, abs=0.03)
+    assert counts[3:].sum() == pytest.approx(rest * (1 - mix.single - mix.double), abs=0.03)
+    last = [rounds[-1] for rounds in drawn if rounds]
+    assert {c.codec for c in last} == {"jpeg", "avif", "webp"}
+    assert {c.subsampling for c in last} == {"4:4:4", "4:2:2", "4:2:0"}
+    assert min(c.quality for c in last) >= mix.lowest
+
+
+def test_random_crop_sizes() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert random_crop(picture(1), (64, 48), rng).shape == (64, 48, 3)
+        native = random_crop(picture(1, 300, 420), None, rng)
+        assert min(native.shape[:2]) >= 16
+
+
+def features(restored: torch.Tensor, logits: torch.Tensor) -> Features:
+    clean, drifted = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    return Features(clean, drifted, restored, torch.tensor([[0.0, 1.0], [2.0, 0.0]]), logits)
+
+
+def test_losses_are_what_they_say() -> None:
+    same = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
+    nothing = features(torch.ones(2, 3, 4, 4), same)
+    assert float(losses.feature_loss(nothing)) == 1  # doing nothing costs 1
+    assert float(losses.feature_loss(features(torch.zeros(2, 3, 4, 4), same))) == 0
+    assert float(losses.divergence(nothing)) == pytest.approx(0, abs=1e-6)
+    flat = features(torch.ones(2, 3, 4, 4), torch.zeros(2, 2))
+    expected = 0.0
+    for row in same.softmax(1).tolist():
+        expected += sum(p * (math.log(p) - math.log(0.5)) for p in row) / 2
+    assert float(losses.divergence(flat)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.shared
+def test_train_on_real_photos_with_a_real_classifier(shared: Path, tmp_path: Path) -> None:
+    """The whole path once, for real; how much a module wins takes minutes, and is measured."""
+    out = tmp_path / "m.safetensors"
+    folder = shared / "backbones"
+    result = CliRunner().invoke(
+        app,
+        [
+            *("train", "--backbone", "mobilenetv1_075_tf", "--preset", "nano", "-q"),
+            *("--import", str(folder / "real_backbones.py"), "--batch-size", "4"),
+            *("--checkpoint", str(folder / "mobilenetv1_075_tf.safetensors")),
+            *("--data", str(shared / "data" / "train-photos" / "kodak"), "--steps", "3"),
+            *("--validation", "5", "--out", str(out)),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    metadata = AFDModule.load(out)[1]
+    assert metadata["where"] == "bn1"
+    assert json.loads(metadata["validation"])["angle_direct"] > 1
