@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from codec_pictures import encoded, scene
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pebble import ProcessPool
 from PIL import Image
 
 from afdcli.codec import Limits, read_photo
@@ -137,9 +137,9 @@ def gate_verdict(data: bytes) -> str:
 def in_workers(task: Callable[[Any], str], sources: Sequence[Path | bytes]) -> list[str]:
     """*task* of each; a crash or an unexpected exception in a worker raises here."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=2, context=spawn) as pool:
-        futures = [pool.schedule(task, args=[s], timeout=SECONDS) for s in sources]
-        return [future.result() for future in futures]
+    with ProcessPoolExecutor(max_workers=2, mp_context=spawn) as pool:
+        futures = [pool.submit(task, source) for source in sources]
+        return [future.result(timeout=SECONDS) for future in futures]
 
 
 def test_the_gate_alone_protects_jpeglib():

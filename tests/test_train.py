@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -17,16 +18,19 @@ from typer.testing import CliRunner
 
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
+from afdcli.backbones.precision import choose_precision, has_native_bf16
 from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.reader import read_photo
 from afdcli.core import AFDModule
 from afdcli.errors import UsageError
 from afdcli.train import losses, session
+from afdcli.train.data import Batch
 from afdcli.train.loop import Progress
 from afdcli.train.losses import Features
 from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_crop
 from afdcli.train.photos import collect
+from afdcli.train.replay import Replay
 from afdcli.train.settings import Mix, Settings
 from afdcli.view.spec import ViewSpec
 
@@ -269,6 +273,81 @@ def test_losses_are_what_they_say() -> None:
     for row in same.softmax(1).tolist():
         expected += sum(p * (math.log(p) - math.log(0.5)) for p in row) / 2
     assert float(losses.divergence(flat)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_angle_loss_is_about_direction_only() -> None:
+    same = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
+    clean, drifted = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    clean[:, 0], drifted[:, 1] = 1, 1
+    for restored, cost in (
+        (drifted, 1.0),  # doing nothing costs 1
+        (3 * drifted, 1.0),
+        (clean, 0.0),
+        (5 * clean, 0.0),
+        (clean + drifted, 2 * math.sin(math.pi / 8) / math.sqrt(2)),
+    ):
+        f = Features(clean, drifted, restored, same, same)
+        assert float(losses.angle_loss(f)) == pytest.approx(cost, abs=3e-3)
+
+
+def numbered(start: int, size: int = 2) -> Batch:
+    """A batch whose pictures all carry their own number."""
+    numbers = torch.arange(start, start + size)
+    grid = numbers.half().view(-1, 1, 1, 1).expand(-1, 3, 2, 2)
+    pixels = numbers.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 4, 4, 3)
+    return Batch(pixels, pixels, grid, numbers.float().view(-1, 1))
+
+
+def test_replay_brings_whole_pairs_back_with_the_answers_given_for_them(tmp_path: Path) -> None:
+    drawn = []
+    replay = Replay((numbered(2 * i) for i in itertools.count()), 4, 2, tmp_path, seed=0)
+    for _ in range(60):
+        batch, rows = replay.draw()
+        numbers = batch.side[:, 0]
+        assert torch.equal(batch.clean[:, 0, 0, 0].float(), numbers)
+        assert torch.equal(batch.pixels[:, 1, 1, 2].float(), numbers)
+        assert torch.equal(batch.grid[:, 0, 0, 0].float(), numbers)
+        known = replay.recall(1, rows)
+        if known is not None:
+            assert torch.equal(known[:, 0], numbers)
+        elif len(drawn) % 3:  # answers may be asked for at any time
+            replay.remember(1, rows, numbers.view(-1, 1))
+        assert replay.recall(0, rows) is None
+        drawn += numbers.tolist()
+    fresh = len(set(drawn)) / len(drawn)
+    assert 1 / 4 <= fresh < 1 / 3
+    assert list(tmp_path.iterdir())
+    replay.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
+    replay = Replay((numbered(2 * i) for i in itertools.count()), 1, 1, tmp_path, seed=0)
+    drawn = [replay.draw().batch.side[0, 0].item() for _ in range(5)]
+    assert drawn == [0, 2, 4, 6, 8]
+    assert not list(tmp_path.iterdir())
+
+
+def test_precision_is_chosen_by_the_machine_and_checked() -> None:
+    assert choose_precision("fp32", "cpu") == torch.float32
+    assert choose_precision("bf16", "cpu") == torch.bfloat16
+    native = has_native_bf16("cpu")
+    assert choose_precision("auto", "cpu") == (torch.bfloat16 if native else torch.float32)
+    assert choose_precision("auto", "mps") == torch.float32
+    with pytest.raises(UsageError, match="choose auto, fp32"):
+        choose_precision("int8", "cpu")
+    with pytest.raises(UsageError, match="needs a CUDA device"):
+        choose_precision("fp16", "cpu")
+
+
+def test_training_turns_features_back_towards_the_clean_ones(world: Path, tmp_path: Path) -> None:
+    """The angle falls on photos held out, and the module that is kept is the one measured."""
+    out = tmp_path / "m.safetensors"
+    more = ("--steps", "60", "--batch-size", "8", "--lr", "5e-3", "--divergence", "0")
+    result = CliRunner().invoke(app, [*arguments(world, out), *more, "-q"])
+    assert result.exit_code == 0, result.output
+    score = json.loads(AFDModule.load(out)[1]["validation"])
+    assert score["angle"] < score["angle_direct"]
 
 
 @pytest.mark.shared

@@ -41,11 +41,15 @@ class Plugged(nn.Module):
     """
 
     def __init__(
-        self, backbone: Backbone, loaded: LoadedModule | None, compare: bool = False
+        self,
+        backbone: Backbone,
+        loaded: LoadedModule | None,
+        compare: bool = False,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
-        self.site = Site(backbone, plug, where)
+        self.site = Site(backbone, plug, where, precision)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
 
@@ -77,7 +81,8 @@ class Plugged(nn.Module):
 
         def restore(x: Tensor) -> Tensor:
             y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
-            angles.append(block_angle(x, y) if self.site.plug == "input" else feature_angle(x, y))
+            measure = block_angle if self.site.plug == "input" else feature_angle
+            angles.append(measure(x.float(), y.float()))
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 

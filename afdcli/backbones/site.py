@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
+from afdcli.backbones.precision import autocast
 
 Transform = Callable[[Tensor], Tensor]
 Plug = Literal["stem", "input"]
+
+
+class _ReachedPlug(Exception):  # noqa: N818  (a signal, not an error)
+    """Ends a forward pass whose rest nobody needs."""
 
 
 class Site(nn.Module):
@@ -22,15 +28,23 @@ class Site(nn.Module):
         plug: "stem": the function sees the output of the module *where*; "input": it sees the
             pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
         where: name of the backbone's module; "" at the input.
+        precision: of convolutions and matrix products, see `afdcli.backbones.precision`.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, plug: Plug, where: str = "") -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        plug: Plug,
+        where: str = "",
+        precision: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
         self.net = backbone.net
         self.plug = plug
+        self.precision = precision
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
         self._transform: Transform | None = None
@@ -44,16 +58,36 @@ class Site(nn.Module):
         *transform* may change the batch size, and so B'; None leaves the features as they are.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        if self.plug == "input" and transform is not None:
-            x = (transform(x / 127.5 - 1) + 1) / 2
-        else:
-            x = x / 255
         self._transform = transform
         try:
-            logits: Tensor = self.net((x - self.mean) / self.std)
+            with self.autocast():
+                if self.plug == "input" and transform is not None:
+                    x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
+                else:
+                    x = x / 255
+                logits: Tensor = self.net((x - self.mean) / self.std)
         finally:
             self._transform = None
         return logits.float()
+
+    def autocast(self) -> torch.autocast:
+        """The arithmetic of this site, as a context."""
+        return autocast(self.precision, self.mean.device.type)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What a transform would see of *pixels*; the network behind the plug does not run.
+
+        Without gradients.
+        """
+        seen: list[Tensor] = []
+
+        def stop(x: Tensor) -> Tensor:
+            seen.append(x)
+            raise _ReachedPlug
+
+        with torch.no_grad(), suppress(_ReachedPlug):
+            self(pixels, stop)
+        return seen[0]
 
     def remove(self) -> None:
         """Take the hook off the network again."""

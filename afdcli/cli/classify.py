@@ -19,7 +19,18 @@ from afdcli.cli.console import (
     out,
     stop_politely,
 )
-from afdcli.cli.options import CheckpointOption, ClassNamesOption, DeviceOption, ImportOption
+from afdcli.cli.options import (
+    AfdOption,
+    BackboneOption,
+    CheckpointOption,
+    ClassNamesOption,
+    DeviceOption,
+    ExcludeOption,
+    ImportOption,
+    PrecisionOption,
+    TimeoutOption,
+    WorkersOption,
+)
 
 
 @friendly
@@ -33,26 +44,11 @@ def classify(
             show_default=False,
         ),
     ],
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="The classifier: any timm name, e.g. resnet50. Default: the one that ships"
-            " with afd.",
-        ),
-    ] = None,
+    backbone: BackboneOption = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     class_names: ClassNamesOption = None,
-    afd: Annotated[
-        str,
-        typer.Option(
-            "--afd",
-            metavar="auto|off|FILE",
-            help="The AFD module: the best that ships, none, or a file.",
-        ),
-    ] = "auto",
+    afd: AfdOption = "auto",
     compare: Annotated[
         bool, typer.Option("--compare", help="Also give the answers of the plain classifier.")
     ] = False,
@@ -77,26 +73,19 @@ def classify(
     results: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Results: .csv, .jsonl or .parquet.")
     ] = Path("results.csv"),
-    exclude: Annotated[
-        list[Path] | None,
-        typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
-    ] = None,
+    exclude: ExcludeOption = None,
     batch_size: Annotated[
         int | None,
         typer.Option("--batch-size", min=1, help="Images per pass; default: by device (CPU 16)."),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes that read images; default: by cores."),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="Limit for reading one image.")
-    ] = 60.0,
+    workers: WorkersOption = None,
+    timeout: TimeoutOption = 60.0,
     max_pixels: Annotated[
         int | None,
         typer.Option("--max-pixels", min=1, help="Larger images fail. Default: 179 megapixels."),
     ] = None,
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "fp32",
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -134,6 +123,7 @@ def classify(
         timeout=timeout,
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
+        precision=precision,
     )
     screen = err(quiet)
     with stop_politely():

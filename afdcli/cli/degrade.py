@@ -24,7 +24,7 @@ from afdcli.cli.console import (
     out,
     stop_politely,
 )
-from afdcli.cli.options import SeedOption
+from afdcli.cli.options import ExcludeOption, SeedOption, TimeoutOption, WorkersOption
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,18 +96,10 @@ def degrade(
             " photos of N to N + 16 pixels a side are only cut.",
         ),
     ] = None,
-    exclude: Annotated[
-        list[Path] | None,
-        typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
-    ] = None,
+    exclude: ExcludeOption = None,
     seed: SeedOption = 0,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one image."),
-    ] = 120.0,
+    workers: WorkersOption = None,
+    timeout: TimeoutOption = 120.0,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:

@@ -8,33 +8,24 @@ from typing import Annotated
 import typer
 
 from afdcli.cli.console import DebugOption, QuietOption, friendly, out
-from afdcli.cli.options import CheckpointOption, ClassNamesOption, ImportOption
+from afdcli.cli.options import (
+    AfdOption,
+    BackboneOption,
+    CheckpointOption,
+    ClassNamesOption,
+    ImportOption,
+)
 from afdcli.errors import AfdError, PhotoError, UsageError
 
 
 @friendly
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An image.", show_default=False)],
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="The classifier: any timm name, e.g. resnet50. Default: the one that ships"
-            " with afd.",
-        ),
-    ] = None,
+    backbone: BackboneOption = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     class_names: ClassNamesOption = None,
-    afd: Annotated[
-        str,
-        typer.Option(
-            "--afd",
-            metavar="auto|off|FILE",
-            help="The AFD module: the best that ships, none, or a file.",
-        ),
-    ] = "auto",
+    afd: AfdOption = "auto",
     sheet: Annotated[
         Path | None,
         typer.Option(

@@ -7,6 +7,22 @@ from typing import Annotated
 
 import typer
 
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        metavar="NAME",
+        help="The classifier: any timm name, e.g. resnet50. Default: the one that ships with afd.",
+    ),
+]
+AfdOption = Annotated[
+    str,
+    typer.Option(
+        "--afd",
+        metavar="auto|off|FILE",
+        help="The AFD module: the best that ships, none, or a file.",
+    ),
+]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
@@ -28,10 +44,24 @@ ClassNamesOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="DEVICE")
 ]
+ExcludeOption = Annotated[
+    list[Path] | None,
+    typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
+]
 WorkersOption = Annotated[
     int | None,
+    typer.Option("--workers", min=1, help="Processes that read images; default: by cores."),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),
+]
+PrecisionOption = Annotated[
+    str,
     typer.Option(
-        "--workers", min=1, help="Processes that read and decode; default: cores less one."
+        "--precision",
+        metavar="P",
+        help="auto, fp32, bf16 or fp16; auto takes bf16 where the processor has it.",
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random.")]

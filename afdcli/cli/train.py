@@ -17,6 +17,7 @@ from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
     ImportOption,
+    PrecisionOption,
     SeedOption,
     WorkersOption,
 )
@@ -70,6 +71,14 @@ def train(
     divergence: Annotated[
         float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
     ] = 0.25,
+    angle: Annotated[
+        float,
+        typer.Option(
+            "--angle", min=0.0, max=1.0, help="Share of the feature angle in the feature loss."
+        ),
+    ] = 0.5,
+    reuse: Annotated[int, typer.Option("--reuse", min=1, help="Times that each pair is used.")] = 4,
+    precision: PrecisionOption = "auto",
     validation: Annotated[
         int, typer.Option("--validation", min=5, help="Photos held out for validation.")
     ] = 64,
@@ -88,6 +97,8 @@ def train(
 
     A checkpoint is kept beside --out; Ctrl-C keeps the best module so far.
     """
+    from afdcli.backbones.precision import PRECISIONS, choose_precision
+    from afdcli.engine.device import choose_device
     from afdcli.train.settings import Settings
 
     if plug not in ("stem", "input"):
@@ -96,12 +107,17 @@ def train(
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
     if minutes is None and steps is None:
         minutes = 20.0
+    chosen = choose_device(device)
+    arithmetic = choose_precision(precision, chosen)
     settings = Settings(
         minutes=minutes,
         steps=steps,
         batch_size=batch_size,
         lr=lr,
         divergence=divergence,
+        angle=angle,
+        reuse=reuse,
+        precision=next(name for name, dtype in PRECISIONS.items() if dtype == arithmetic),
         validation=validation,
         seed=seed,
     )
@@ -109,14 +125,12 @@ def train(
     _say_skipped(photos, quiet)
 
     from afdcli.backbones.loader import DEFAULT, load_backbone
-    from afdcli.engine.device import choose_device
     from afdcli.train import session
 
     if len(backbone or ()) > 1 and checkpoint is not None:
         raise UsageError(
             "--checkpoint belongs to one backbone; for several, write NAME=FILE in --backbone"
         )
-    chosen = choose_device(device)
     backbones = []
     for item in backbone or [DEFAULT]:
         name, _, file = item.partition("=")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-6
+_SOFT = 1e-3  # keeps the gradient of a nearly dead feature vector finite
 
 
 def angle(a: Tensor, b: Tensor, dim: int) -> Tensor:
@@ -20,6 +21,19 @@ def angle(a: Tensor, b: Tensor, dim: int) -> Tensor:
     both = ((norm_a > _TINY) & (norm_b > _TINY)).squeeze(dim)
     degrees = torch.rad2deg(2 * torch.atan2((u - v).norm(dim=dim), (u + v).norm(dim=dim)))
     return torch.where(both, degrees, torch.zeros_like(degrees))
+
+
+def chord(a: Tensor, b: Tensor, dim: int) -> Tensor:
+    """Distance of the unit vectors, ``2 sin(angle / 2)``, 0 ... 2; smooth enough to train on.
+
+    A vector of zeros has no direction: its distance to any other is taken as that other's length,
+    1 or, if both are zero, 0.
+    """
+    u = a / (a.norm(dim=dim, keepdim=True) + _SOFT)
+    v = b / (b.norm(dim=dim, keepdim=True) + _SOFT)
+    # The gradient of a square root is infinite at 0, where nothing is left to learn anyway.
+    distance: Tensor = ((u - v).square().sum(dim) + _TINY**2).sqrt()
+    return distance
 
 
 def dct_angle(clean: Tensor, compressed: Tensor) -> Tensor:

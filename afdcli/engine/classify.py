@@ -89,7 +89,7 @@ class _Run:
         self._on_rows = on_rows
         self._waiting: deque[_Waiting] = deque()
         self._forward = Forward(
-            Plugged(setup.backbone, setup.module, setup.settings.compare).eval(),
+            Plugged(setup.backbone, setup.module, setup.settings.compare, setup.precision).eval(),
             Layout.of(setup.spec),
             setup.backbone.class_names,
             device=setup.device,

@@ -10,6 +10,7 @@ import torch
 
 from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module
+from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
 from afdcli.engine.device import choose_device
 from afdcli.engine.labels import Labels, load_labels
@@ -50,6 +51,7 @@ class Settings:
     timeout: float = 60.0
     max_pixels: int = Limits().max_pixels
     device: str = "auto"
+    precision: str = "fp32"
 
     def check(self) -> None:
         """See that the settings fit together, before anything slow is done.
@@ -87,6 +89,7 @@ class Setup:
     labels: Labels | None
     columns: Columns
     device: torch.device
+    precision: torch.dtype
     batch_size: int
     workers: int
 
@@ -109,6 +112,7 @@ class Setup:
             "columns": self.columns.names,
             "topk": self.columns.topk,
             "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
             "batch_size": self.batch_size,
             "workers": self.workers,
             "threads": torch.get_num_threads(),
@@ -144,6 +148,7 @@ def set_up(settings: Settings) -> Setup:
             compare=settings.compare,
         ),
         device=device,
+        precision=choose_precision(settings.precision, device.type),
         batch_size=settings.batch_size or BATCH[device.type],
         workers=settings.workers or _workers(device),
     )

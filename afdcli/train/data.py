@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +68,8 @@ def tensors(pair: Pair) -> tuple[Tensor, ...]:
 
 def batches(pairs: Pairs, batch_size: int, workers: int) -> Iterator[Batch]:
     """Endless batches from *workers* processes (0: from this one)."""
+    if workers:  # numpy's BLAS reads it when a worker starts; its threads would fight with ours
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     loader = DataLoader(
         pairs,
         batch_size=batch_size,

@@ -5,21 +5,21 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from afdcli.backbones.site import Site
 from afdcli.core.module import AFDModule
 from afdcli.train import losses
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
-from afdcli.train.data import Batch
+from afdcli.train.replay import Replay
 from afdcli.train.settings import FEATURE_WEIGHT, Settings
-from afdcli.train.validate import Score, validate
+from afdcli.train.validate import Score, Validation
 
 _VALIDATIONS = 8  # over a run, evenly spread, besides the one at the start
 _CHECKPOINT_SECONDS = 60.0
@@ -50,14 +50,18 @@ class Progress:
 
 
 class Trainer:
-    """Trains *module* at *sites*; several sites (backbones) take turns, step by step."""
+    """Trains *module* at *sites*; several sites (backbones) take turns, step by step.
+
+    *module* is called as an `AFDModule` is. Whatever it is called with, the best weights of its
+    running average, by validation, are `best_state`.
+    """
 
     def __init__(
         self,
         sites: Sequence[Site],
-        module: AFDModule,
+        module: nn.Module,
         settings: Settings,
-        validation: Sequence[Batch],
+        validation: Validation,
         checkpoint: Path,
         identity: str,
     ) -> None:
@@ -70,7 +74,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(module.parameters(), settings.lr, weight_decay=1e-4)
         self.step, self.elapsed = 0, 0.0
         self.best_state = copy.deepcopy(self.module.state_dict())
-        self.score = self.best = validate(self.sites, self._averaged(), validation)
+        self.score = self.best = validation.score(self._averaged())
 
     def resume(self) -> None:
         """Go on from the checkpoint. Raises UsageError or ModuleError, see `load_checkpoint`."""
@@ -81,8 +85,8 @@ class Trainer:
         self.best_state, self.best = state["best_state"], Score(**state["best"])
         self.step, self.elapsed = state["step"], state["elapsed"]
 
-    def run(self, stream: Iterator[Batch], report: Callable[[Progress], None]) -> None:
-        """Train until the budget is used up; `best_module` then holds the result.
+    def run(self, pairs: Replay, report: Callable[[Progress], None]) -> None:
+        """Train until the budget is used up; `best_state` then holds the weights.
 
         Raises:
             KeyboardInterrupt: passed on, after the state was saved.
@@ -91,7 +95,7 @@ class Trainer:
         saved, done = begin, math.floor(self.share() * _VALIDATIONS)
         try:
             while self.share() < 1:
-                feature, divergence = self._update(next(stream).to(self.device))
+                feature, divergence = self._update(pairs)
                 self.step += 1
                 self.elapsed = before + time.monotonic() - begin
                 share = self.share()
@@ -129,12 +133,6 @@ class Trainer:
             shares.append(self.elapsed / (60 * self.settings.minutes))
         return max(shares)
 
-    def best_module(self) -> AFDModule:
-        """The module of the best validation, eval mode."""
-        module = copy.deepcopy(self.module)
-        module.load_state_dict(self.best_state)
-        return module.eval()
-
     def save(self) -> None:
         """Write the checkpoint."""
         state = {
@@ -149,20 +147,31 @@ class Trainer:
         }
         save_checkpoint(self.checkpoint, state)
 
-    def _update(self, batch: Batch) -> tuple[float, float]:
+    def _update(self, pairs: Replay) -> tuple[float, float]:
         """One step of the optimiser; returns both losses."""
-        s, share = self.settings, self.share()
+        share = self.share()
         for group in self.optimiser.param_groups:
-            group["lr"] = (
-                s.lr * min(1.0, share / 0.05 + 0.02) * 0.5 * (1 + math.cos(math.pi * share))
-            )
+            group["lr"] = self._learning_rate(share)
         self.module.train()
-        site = self.sites[self.step % len(self.sites)]
-        features = losses.run(site, self.module, batch)
-        feature = losses.feature_loss(features)
-        divergence = losses.divergence(features)
+        turn = self.step % len(self.sites)
+        drawn, rows = pairs.draw()
+        batch, known = drawn.to(self.device), pairs.recall(turn, rows)
+        f = losses.run(
+            self.sites[turn],
+            self.module,
+            batch,
+            None if known is None else known.to(self.device),
+            outputs=self.settings.divergence > 0,
+        )
+        if known is None and self.settings.divergence > 0:
+            pairs.remember(turn, rows, f.clean_logits)
+        s = self.settings
+        feature, divergence = self._feature_loss(f), losses.divergence(f)
         weight = s.divergence * min(1.0, share / s.ramp) if s.ramp else s.divergence
-        loss = FEATURE_WEIGHT[site.plug] * feature + weight * divergence
+        loss = FEATURE_WEIGHT[self.sites[turn].plug] * feature + weight * divergence
+        if s.fdm:
+            assert isinstance(self.module, AFDModule)
+            loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
@@ -170,13 +179,22 @@ class Trainer:
         self.average.update_parameters(self.module)
         return float(feature.detach()), float(divergence.detach())
 
+    def _learning_rate(self, share: float) -> float:
+        """A short warm-up, then a cosine to zero."""
+        warm = min(1.0, share / 0.05 + 0.02)
+        return self.settings.lr * warm * 0.5 * (1 + math.cos(math.pi * share))
+
+    def _feature_loss(self, f: losses.Features) -> Tensor:
+        """At the plug point; 1 for doing nothing."""
+        angle = self.settings.angle if self.sites[0].plug == "stem" else 0.0
+        loss = (1 - angle) * losses.feature_loss(f)
+        return loss + angle * losses.angle_loss(f) if angle else loss
+
     def _validate(self) -> None:
-        self.score = validate(self.sites, self._averaged(), self.validation)
+        self.score = self.validation.score(self._averaged())
         if self.score.divergence <= self.best.divergence:
             self.best = self.score
             self.best_state = copy.deepcopy(self._averaged().state_dict())
 
-    def _averaged(self) -> AFDModule:
-        module = self.average.module
-        assert isinstance(module, AFDModule)
-        return module
+    def _averaged(self) -> nn.Module:
+        return self.average.module

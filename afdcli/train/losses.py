@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from afdcli.backbones.site import Site
+from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
 from afdcli.train.data import Batch
 
@@ -28,8 +29,20 @@ class Features(NamedTuple):
     restored_logits: Tensor
 
 
-def run(site: Site, module: AFDModule, batch: Batch) -> Features:
-    """Clean and restored pictures through the frozen classifier."""
+def run(
+    site: Site,
+    module: nn.Module,
+    batch: Batch,
+    clean_logits: Tensor | None = None,
+    outputs: bool = True,
+) -> Features:
+    """Clean and restored pictures through the frozen classifier.
+
+    Args:
+        clean_logits: (B, K), where they are known from an earlier pass; the clean picture then
+            goes through the stem only.
+        outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
+    """
     seen: list[Tensor] = []
 
     def look_only(x: Tensor) -> Tensor:
@@ -42,10 +55,19 @@ def run(site: Site, module: AFDModule, batch: Batch) -> Features:
         seen.extend((x.clone(), y))
         return y.clone()
 
+    if not outputs:
+        clean, drifted = site.features(batch.clean), site.features(batch.pixels)
+        with site.autocast():
+            restore(drifted)
+        none = drifted.new_zeros(len(drifted), 0)
+        return Features(clean.float(), drifted.float(), seen[1].float(), none, none)
     with torch.no_grad():
-        clean_logits = site(batch.clean, look_only)
+        if clean_logits is None:
+            clean_logits = site(batch.clean, look_only)
+        else:
+            seen.append(site.features(batch.clean))
     restored_logits = site(batch.pixels, restore)
-    clean, drifted, restored = seen
+    clean, drifted, restored = (features.float() for features in seen)
     return Features(clean, drifted, restored, clean_logits, restored_logits)
 
 
@@ -55,8 +77,33 @@ def feature_loss(f: Features) -> Tensor:
     return (f.restored - f.clean).abs().mean() / drift.clamp_min(1e-6)
 
 
+def angle_loss(f: Features) -> Tensor:
+    """Feature angle (as its chord), divided by that of the drift: to do nothing costs 1.
+
+    The L1 error alone is least where most channels stay as they are, and leaves the direction of
+    the features as it was; this turns them.
+    """
+    drift = chord(f.clean, f.drifted, 1).mean()
+    return chord(f.clean, f.restored, 1).mean() / drift.clamp_min(1e-6)
+
+
+def map_loss(module: AFDModule, batch: Batch, f: Features) -> Tensor:
+    """Distance of the FDM's mean over channels from the measured drift: feature angle / 90 degrees.
+
+    An ablation: the paper leaves the FDM to be learnt from the features alone.
+    """
+    size, view = (f.drifted.shape[-2], f.drifted.shape[-1]), batch.pixels.shape[1:3]
+    fdm = module.drifting_map(batch.grid.float(), batch.side, size, (view[0], view[1]))
+    angle = feature_angle(f.clean, f.drifted).clamp_max(90) / 90
+    return (fdm.mean(1) - angle).abs().mean()
+
+
 def divergence(f: Features) -> Tensor:
     """Kullback-Leibler divergence of the classifier's outputs, clean from restored; nats."""
-    target = F.log_softmax(f.clean_logits, 1)
-    output = F.log_softmax(f.restored_logits, 1)
-    return F.kl_div(output, target, reduction="batchmean", log_target=True)
+    return divergences(f.clean_logits, f.restored_logits).mean()
+
+
+def divergences(clean_logits: Tensor, logits: Tensor) -> Tensor:
+    """The same picture by picture: (B, K), (B, K) -> (B,)."""
+    target, output = F.log_softmax(clean_logits, 1), F.log_softmax(logits, 1)
+    return F.kl_div(output, target, reduction="none", log_target=True).sum(1)

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from afdcli import __version__
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import stem_signature
 from afdcli.backbones.points import find_stem
+from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
 from afdcli.core.config import AFDConfig, preset
 from afdcli.core.module import AFDModule
@@ -21,8 +23,9 @@ from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.data import Pairs, batches, validation_batches
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.photos import PhotoSet
+from afdcli.train.replay import Replay
 from afdcli.train.settings import Settings
-from afdcli.train.validate import Score
+from afdcli.train.validate import Score, Validation
 from afdcli.view.spec import ViewSpec
 
 
@@ -121,30 +124,58 @@ def train(
     """
     torch.manual_seed(settings.seed)
     module = AFDModule(plan.config).to(device)
-    validation = [
-        batch.to(torch.device(device))
-        for batch in validation_batches(
-            photos.validation, plan.spec, settings.seed, settings.batch_size
-        )
-    ]
-    trainer = Trainer(
-        plan.sites, module, settings, validation, checkpoint_path(out), _identity(plan, settings)
+    outcome = fit(
+        plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
+    module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
+    for site in plan.sites:
+        site.remove()
+    return outcome
+
+
+def fit(
+    plan: Plan,
+    module: nn.Module,
+    photos: PhotoSet,
+    settings: Settings,
+    checkpoint: Path,
+    report: Callable[[Progress], None],
+    *,
+    resume: bool = False,
+    workers: int = 1,
+) -> Outcome:
+    """Train *module* in place; it ends with its best weights, in eval mode.
+
+    Args:
+        module: called as an `AFDModule` is, on the device where it lies.
+        checkpoint: state of the run, written every minute and at the end.
+
+    Raises:
+        UsageError, ModuleError: the checkpoint to resume from does not fit.
+    """
+    device = next(module.parameters()).device
+    for site in plan.sites:
+        site.precision = PRECISIONS[settings.precision]
+    held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
+    validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
+    identity = _identity(plan, settings)
+    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity)
     if resume:
         trainer.resume()
     # A resumed run must not see the same pairs again.
     pairs = Pairs(photos.training, plan.spec, settings.mix, settings.seed + trainer.step)
+    fresh = batches(pairs, settings.batch_size, workers)
+    replay = Replay(fresh, settings.reuse, len(plan.sites), checkpoint.parent, pairs.seed)
     interrupted = False
     try:
-        trainer.run(batches(pairs, settings.batch_size, workers), report)
+        trainer.run(replay, report)
     except KeyboardInterrupt:
         interrupted = True
-    outcome = Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted)
-    metadata = _metadata(plan, photos, settings, outcome, command)
-    trainer.best_module().cpu().save(out, metadata)
-    for site in plan.sites:
-        site.remove()
-    return outcome
+    finally:
+        replay.close()
+    module.load_state_dict(trainer.best_state)
+    module.eval()
+    return Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted)
 
 
 def _identity(plan: Plan, settings: Settings) -> str:

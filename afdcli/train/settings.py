@@ -46,9 +46,13 @@ class Settings:
         lr: peak learning rate of AdamW, after a warm-up of 5 % of the budget; cosine to zero.
         divergence: weight of the divergence between the classifier's outputs for the clean and
             for the restored picture, relative to the feature loss.
+        angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
+        fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ramp: share of the budget over which that weight grows from zero: at once, it drowns the
             feature loss.
         ema: decay of the averaged weights, which are what is validated and saved.
+        reuse: times that a pair is used, see `afdcli.train.replay`.
+        precision: "fp32", "bf16" or "fp16": arithmetic of the networks; weights are float32.
         validation: photos held out, each degraded once.
         seed: of everything random.
         mix: degradations.
@@ -59,8 +63,12 @@ class Settings:
     batch_size: int = 16
     lr: float = 1.5e-3
     divergence: float = 0.25
+    angle: float = 0.5
+    fdm: float = 0.0
     ramp: float = 0.33
     ema: float = 0.99
+    reuse: int = 4
+    precision: str = "fp32"
     validation: int = 64
     seed: int = 0
     mix: Mix = Mix()

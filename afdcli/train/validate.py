@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from afdcli.backbones.plug import block_angle
 from afdcli.backbones.site import Site
 from afdcli.core.angles import feature_angle
-from afdcli.core.module import AFDModule
 from afdcli.train import losses
 from afdcli.train.data import Batch
 
@@ -42,31 +40,45 @@ class Score:
         return 1 - self.angle / self.angle_direct if self.angle_direct else 0.0
 
 
-@torch.no_grad()
-def validate(sites: Sequence[Site], module: AFDModule, batches: Sequence[Batch]) -> Score:
-    """Score *module* on held-out pairs, averaged over *sites*."""
-    module.eval()
-    sums = torch.zeros(6, dtype=torch.float64)
-    count = 0
-    for site in sites:
+class Validation:
+    """Held-out pairs with what the plain classifiers say about them, asked once.
+
+    Args:
+        sites: classifiers; scores are means over them.
+        batches: the pairs, on the classifiers' device.
+    """
+
+    def __init__(self, sites: Sequence[Site], batches: Sequence[Batch]) -> None:
+        self.sites, self.batches = tuple(sites), tuple(batches)
+        with torch.no_grad():
+            self._clean = [[site(batch.clean) for batch in batches] for site in sites]
+            self._direct = [[site(batch.pixels) for batch in batches] for site in sites]
+
+    @torch.no_grad()
+    def score(self, module: nn.Module) -> Score:
+        """Score *module*, which is put into eval mode."""
+        module.eval()
+        columns = [
+            self._columns(module, s, b)
+            for s in range(len(self.sites))
+            for b in range(len(self.batches))
+        ]
+        table = torch.cat(columns, 1).double().cpu()
+        return Score(table.shape[1] // len(self.sites), *table.mean(1).tolist())
+
+    def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:
+        """The six numbers of `Score` for each picture of one batch: (6, B)."""
+        site, clean, direct = self.sites[s], self._clean[s][b], self._direct[s][b]
         measure = block_angle if site.plug == "input" else feature_angle
-        for batch in batches:
-            f = losses.run(site, module, batch)
-            direct = site(batch.pixels)
-            truth = f.clean_logits.argmax(1)
-            columns = (
+        f = losses.run(site, module, self.batches[b], clean)
+        truth = clean.argmax(1)
+        return torch.stack(
+            (
                 measure(f.clean, f.drifted).flatten(1).mean(1),
                 measure(f.clean, f.restored).flatten(1).mean(1),
                 (direct.argmax(1) == truth).float(),
                 (f.restored_logits.argmax(1) == truth).float(),
-                _divergence(f.clean_logits, direct),
-                _divergence(f.clean_logits, f.restored_logits),
+                losses.divergences(clean, direct),
+                losses.divergences(clean, f.restored_logits),
             )
-            sums += torch.stack([column.double().sum().cpu() for column in columns])
-            count += len(truth)
-    return Score(count // len(sites), *(sums / max(1, count)).tolist())
-
-
-def _divergence(clean: Tensor, other: Tensor) -> Tensor:
-    target, output = F.log_softmax(clean, 1), F.log_softmax(other, 1)
-    return F.kl_div(output, target, reduction="none", log_target=True).sum(1)
+        )

@@ -1,0 +1,42 @@
+"""Which arithmetic the networks run in."""
+
+from __future__ import annotations
+
+import torch
+
+from afdcli.errors import UsageError
+
+#: Values of ``--precision``.
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def has_native_bf16(device: str) -> bool:
+    """True where bfloat16 is faster than float32: the processor multiplies in it natively."""
+    kind = device.split(":", 1)[0]
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch has no public question for the CPU's instruction sets.
+    return kind == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def choose_precision(name: str, device: str) -> torch.dtype:
+    """*auto* is bfloat16 where *device* computes in it natively, else float32.
+
+    Raises:
+        UsageError: no such precision, or one that the device does not compute in.
+    """
+    if name == "auto":
+        return torch.bfloat16 if has_native_bf16(device) else torch.float32
+    if name not in PRECISIONS:
+        raise UsageError(f"--precision {name}: choose auto, fp32, bf16 or fp16")
+    if name == "fp16" and not device.startswith("cuda"):
+        raise UsageError("--precision fp16 needs a CUDA device; on a CPU choose bf16 or auto")
+    return PRECISIONS[name]
+
+
+def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
+    """Context in which convolutions and matrix products run in *dtype*; float32: no change."""
+    enabled = dtype != torch.float32
+    return torch.autocast(
+        device.split(":", 1)[0], dtype if enabled else torch.bfloat16, enabled=enabled
+    )

@@ -1,0 +1,223 @@
+"""AFD against reference methods, and its ablations: one budget, one classifier, one table.
+
+    python examples/benchmarks/methods.py PHOTOS --labels FILE.csv|folders --data DIR ... \\
+        --backbone NAME[=CHECKPOINT] [--import FILE.py] --minutes 10 --out DIR [--lines a,b,c]
+
+Every line is trained on the same photos for the same time, and differs from "afd" in what its name
+says. Then all are measured on the labelled PHOTOS, which no line saw in training, at the paper's
+five quality factors. Finished lines are kept in DIR. Writes DIR/methods.csv and DIR/methods.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from protocols import Condition, Views, conditions, facts, labelled, outcomes, single_threaded_blas
+from references import DeepFeatureRepair, PixelRemover
+from torch import nn
+
+from afdcli.backbones.loader import Backbone, load_backbone
+from afdcli.backbones.modules import LoadedModule
+from afdcli.backbones.plug import Plugged
+from afdcli.backbones.precision import PRECISIONS, choose_precision
+from afdcli.core.cost import measure
+from afdcli.core.module import AFDModule
+from afdcli.train import session
+from afdcli.train.photos import PhotoSet, collect
+from afdcli.train.settings import Settings
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table.
+
+    Attributes:
+        plug: "stem" or "input".
+        config: changes to the module's configuration.
+        settings: changes to the training.
+        reference: "pixels", "features", or "" for an AFD module.
+    """
+
+    plug: str = "stem"
+    config: dict[str, object] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
+    reference: str = ""
+
+
+STEM_ONLY = {"divergence": 0.0}
+LINES = {
+    "afd": Line(),
+    "no FDM": Line(config={"gate": "none"}),
+    "channel gate": Line(config={"gate": "channel"}),
+    "decoded-pixel DCT": Line(config={"coefficients": "view"}),
+    "plain convolutions": Line(config={"block": "conv"}),
+    "stem loss only": Line(settings=STEM_ONLY),
+    "no angle in the loss": Line(settings={"angle": 0.0}),
+    "FDM supervised by the angle": Line(settings={"fdm": 1.0}),
+    "half width": Line(config={"width": 8}),
+    "double width": Line(config={"width": 32}),
+    "paper's recipe": Line(
+        config={"gate": "channel", "coefficients": "view"}, settings={**STEM_ONLY, "angle": 0.0}
+    ),
+    "DDP-style": Line(settings={**STEM_ONLY, "angle": 0.0}, reference="features"),
+    "ARCNN-style": Line(plug="input", settings=STEM_ONLY, reference="pixels"),
+}
+
+
+def build(line: Line, plan: session.Plan) -> nn.Module:
+    """The untrained module of a line."""
+    if line.reference == "pixels":
+        return PixelRemover()
+    if line.reference == "features":
+        return DeepFeatureRepair(plan.sites[0], plan.config.channels)
+    return AFDModule(plan.config)
+
+
+def trained(
+    line: Line, name: str, backbone: Backbone, photos: PhotoSet, args: argparse.Namespace
+) -> LoadedModule:
+    """The module of a line, trained or from DIR; an AFD module is fused."""
+    plan = session.make_plan([backbone], line.plug, args.preset, **line.config)  # type: ignore[arg-type]
+    settings = replace(
+        Settings(minutes=args.minutes, precision=args.precision),
+        **line.settings,  # type: ignore[arg-type]
+    )
+    torch.manual_seed(settings.seed)
+    module = build(line, plan)
+    file = args.out / f"{name.replace(' ', '_')}.pt"
+    if file.exists():
+        module.load_state_dict(torch.load(file, weights_only=True))
+    else:
+        outcome = session.fit(
+            plan,
+            module,
+            photos,
+            settings,
+            args.out / "run.ckpt",
+            lambda p: None,
+            workers=args.workers,
+        )
+        torch.save(module.state_dict(), file)
+        print(f"{name}: {outcome.steps} steps, {json.dumps(vars(outcome.score))}", flush=True)
+    for site in plan.sites:
+        site.remove()
+    if isinstance(module, AFDModule):
+        module = module.reparameterize()
+    module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return LoadedModule(module, line.plug, plan.where, file, "")  # type: ignore[arg-type]
+
+
+def score(
+    line: Line, loaded: LoadedModule, backbone: Backbone, args: argparse.Namespace
+) -> list[dict[str, object]]:
+    """One row per quality factor, and one for clean photos."""
+    photos, targets = labelled(args.photos, args.labels, backbone.class_names, None, args.limit)
+    net = Plugged(backbone, loaded, True, PRECISIONS[args.precision]).eval()
+    kind = line.config.get("coefficients", "file")
+    spec = replace(backbone.spec, coefficients=kind)  # type: ignore[arg-type]
+    rows: list[dict[str, object]] = []
+    clean = np.zeros(0)
+    for condition in conditions(["single"]):
+        right = outcomes(net, Views(photos, condition, spec), targets)
+        if condition.protocol == "clean":
+            clean = right[:, 0]
+        rows.append({**_name(condition), **facts(right, clean)})
+    return rows
+
+
+def _name(condition: Condition) -> dict[str, object]:
+    return {"protocol": condition.protocol, "condition": condition.name}
+
+
+def cost(loaded: LoadedModule, backbone: Backbone) -> dict[str, float]:
+    """Parameters, MACs and milliseconds that the module adds to a picture, one at a time."""
+    spec = backbone.spec
+    pixels = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
+    grid = torch.zeros(1, 384, -(-spec.height // 8), -(-spec.width // 8))
+    inputs = (pixels, grid, torch.zeros(1, 197))
+    whole = measure(Plugged(backbone, loaded).eval(), inputs)
+    alone = measure(Plugged(backbone, None).eval(), inputs)
+    return {
+        "parameters": whole.parameters - alone.parameters,
+        "mmacs": round((whole.macs - alone.macs) / 1e6),
+        "ms": round(whole.milliseconds - alone.milliseconds, 1),
+    }
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Means over the quality factors, one row per line."""
+    text = [
+        "| | clean | QF 25 | 18 | 15 | 10 | 7 | mean | recovered | parameters | MMACs |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    first = table[table.line == table.line.iloc[0]]
+    direct = [f"{v:.1f}" for v in first.direct]
+    mean = first[first.protocol == "single"].direct.mean()
+    text.append(f"| direct | {' | '.join(direct)} | {mean:.1f} | | | |")
+    for name, part in table.groupby("line", sort=False):
+        single = part[part.protocol == "single"]
+        share = single.recovered.mean()
+        cells = " | ".join(f"{v:.1f}" for v in part.afd)
+        text.append(
+            f"| {name} | {cells} | {single.afd.mean():.1f} | {share:.0f} % "
+            f"| {part.parameters.iloc[0]:,} | {part.mmacs.iloc[0]} |"
+        )
+    return "\n".join(text) + "\n"
+
+
+def main() -> None:
+    """Parse, train, measure, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--labels", required=True)
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--backbone", required=True)
+    parser.add_argument("--import", dest="imports", action="append", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--lines", default=",".join(LINES))
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--exclude", type=Path)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--workers", type=int, default=1)
+    args = parser.parse_args()
+    single_threaded_blas()
+    dtype = choose_precision(args.precision, "cpu")
+    args.precision = next(name for name, value in PRECISIONS.items() if value == dtype)
+    args.out.mkdir(parents=True, exist_ok=True)
+    listed = set(args.exclude.read_text().splitlines()) if args.exclude else set()
+    photos = collect(args.data, Settings().validation, 0, listed)
+    name, _, file = args.backbone.partition("=")
+    rows: list[dict[str, object]] = []
+    for title in args.lines.split(","):
+        done = args.out / f"{title.replace(' ', '_')}.json"
+        if not done.exists():
+            backbone = load_backbone(
+                name, checkpoint=Path(file) if file else None, imports=args.imports
+            )
+            loaded = trained(LINES[title], title, backbone, photos, args)
+            facts_ = cost(loaded, backbone)
+            found = [
+                {"line": title, **row, **facts_}
+                for row in score(LINES[title], loaded, backbone, args)
+            ]
+            done.write_text(json.dumps(found))
+        rows += json.loads(done.read_text())
+    table = pd.DataFrame(rows)
+    table.to_csv(args.out / "methods.csv", index=False)
+    text = markdown(table)
+    (args.out / "methods.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What the benchmarks have in common: protocols, photos with labels, and honest numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from afdcli.backbones.plug import Plugged
+from afdcli.codec.encode import Compression, compress
+from afdcli.codec.photo import Photo
+from afdcli.codec.reader import read_photo
+from afdcli.codec.recipe import PAPER_QUALITIES
+from afdcli.engine.discover import Found, discover
+from afdcli.engine.labels import load_labels
+from afdcli.report.stats import Estimate, Pairs, mcnemar, paired_difference, recovered_share, wilson
+from afdcli.view.crop import benchmark_crop, upright
+from afdcli.view.look import look
+from afdcli.view.spec import ViewSpec
+
+#: About what JPEG loses at 25 to 7, on the codecs' own scales.
+OTHER_CODECS = {"avif": (30, 20, 12), "webp": (20, 8, 1)}
+MOST_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One column of a table: what is done to every photo.
+
+    Attributes:
+        protocol: "clean", "single", "multiple", "codecs" or "native".
+        name: e.g. "qf10", "3 rounds", "avif20".
+        qualities: of the rounds; empty for a clean photo, None drawn per photo.
+        rounds: number of compressions where the qualities are drawn from the paper's five.
+        codec: of all rounds.
+        native: compressed at the photo's own size.
+    """
+
+    protocol: str
+    name: str
+    qualities: tuple[int, ...] = ()
+    rounds: int = 0
+    codec: str = "jpeg"
+    native: bool = False
+
+    def compressions(self, photo: str) -> list[Compression]:
+        """The rounds for one photo; draws depend on its name only, so every run has the same."""
+        qualities = self.qualities
+        if self.rounds:
+            digest = hashlib.sha256(f"{self.rounds} {photo}".encode()).digest()
+            rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+            qualities = tuple(int(q) for q in rng.choice(PAPER_QUALITIES, self.rounds))
+        return [Compression(self.codec, quality) for quality in qualities]  # type: ignore[arg-type]
+
+
+def conditions(protocols: list[str]) -> list[Condition]:
+    """All columns of the *protocols*; the clean one always comes first."""
+    every = [
+        Condition("clean", "clean"),
+        *(Condition("single", f"qf{q}", (q,)) for q in PAPER_QUALITIES),
+        *(
+            Condition("multiple", f"{n} round{'s' * (n > 1)}", rounds=n)
+            for n in range(1, MOST_ROUNDS + 1)
+        ),
+        *(
+            Condition("codecs", f"{codec}{q}", (q,), codec=codec)
+            for codec, values in OTHER_CODECS.items()
+            for q in values
+        ),
+        Condition("native", "native clean", native=True),
+        *(Condition("native", f"native qf{q}", (q,), native=True) for q in (10, 7)),
+    ]
+    return [c for c in every if c.protocol in protocols or c.protocol == "clean"]
+
+
+def single_threaded_blas() -> None:
+    """Keep the BLAS threads of reading processes off the cores that compute; call it first."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """The photos under one condition, as the classifier sees them."""
+
+    def __init__(self, photos: list[Found], condition: Condition, spec: ViewSpec) -> None:
+        self.photos, self.condition, self.spec = photos, condition, spec
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        found, condition = self.photos[index], self.condition
+        clean = read_photo(found.path)
+        pixels = upright(clean) if condition.native else benchmark_crop(clean, self.spec.height)
+        rounds = condition.compressions(found.relative)
+        photo = read_photo(compress(pixels, rounds)) if rounds else Photo(pixels, "png")
+        view = look(photo, self.spec)
+        return tuple(torch.from_numpy(np.array(a)) for a in (view.pixels, view.grid, view.side))  # type: ignore[return-value]
+
+
+@torch.inference_mode()
+def outcomes(net: Plugged, views: Views, targets: np.ndarray) -> np.ndarray:
+    """(photos, 2) bool: right directly, right with the module."""
+    loader = DataLoader(views, 16, num_workers=1, multiprocessing_context="spawn")
+    answers = []
+    for pixels, grid, side in loader:
+        prediction = net(pixels, grid, side)
+        assert prediction.direct is not None
+        answers.append(torch.stack([prediction.direct.argmax(1), prediction.logits.argmax(1)], 1))
+    return torch.cat(answers).numpy() == targets[:, None]
+
+
+def labelled(
+    folder: Path, labels: str, class_names: tuple[str, ...], only: Path | None, limit: int | None
+) -> tuple[list[Found], np.ndarray]:
+    """Photos with a true class, and those classes; *limit* takes them evenly from all."""
+    known = load_labels(labels, class_names)
+    listed = set(only.read_text().splitlines()) if only else None
+    found = [f for f in discover([folder]) if listed is None or f.relative in listed]
+    pairs = [(f, target) for f in found if (target := known.target(f)) is not None]
+    if limit is not None and limit < len(pairs):
+        pairs = [pairs[i * len(pairs) // limit] for i in range(limit)]
+    return [f for f, _ in pairs], np.array([t for _, t in pairs])
+
+
+def facts(right: np.ndarray, clean: np.ndarray) -> dict[str, float | int]:
+    """Accuracies in %, their paired difference, p, and the recovered share with intervals."""
+    direct, afd = right[:, 0], right[:, 1]
+    n = len(right)
+    pairs = Pairs(
+        both=int((direct & afd).sum()),
+        first=int((direct & ~afd).sum()),
+        second=int((afd & ~direct).sum()),
+        neither=int((~direct & ~afd).sum()),
+    )
+    counts = np.zeros((2, 2, 2), np.int64)
+    np.add.at(counts, (direct.astype(int), afd.astype(int), clean.astype(int)), 1)
+    difference, share = paired_difference(pairs), recovered_share(counts)
+    return {
+        "n": n,
+        **_interval("direct", wilson(int(direct.sum()), n)),
+        **_interval("afd", wilson(int(afd.sum()), n)),
+        **_interval("difference", difference),
+        "mcnemar_p": mcnemar(pairs),
+        **_interval("recovered", share),
+    }
+
+
+def _interval(name: str, e: Estimate) -> dict[str, float]:
+    values = {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
+    return {key: round(100 * float(value), 2) for key, value in values.items()}
