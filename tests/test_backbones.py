@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import small_models
 import timm
 import torch
 from safetensors.torch import save_file
@@ -67,19 +68,7 @@ def test_channels_last_tensors_are_no_plug_point() -> None:
 def registered(tmp_path: Path, name: str) -> Path:
     """A user's file that registers a small model under *name*, without weights."""
     path = tmp_path / f"{name}_models.py"
-    path.write_text(
-        "from timm.models import register_model\n"
-        "from timm.models.resnet import ResNet, BasicBlock\n"
-        "@register_model\n"
-        f"def {name}(pretrained=False, **kwargs):\n"
-        "    for key in ('pretrained_cfg', 'pretrained_cfg_overlay', 'cache_dir'):\n"
-        "        kwargs.pop(key, None)\n"
-        "    sizes = dict(channels=(8, 8, 8, 8), num_classes=5)\n"
-        "    net = ResNet(BasicBlock, [1, 1, 1, 1], **sizes, **kwargs)\n"
-        "    net.pretrained_cfg = {'input_size': (3, 64, 64), 'mean': (0.5, 0.5, 0.5),\n"
-        "        'std': (0.5, 0.5, 0.5), 'crop_pct': 1.0, 'interpolation': 'bilinear'}\n"
-        "    return net\n"
-    )
+    path.write_text(small_models.source(name))
     return path
 
 

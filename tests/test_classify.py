@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import small_models
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -32,23 +33,6 @@ from afdcli.errors import AfdError
 from afdcli.view.spec import View
 
 CLASSES = ("red", "green", "blue", "stop sign", "grey")
-# A ResNet of a few thousand random weights, the same ones every time.
-MODEL = """
-import torch
-from timm.models import register_model
-from timm.models.resnet import BasicBlock, ResNet
-
-@register_model
-def tiny_test_net(pretrained=False, **kwargs):
-    for key in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
-        kwargs.pop(key, None)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        net = ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 16, 16), num_classes=5, **kwargs)
-    net.pretrained_cfg = {"input_size": (3, 64, 64), "mean": (0.5, 0.5, 0.5),
-        "std": (0.2, 0.2, 0.2), "crop_pct": 1.0, "interpolation": "bilinear"}
-    return net
-"""
 
 
 def jpeg(seed: int, size: tuple[int, int] = (96, 72), quality: int = 60) -> bytes:
@@ -63,7 +47,7 @@ def jpeg(seed: int, size: tuple[int, int] = (96, 72), quality: int = 60) -> byte
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a backbone, its class names, and an AFD module that changes something."""
     folder = tmp_path_factory.mktemp("kit")
-    (folder / "tiny_models.py").write_text(MODEL)
+    (folder / "tiny_models.py").write_text(small_models.source("tiny_test_net", seed=3))
     (folder / "names.txt").write_text("\n".join(CLASSES))
     torch.manual_seed(0)
     module = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))

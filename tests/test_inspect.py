@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 import timm
 import torch
 from codec_pictures import encoded, scene, without_middle
@@ -37,19 +38,6 @@ from afdcli.view.orient import turn
 from afdcli.view.spec import ViewSpec
 
 NAMES = ("red", "green", "blue", "stop sign", "grey")
-MODEL = """
-from timm.models import register_model
-from timm.models.resnet import BasicBlock, ResNet
-
-@register_model
-def inspect_test_net(pretrained=False, **kwargs):
-    for key in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
-        kwargs.pop(key, None)
-    net = ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 16, 16), num_classes=5, **kwargs)
-    net.pretrained_cfg = {"input_size": (3, 64, 64), "mean": (0.5, 0.5, 0.5),
-        "std": (0.2, 0.2, 0.2), "crop_pct": 0.875, "interpolation": "bilinear"}
-    return net
-"""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +46,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from afdcli.backbones.loader import import_source
 
     folder = tmp_path_factory.mktemp("kit")
-    (folder / "inspect_models.py").write_text(MODEL)
+    (folder / "inspect_models.py").write_text(
+        small_models.source("inspect_test_net", crop_pct=0.875)
+    )
     import_source(str(folder / "inspect_models.py"))
     torch.manual_seed(0)
     net = timm.create_model("inspect_test_net")

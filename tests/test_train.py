@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 import timm
 import torch
 from numpy.typing import NDArray
@@ -34,19 +35,6 @@ from afdcli.train.replay import Replay
 from afdcli.train.settings import Mix, Settings
 from afdcli.view.spec import ViewSpec
 
-NET = """
-from timm.models import register_model
-from timm.models.resnet import ResNet, BasicBlock
-@register_model
-def train_test_net(pretrained=False, **kwargs):
-    for key in ('pretrained_cfg', 'pretrained_cfg_overlay', 'cache_dir'):
-        kwargs.pop(key, None)
-    net = ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 8, 8), num_classes=5, **kwargs)
-    net.pretrained_cfg = {'input_size': (3, 64, 64), 'mean': (0.5, 0.5, 0.5),
-        'std': (0.5, 0.5, 0.5), 'crop_pct': 1.0, 'interpolation': 'bicubic'}
-    return net
-"""
-
 
 def picture(seed: int, height: int = 150, width: int = 180) -> NDArray[np.uint8]:
     """Smooth colours with a few edges: something that JPEG changes."""
@@ -64,7 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(picture(i)).save(root / "photos" / "a" / f"{i:02}.jpg", quality=95)
     (root / "photos" / "broken.jpg").write_bytes(b"no image at all")
     Image.fromarray(picture(99, 40, 40)).save(root / "photos" / "tiny.png")
-    (root / "net.py").write_text(NET)
+    (root / "net.py").write_text(small_models.source("train_test_net"))
     with pytest.raises(Exception, match="give --checkpoint"):
         load_backbone("train_test_net", imports=[str(root / "net.py")])
     torch.manual_seed(0)

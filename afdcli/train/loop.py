@@ -36,7 +36,7 @@ class Progress:
         pairs_per_second: since the start (or the resume).
         feature_loss, divergence: of this step, see `afdcli.train.losses`.
         score: of the newest validation.
-        best: of the best one so far: least divergence.
+        best: of the best one so far: least feature angle and divergence, weighed as in the loss.
     """
 
     step: int
@@ -192,9 +192,14 @@ class Trainer:
 
     def _validate(self) -> None:
         self.score = self.validation.score(self._averaged())
-        if self.score.divergence <= self.best.divergence:
+        if self._objective(self.score) <= self._objective(self.best):
             self.best = self.score
             self.best_state = copy.deepcopy(self._averaged().state_dict())
+
+    def _objective(self, score: Score) -> float:
+        """What is trained for, on the held-out photos."""
+        feature = FEATURE_WEIGHT[self.sites[0].plug] * (1 - score.angle_reduction)
+        return feature + self.settings.divergence * score.divergence
 
     def _averaged(self) -> nn.Module:
         return self.average.module
