@@ -166,7 +166,9 @@ class Trainer:
         if known is None and self.settings.divergence > 0:
             pairs.remember(turn, rows, f.clean_logits)
         s = self.settings
-        feature, divergence = self._feature_loss(f), losses.divergence(f)
+        row, column = (int(torch.randint(2, ())) for _ in range(2))
+        feature = self._feature_loss(f.thinned(row, column))
+        divergence = losses.divergence(f)
         weight = s.divergence * min(1.0, share / s.ramp) if s.ramp else s.divergence
         loss = FEATURE_WEIGHT[self.sites[turn].plug] * feature + weight * divergence
         if s.fdm:

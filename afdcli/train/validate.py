@@ -71,11 +71,12 @@ class Validation:
         site, clean, direct = self.sites[s], self._clean[s][b], self._direct[s][b]
         measure = block_angle if site.plug == "input" else feature_angle
         f = losses.run(site, module, self.batches[b], clean)
+        features = [tensor.float() for tensor in (f.clean, f.drifted, f.restored)]
         truth = clean.argmax(1)
         return torch.stack(
             (
-                measure(f.clean, f.drifted).flatten(1).mean(1),
-                measure(f.clean, f.restored).flatten(1).mean(1),
+                measure(features[0], features[1]).flatten(1).mean(1),
+                measure(features[0], features[2]).flatten(1).mean(1),
                 (direct.argmax(1) == truth).float(),
                 (f.restored_logits.argmax(1) == truth).float(),
                 losses.divergences(clean, direct),
