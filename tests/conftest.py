@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from classify_kit import make_kit, make_photos
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -15,3 +16,22 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs the real photos in ../shared, which are not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `classify_kit.make_kit`."""
+    return make_kit(tmp_path_factory.mktemp("kit"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: empty, and out of the repository."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photos(here: Path) -> Path:
+    """See `classify_kit.make_photos`."""
+    return make_photos(here / "photos")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -14,16 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import small_models
 import torch
-from PIL import Image
+from classify_kit import CLASSES, afd, jpeg, process, table
 from torch import Tensor, nn
-from typer.testing import CliRunner, Result
 
 from afdcli.backbones.plug import Prediction
 from afdcli.cli.console import stop_politely
-from afdcli.cli.main import app
-from afdcli.core import AFDConfig, AFDModule
 from afdcli.engine import batches
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.forward import Forward
@@ -31,67 +26,6 @@ from afdcli.engine.inputs import Inputs
 from afdcli.engine.rows import Columns
 from afdcli.errors import AfdError
 from afdcli.view.spec import View
-
-CLASSES = ("red", "green", "blue", "stop sign", "grey")
-
-
-def jpeg(seed: int, size: tuple[int, int] = (96, 72), quality: int = 60) -> bytes:
-    rng = np.random.default_rng(seed)
-    small = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
-    file = io.BytesIO()
-    small.resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", quality=quality)
-    return file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a backbone, its class names, and an AFD module that changes something."""
-    folder = tmp_path_factory.mktemp("kit")
-    (folder / "tiny_models.py").write_text(small_models.source("tiny_test_net", seed=3))
-    (folder / "names.txt").write_text("\n".join(CLASSES))
-    torch.manual_seed(0)
-    module = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))
-    with torch.no_grad():  # a fresh module changes nothing
-        for parameter in module.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    module.save(folder / "module.safetensors", {"plug": "input", "where": ""})
-    return folder
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: empty, and out of the repository."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def photos(here: Path) -> Path:
-    """Twelve good photos in two folders with broken files among them."""
-    folder = here / "photos"
-    for n in range(12):
-        path = folder / ("red" if n % 2 else "Stop_Sign") / f"{n:02d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(jpeg(n, quality=10 + 5 * n))
-    (folder / "red" / "00.jpg").write_bytes(b"")
-    (folder / "red" / "04.jpg").write_bytes(b"no picture at all")
-    (folder / "red" / "05.jpg").unlink()
-    (folder / "red" / "05.jpg").symlink_to("nowhere.jpg")
-    return folder
-
-
-def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) -> Result:
-    """Run ``afd classify``."""
-    extra = ["--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"]
-    extra += ["--class-names", kit / "names.txt", "--workers", "1"]
-    if "--afd" not in args:
-        extra += ["--afd", kit / "module.safetensors"]
-    line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]
-    return CliRunner().invoke(app, line, input=stdin)
-
-
-def table(path: Path = Path("results.csv")) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"error": str})
 
 
 def test_one_true_row_per_file_in_order(kit: Path, photos: Path) -> None:
@@ -339,14 +273,6 @@ def test_workers_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def process(kit: Path, *args: str) -> subprocess.Popen[bytes]:
-    """``afd classify`` as a real process, with warnings as errors."""
-    line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, "--afd", "off"]
-    line += ["--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe)
-
-
 def test_a_closed_pipe_leaves_no_traceback(kit: Path, photos: Path) -> None:
     """``afd classify … | true``; nor does shared memory leak, of which a warning would tell."""
     with process(kit, "photos") as run:
@@ -369,7 +295,10 @@ def test_an_interrupted_run_keeps_its_rows(kit: Path, photos: Path) -> None:
         run.send_signal(signal.SIGINT)
         _, stderr = run.communicate()
     rows = table()
-    assert stderr.decode() == f"afd: interrupted; {len(rows)} rows are in results.csv\n"
+    assert stderr.decode() == (
+        f"afd: interrupted; {len(rows)} rows are in results.csv;"
+        " go on with the same command and --resume\n"
+    )
     assert run.returncode == 130
     assert list(rows["path"]) == [f"photos/Stop_Sign/{path.name}" for path in names[: len(rows)]]
     meta = json.loads(Path("results.csv.meta.json").read_text())

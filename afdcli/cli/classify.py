@@ -74,6 +74,10 @@ def classify(
         Path, typer.Option("--out", "-o", metavar="FILE", help="Results: .csv, .jsonl or .parquet.")
     ] = Path("results.csv"),
     exclude: ExcludeOption = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a run that was cut off; same command again."),
+    ] = False,
     batch_size: Annotated[
         int | None,
         typer.Option("--batch-size", min=1, help="Images per pass; default: by device (CPU 16)."),
@@ -124,6 +128,7 @@ def classify(
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
         precision=precision,
+        resume=resume,
     )
     screen = err(quiet)
     with stop_politely():
@@ -132,7 +137,8 @@ def classify(
             try:
                 summary = run(inputs, setup, live.update, _command())
             except KeyboardInterrupt:
-                err().print(f"afd: interrupted; {live.rows} rows are in {results}", markup=False)
+                message = f"afd: interrupted; {live.rows} rows are in {results}; go on with the"
+                err().print(f"{message} same command and --resume", markup=False, soft_wrap=True)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     if inputs.unlisted:
         summary.notes.append(

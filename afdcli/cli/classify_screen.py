@@ -56,7 +56,10 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _images(summary: Summary) -> str:
-    text = f"{summary.rows:,}: {summary.classified:,} classified, {summary.failures:,} failed"
+    resumed = f" ({summary.resumed:,} of them earlier)" if summary.resumed else ""
+    text = (
+        f"{summary.rows:,}{resumed}: {summary.classified:,} classified, {summary.failures:,} failed"
+    )
     reasons = ", ".join(f"{code} {count:,}" for code, count in summary.failed.most_common())
     return f"{text} ({reasons})" if reasons else text
 

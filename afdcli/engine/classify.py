@@ -21,9 +21,10 @@ from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import RunMetadata
 from afdcli.engine.pool import WorkerPool
 from afdcli.engine.prepare import Facts, Prepare, Task
+from afdcli.engine.resume import check_same_run, take_over
 from afdcli.engine.rows import FAILED, Row
 from afdcli.engine.setup import Setup
-from afdcli.engine.sinks import Sink, open_sink
+from afdcli.engine.sinks import Sink, journal, open_sink
 from afdcli.engine.summary import Summary
 from afdcli.errors import ErrorCode, PhotoError
 
@@ -45,7 +46,7 @@ def classify(
         command: as it was typed, for the metadata.
 
     Raises:
-        UsageError: no picture has a label that fits.
+        UsageError: no picture has a label that fits, or there is another run to resume.
         ResultsError: the disk refuses the results.
         KeyboardInterrupt: passed on; the rows so far are in the results.
     """
@@ -55,8 +56,12 @@ def classify(
     # Who asked for no module knows; any other reason must be told.
     told = setup.note and setup.settings.afd != "off"
     summary = Summary(notes=[setup.note] if told else [])
-    with open_sink(out, setup.columns) as sink:
-        metadata = RunMetadata.start(out, setup.facts(command))
+    facts, inputs, keep = setup.facts(command), iter(inputs), 0
+    if setup.settings.resume and journal(out).is_file():
+        check_same_run(out, facts)
+        keep = take_over(out, setup.columns, inputs, labels, summary)
+    with open_sink(out, setup.columns, keep) as sink:
+        metadata = RunMetadata.start(out, facts)
         status = "failed"
         try:
             _Run(setup, sink, summary, on_rows).over(inputs)

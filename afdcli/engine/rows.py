@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 OK = "ok"
 FAILED = "failed"
@@ -128,6 +129,34 @@ class Columns:
             cells |= self._guesses(row.direct, row.target, DIRECT)
         cells["note"] = row.note
         return cells
+
+    def restore(self, cells: Mapping[str, Cell]) -> Row:
+        """Undo `flatten`; numbers may come as text, as CSV has them."""
+        values = {name: self._value(kind, cells[name]) for name, kind in self.types.items()}
+        shared = {f.name: values[f.name] for f in fields(Row) if f.name in values}
+        row = Row(**{name: v for name, v in shared.items() if v is not None})  # type: ignore[arg-type]
+        guesses = self._restored(values, "")
+        return replace(
+            row, guesses=guesses, direct=self._restored(values, DIRECT) if self.compare else ()
+        )
+
+    @staticmethod
+    def _value(kind: type, cell: Cell) -> Cell:
+        if kind is str:
+            return "" if cell is None else str(cell)
+        if cell is None or cell == "":
+            return None
+        value: Cell = kind(int(cell)) if kind is bool else kind(cell)
+        return value
+
+    def _restored(self, values: Mapping[str, Cell], prefix: str) -> tuple[Guess, ...]:
+        guesses = []
+        for k in range(1, self.topk + 1):
+            tail = "" if k == 1 else f"_{k}"
+            label, index, prob = (values[f"{prefix}{n}{tail}"] for n in ("label", "index", "prob"))
+            if isinstance(index, int) and isinstance(prob, float):
+                guesses.append(Guess(str(label), index, prob))
+        return tuple(guesses)
 
     def _guesses(
         self, guesses: tuple[Guess, ...], target: int | None, prefix: str

@@ -34,6 +34,7 @@ class Settings:
             `ViewSpec.near`; "always" resizes them, too, as timm does.
         batch_size, workers: None for a choice by device and processor.
         timeout: seconds that one file may take.
+        resume: go on behind the rows that are in the results already.
     """
 
     out: Path = Path("results.csv")
@@ -52,6 +53,7 @@ class Settings:
     max_pixels: int = Limits().max_pixels
     device: str = "auto"
     precision: str = "fp32"
+    resume: bool = False
 
     def check(self) -> None:
         """See that the settings fit together, before anything slow is done.

@@ -2,7 +2,8 @@
 
 CSV and JSONL take their name at once and grow by whole lines, each burst of rows in one write:
 ``tail -f`` shows them, and a killed run leaves every row that it had finished. Parquet cannot be
-read before its footer is written; it grows under the name ``NAME.part`` and is renamed at the end.
+read before its footer is written: its rows grow as JSONL in a journal, ``NAME.part``, and become
+Parquet at the end; the journal of a run that was cut off stays, so that it can be resumed.
 Paths come in the form of `afdcli.engine.cells.printable`; `cells.restore` undoes what CSV adds.
 """
 
@@ -14,15 +15,20 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from afdcli.engine.cells import neutralise
 from afdcli.engine.rows import Cell, Columns, Row
 from afdcli.errors import ResultsError, UsageError
 
 ROW_GROUP = 5_000  # rows that Parquet holds in memory
+
+
+def journal(path: Path) -> Path:
+    """The file that takes the rows of the results *path* while the run goes on."""
+    return path.with_name(path.name + ".part") if path.suffix.lower() == ".parquet" else path
 
 
 class Sink(ABC):
@@ -41,8 +47,8 @@ class Sink(ABC):
         """Append *rows*; for CSV and JSONL they are in the file on return."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Finish the file with the rows so far."""
+    def close(self, finished: bool = True) -> None:
+        """Finish the file with the rows so far; *finished*: there are no more to come."""
 
     def cells(self, row: Row) -> dict[str, Cell]:
         """The row's cells, with all text fit for any encoding."""
@@ -62,20 +68,28 @@ class Sink(ABC):
         trace: TracebackType | None,
     ) -> None:
         try:
-            self.close()
+            self.close(finished=error is None)
         except ResultsError:
             if error is None:  # else the first error is the one to tell
                 raise
 
 
 class _LineSink(Sink):
-    """A text file of one line per row."""
+    """A text file of one line per row.
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    Args:
+        keep: bytes of an older file to go on behind; 0 starts a new one.
+    """
+
+    def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
         super().__init__(path, columns)
         with _disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
+            self._file = journal(path).open("r+b" if keep else "wb", buffering=0)
+            if keep:
+                self._file.truncate(keep)
+                self._file.seek(keep)
+                return
         try:
             self._append(self.header())
         except ResultsError:
@@ -86,7 +100,7 @@ class _LineSink(Sink):
         """See `Sink`."""
         self._append("".join(self.line(row) for row in rows))
 
-    def close(self) -> None:
+    def close(self, finished: bool = True) -> None:
         """See `Sink`."""
         with _disk(self.path):
             self._file.close()
@@ -109,12 +123,12 @@ class _LineSink(Sink):
 class CsvSink(_LineSink):
     """RFC 4180 with a header, UTF-8, ``\\n`` line ends; True is 1 and False is 0."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
         self._lines: list[str] = []
         # The CRLF makes csv quote a lone \r as well as \n (Python < 3.13 looks at its own line
         # end only); `_pop` takes it off again.
         self._writer = csv.writer(_Append(self._lines.append), lineterminator="\r\n")
-        super().__init__(path, columns)
+        super().__init__(path, columns, keep)
 
     def header(self) -> str:
         """See `_LineSink`."""
@@ -143,51 +157,32 @@ class JsonlSink(_LineSink):
         return json.dumps(self.cells(row), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-class ParquetSink(Sink):
-    """Parquet with typed columns, a row group per `ROW_GROUP` rows."""
+class ParquetSink(JsonlSink):
+    """Parquet with typed columns, a row group per `ROW_GROUP` rows; made from a JSONL journal."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        super().__init__(path, columns)
+    def close(self, finished: bool = True) -> None:
+        """See `Sink`; a journal that is not *finished* stays beside the Parquet file."""
+        if self._file.closed:
+            return
+        super().close()
+        with _disk(self.path):
+            self._convert(self.path.with_name(self.path.name + ".new"))
+            if finished:
+                journal(self.path).unlink()
+
+    def _convert(self, new: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-        self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.types.items()])
-        self._table: Callable[..., Any] = pa.Table.from_pylist
-        self._waiting: list[dict[str, Cell]] = []
-        self._part = path.with_name(path.name + ".part")
-        self._closed = False
-        with _disk(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._part, self._schema)
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """See `Sink`."""
-        self._waiting += [self.cells(row) for row in rows]
-        if len(self._waiting) >= ROW_GROUP:
-            self._flush()
-
-    def close(self) -> None:
-        """See `Sink`."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._flush()
-        finally:
-            with _disk(self.path):
-                self._writer.close()
-        with _disk(self.path):
-            self._part.replace(self.path)
-
-    def _flush(self) -> None:
-        if self._waiting:
-            with _disk(self.path):
-                self._writer.write_table(self._table(self._waiting, schema=self._schema))
-            self._waiting.clear()
+        schema = pa.schema([(name, kinds[kind]) for name, kind in self.columns.types.items()])
+        with pq.ParquetWriter(new, schema) as writer, journal(self.path).open("rb") as lines:
+            while group := [json.loads(line) for line in islice(lines, ROW_GROUP)]:
+                writer.write_table(pa.Table.from_pylist(group, schema=schema))
+        new.replace(self.path)
 
 
-_SINKS: dict[str, type[Sink]] = {".csv": CsvSink, ".jsonl": JsonlSink, ".parquet": ParquetSink}
+_SINKS: dict[str, type[_LineSink]] = {".csv": CsvSink, ".jsonl": JsonlSink, ".parquet": ParquetSink}
 
 
 def check_target(path: Path) -> None:
@@ -207,10 +202,14 @@ def check_target(path: Path) -> None:
         )
 
 
-def open_sink(path: Path, columns: Columns) -> Sink:
-    """Start the results file *path*, replacing an older one; the ending chooses the format."""
+def open_sink(path: Path, columns: Columns, keep: int = 0) -> Sink:
+    """Start the results file *path*; the ending chooses the format.
+
+    Args:
+        keep: bytes of its `journal` to go on behind; 0 replaces an older file.
+    """
     check_target(path)
-    return _SINKS[path.suffix.lower()](path, columns)
+    return _SINKS[path.suffix.lower()](path, columns, keep)
 
 
 class _Append:

@@ -28,6 +28,7 @@ class Summary:
         compared: rows with both answers.
         changed: of these, rows whose label AFD changed.
         damaged: classified rows whose file is damaged.
+        resumed: rows that an earlier run had written.
         seconds: from the first task to the last row.
         notes: sentences for the user.
     """
@@ -41,6 +42,7 @@ class Summary:
     compared: int = 0
     changed: int = 0
     damaged: int = 0
+    resumed: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     _drift: NDArray[np.int64] = field(
@@ -59,8 +61,8 @@ class Summary:
 
     @property
     def rate(self) -> float:
-        """Rows per second."""
-        return self.rows / self.seconds if self.seconds else 0.0
+        """Rows per second, of this run."""
+        return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def median_drift(self) -> float | None:
@@ -97,6 +99,7 @@ class Summary:
             "classified": self.classified,
             "failed": dict(self.failed),
             "damaged": self.damaged,
+            "resumed": self.resumed,
             "median_drift_degrees": self.median_drift,
         }
         if self.labelled:

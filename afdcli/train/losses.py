@@ -77,7 +77,8 @@ def run(
         else:
             seen.append(site.features(batch.clean))
     restored_logits = site(batch.pixels, restore)
-    return Features(*seen, clean_logits, restored_logits)
+    clean, drifted, restored = seen
+    return Features(clean, drifted, restored, clean_logits, restored_logits)
 
 
 def feature_loss(f: Features) -> Tensor:
