@@ -109,6 +109,7 @@ def classify(
     from afdcli.cli.live import Live
     from afdcli.codec.reader import Limits
     from afdcli.engine.classify import classify as run
+    from afdcli.engine.memory import keep_freed_memory
     from afdcli.engine.setup import Settings, set_up
 
     settings = Settings(
@@ -130,6 +131,7 @@ def classify(
         precision=precision,
         resume=resume,
     )
+    keep_freed_memory()
     screen = err(quiet)
     with stop_politely():
         setup = set_up(settings)

@@ -99,6 +99,7 @@ def train(
     """
     from afdcli.backbones.precision import PRECISIONS, choose_precision
     from afdcli.engine.device import choose_device
+    from afdcli.engine.memory import keep_freed_memory
     from afdcli.train.settings import Settings
 
     if plug not in ("stem", "input"):
@@ -107,6 +108,7 @@ def train(
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
     if minutes is None and steps is None:
         minutes = 20.0
+    keep_freed_memory()
     chosen = choose_device(device)
     arithmetic = choose_precision(precision, chosen)
     settings = Settings(

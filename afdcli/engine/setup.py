@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module
 from afdcli.backbones.precision import choose_precision
@@ -138,6 +139,7 @@ def set_up(settings: Settings) -> Setup:
     if settings.resize == "always":
         backbone = replace(backbone, spec=replace(backbone.spec, near=None))
     module = find_module(settings.afd, backbone)
+    fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
     return Setup(
         settings=settings,
         backbone=backbone,

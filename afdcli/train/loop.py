@@ -166,7 +166,7 @@ class Trainer:
         if known is None and self.settings.divergence > 0:
             pairs.remember(turn, rows, f.clean_logits)
         s = self.settings
-        row, column = (int(torch.randint(2, ())) for _ in range(2))
+        row, column = torch.randint(losses.THINNING, (2,)).tolist()
         feature = self._feature_loss(f.thinned(row, column))
         divergence = losses.divergence(f)
         weight = s.divergence * min(1.0, share / s.ramp) if s.ramp else s.divergence

@@ -13,6 +13,8 @@ from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
 from afdcli.train.data import Batch
 
+THINNING = 4
+
 
 class Features(NamedTuple):
     """One batch at the plug point and at the output.
@@ -29,12 +31,17 @@ class Features(NamedTuple):
     restored_logits: Tensor
 
     def thinned(self, row: int, column: int) -> Features:
-        """Every second place in both directions, from *row* and *column* (0 or 1) on, in float32.
+        """Every `THINNING`-th place in both directions, from *row* and *column* on, in float32.
 
-        A quarter of the places says as much about a loss, and these tensors are large: looking at
-        all of them takes longer than a small classifier does.
+        Some of the places say as much about a loss, and these tensors are large: looking at all of
+        them takes longer than a small classifier does.
         """
-        places = (slice(None), slice(None), slice(row, None, 2), slice(column, None, 2))
+        places = (
+            slice(None),
+            slice(None),
+            slice(row, None, THINNING),
+            slice(column, None, THINNING),
+        )
         clean, drifted, restored = (features[places].float() for features in self[:3])
         return self._replace(clean=clean, drifted=drifted, restored=restored)
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from afdcli import __version__
+from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import stem_signature
 from afdcli.backbones.points import find_stem
@@ -100,6 +101,10 @@ def make_plan(
         config = preset(preset_name, point.channels, activation=point.activation, **changes)
     else:
         config = preset(preset_name, 3, activation="none", unshuffle=2, **changes)
+    for backbone in backbones:
+        fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
+        if device == "cpu":
+            quicken_depthwise(backbone.net)
     sites = tuple(Site(backbone, plug, where).to(device) for backbone in backbones)
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)

@@ -29,6 +29,7 @@ from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
+from afdcli.engine.memory import keep_freed_memory
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--protocols", default="clean,single,multiple,codecs,native")
     args = parser.parse_args()
     single_threaded_blas()
+    keep_freed_memory()
     args.out.mkdir(parents=True, exist_ok=True)
     table = run(args)
     table.to_csv(args.out / "accuracy.csv", index=False)

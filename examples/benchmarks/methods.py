@@ -28,6 +28,7 @@ from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import PRECISIONS, choose_precision
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
+from afdcli.engine.memory import keep_freed_memory
 from afdcli.train import session
 from afdcli.train.photos import PhotoSet, collect
 from afdcli.train.settings import Settings
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     single_threaded_blas()
+    keep_freed_memory()
     dtype = choose_precision(args.precision, "cpu")
     args.precision = next(name for name, value in PRECISIONS.items() if value == dtype)
     args.out.mkdir(parents=True, exist_ok=True)
