@@ -26,4 +26,5 @@ def keep_freed_memory() -> bool:
     if mallopt is None:  # musl
         return False
     wishes = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, 1 << 26))
-    return all([mallopt(name, value) == 1 for name, value in wishes])
+    worked = [mallopt(name, value) == 1 for name, value in wishes]  # all of them, then the answer
+    return all(worked)
