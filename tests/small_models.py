@@ -12,9 +12,10 @@ def {name}(pretrained=False, **kwargs):
     for key in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
         kwargs.pop(key, None)
     sizes = dict(channels=(8, 8, 16, 16), num_classes=5)
-    with torch.random.fork_rng(devices=[], enabled={seed} is not None):
-        if {seed} is not None:
-            torch.manual_seed({seed})
+    seed = {seed}
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
         net = ResNet(BasicBlock, [1, 1, 1, 1], **sizes, **kwargs)
     net.pretrained_cfg = {{"input_size": (3, 64, 64), "mean": (0.5, 0.5, 0.5),
         "std": (0.2, 0.2, 0.2), "crop_pct": {crop_pct}, "interpolation": "bilinear"}}

@@ -100,7 +100,7 @@ def test_parquet_keeps_types_and_row_groups(
     ]
     assert table.to_pylist()[::2] == [ALL.flatten(GOOD)] * 4
     assert table.to_pylist()[1::2] == [ALL.flatten(BAD)] * 4
-    assert pq.ParquetFile(out).num_row_groups == 2
+    assert pq.ParquetFile(out).num_row_groups == 3
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from afdcli.backbones.site import Site
 from afdcli.core.module import AFDModule
@@ -69,8 +69,9 @@ class Trainer:
         self.checkpoint, self.identity = checkpoint, identity
         self.device = next(module.parameters()).device
         self.module = module.to(memory_format=torch.channels_last)
-        average = get_ema_multi_avg_fn(settings.ema)  # type: ignore[no-untyped-call]
-        self.average: AveragedModel = AveragedModel(self.module, multi_avg_fn=average)
+        self.average: AveragedModel = AveragedModel(
+            self.module, multi_avg_fn=_running_average(settings.ema)
+        )
         self.optimiser = torch.optim.AdamW(module.parameters(), settings.lr, weight_decay=1e-4)
         self.step, self.elapsed = 0, 0.0
         self.best_state = copy.deepcopy(self.module.state_dict())
@@ -205,3 +206,14 @@ class Trainer:
 
     def _averaged(self) -> nn.Module:
         return self.average.module
+
+
+def _running_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
+    """Exponential average of weights that forgets the untrained ones quickly."""
+
+    @torch.no_grad()
+    def update(old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor) -> None:
+        n = int(count)
+        torch._foreach_lerp_(list(old), list(new), 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
