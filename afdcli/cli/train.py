@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -97,6 +98,9 @@ def train(
 
     A checkpoint is kept beside --out; Ctrl-C keeps the best module so far.
     """
+    # Read once, when torch is loaded. Threads that spin while they wait fight with the readers for
+    # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from afdcli.backbones.precision import PRECISIONS, choose_precision
     from afdcli.engine.device import choose_device
     from afdcli.engine.memory import keep_freed_memory
