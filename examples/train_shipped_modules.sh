@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/, and measure them on the test split that neither the
-# classifier nor the modules were trained on. About half an hour on two cores with bfloat16 units.
+# Train the AFD modules that ship in weights/, leaving the test split out. About half an hour on two
+# cores with bfloat16 units. README, "Results", has the commands that measure them.
 #
 #   examples/train_shipped_modules.sh CALTECH101 MORE_PHOTOS BACKBONES WORK
 #
