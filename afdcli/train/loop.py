@@ -23,6 +23,7 @@ from afdcli.train.validate import Score, Validation
 
 _VALIDATIONS = 8  # over a run, evenly spread, besides the one at the start
 _CHECKPOINT_SECONDS = 60.0
+_Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -208,11 +209,11 @@ class Trainer:
         return self.average.module
 
 
-def _running_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
+def _running_average(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
     """Exponential average of weights that forgets the untrained ones quickly."""
 
     @torch.no_grad()
-    def update(old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor) -> None:
+    def update(old: _Weights, new: _Weights, count: Tensor | int) -> None:
         n = int(count)
         torch._foreach_lerp_(list(old), list(new), 1 - min(decay, (1 + n) / (10 + n)))
 
