@@ -29,6 +29,7 @@ class PixelRemover(nn.Module):
             for i, o, k in ((3, 64, 9), (64, 32, 7), (32, 16, 1), (16, 3, 5))
         )
         nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
 
     def forward(
         self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
@@ -38,6 +39,19 @@ class PixelRemover(nn.Module):
         for layer in self.layers[:-1]:
             y = F.relu(layer(y))
         return x + self.layers[-1](y)
+
+
+class _Picture:
+    """What a network was last given; copies of a module share it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        net.register_forward_pre_hook(self._remember)
+
+    def _remember(self, _net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self.last = inputs[0].detach()
+
+    def __deepcopy__(self, _memo: object) -> _Picture:
+        return self
 
 
 class DeepFeatureRepair(nn.Module):
@@ -56,18 +70,14 @@ class DeepFeatureRepair(nn.Module):
         widths = [channels + 3, *(5 * [width]), channels]
         self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(widths))
         nn.init.zeros_(self.layers[-1].weight)
-        self._picture: Tensor | None = None
-        site.net.register_forward_pre_hook(self._remember)
-
-    def _remember(self, _net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._picture = inputs[0].detach()
+        nn.init.zeros_(self.layers[-1].bias)
+        self.picture = _Picture(site.net)
 
     def forward(
         self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
     ) -> Tensor:
         """(B, C, H, W) features -> the same."""
-        assert self._picture is not None
-        picture = F.interpolate(self._picture, x.shape[-2:], mode="area")
+        picture = F.interpolate(self.picture.last, x.shape[-2:], mode="area")
         y = torch.cat((x, picture.to(x.dtype)), 1)
         for layer in self.layers[:-1]:
             y = F.relu(layer(y))
