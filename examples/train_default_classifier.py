@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-import importlib.util
 import json
 import math
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +35,12 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from afdcli.backbones import embedded
+from afdcli.backbones.loader import import_source
+from afdcli.backbones.precision import autocast, choose_precision
 
 SIDE = 192  # side of a stored training crop, pixels
 TEACHER_SIDE = 160  # what the teachers see of it
+ARITHMETIC = choose_precision("auto", "cpu")
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
@@ -53,12 +54,6 @@ class Views:
     features: Tensor  # (photos, views, K) float32, standardised PCA of teacher features
     probe: Tensor  # (photos, views, 101) float32, soft labels of the linear probe
     guide: nn.Module  # the network whose feature maps are imitated
-
-
-def autocast() -> torch.autocast:
-    """bfloat16 where the processor computes in it; elsewhere it would be slower than float32."""
-    has_units = bool(torch.cpu._is_avx512_bf16_supported())
-    return torch.autocast("cpu", torch.bfloat16, enabled=has_units)
 
 
 def make_crops(root: Path, names: list[str], count: int, out: Path) -> np.ndarray:
@@ -96,7 +91,7 @@ def teacher_features(net: nn.Module, cfg: dict, crops: np.ndarray, out: Path) ->
             x = torch.from_numpy(np.ascontiguousarray(flat[i : i + 64])).permute(0, 3, 1, 2)
             x = F.interpolate(x.float(), (TEACHER_SIDE,) * 2, mode="bilinear", antialias=True)
             x = ((x / 255 - mean) / std).to(memory_format=torch.channels_last)
-            with autocast():
+            with autocast(ARITHMETIC, "cpu"):
                 rows.append(net.forward_head(net.forward_features(x), pre_logits=True).half())
             if i % 6400 == 0:
                 print(f"  teacher {out.stem}: {i}/{len(flat)}", flush=True)
@@ -271,7 +266,7 @@ def train(args: argparse.Namespace, views: Views, names: list[str], test: list[s
             side = side_at(step / steps)
             x = augment_batch(views, index, view, side)
             places = torch.zeros(())
-            with autocast():
+            with autocast(ARITHMETIC, "cpu"):
                 last, maps = net.forward_intermediates(x)
                 pooled = net.forward_head(last, pre_logits=True)
                 logits = net.forward_head(last).float()
@@ -331,10 +326,7 @@ def main() -> None:
     parser.add_argument("--probe-every", type=int, default=10)
     args = parser.parse_args()
     if args.module:
-        spec = importlib.util.spec_from_file_location(args.module.stem, args.module)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[args.module.stem] = module  # timm's registry looks its callers up there
-        spec.loader.exec_module(module)
+        import_source(str(args.module))
     args.work.mkdir(parents=True, exist_ok=True)
     names, test = split(args.root)
     classes = sorted({n.split("/")[0] for n in names})

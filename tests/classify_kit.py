@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import small_models
-import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from afdcli.cli.main import app
-from afdcli.core import AFDConfig, AFDModule
 
 CLASSES = ("red", "green", "blue", "stop sign", "grey")
 
@@ -32,12 +30,7 @@ def make_kit(folder: Path) -> Path:
     """Fill *folder* with a backbone, its class names, and an AFD module that changes something."""
     (folder / "tiny_models.py").write_text(small_models.source("tiny_test_net", seed=3))
     (folder / "names.txt").write_text("\n".join(CLASSES))
-    torch.manual_seed(0)
-    module = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))
-    with torch.no_grad():  # a fresh module changes nothing
-        for parameter in module.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    module.save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
     return folder
 
 

@@ -1,6 +1,11 @@
-"""Small classifiers of a user's own: the text of a file that registers one with timm."""
+"""Small classifiers of a user's own, as the text of a file that registers one with timm; and a
+small module for the `input` plug."""
 
 from __future__ import annotations
+
+import torch
+
+from afdcli.core import AFDConfig, AFDModule
 
 _SOURCE = """
 import torch
@@ -29,3 +34,14 @@ def source(name: str, seed: int | None = None, crop_pct: float = 1.0) -> str:
     With a *seed* it brings its own weights, the same ones every time; without, they are random.
     """
     return _SOURCE.format(name=name, seed=seed, crop_pct=crop_pct)
+
+
+def module(noise: float = 0.1) -> AFDModule:
+    """A module that changes something, unlike a fresh one; the same weights every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter += noise * torch.randn_like(parameter)
+    return made

@@ -24,7 +24,6 @@ from afdcli.cli.main import app
 from afdcli.codec import read_photo
 from afdcli.codec.photo import Photo
 from afdcli.codec.quality import chroma_quality, standard_tables
-from afdcli.core import AFDConfig, AFDModule
 from afdcli.inspection import colours, squares
 from afdcli.inspection.facts import Facts, find_facts
 from afdcli.inspection.framing import framing
@@ -55,19 +54,8 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file(net.state_dict(), folder / "net.safetensors", {"class_names": json.dumps(NAMES)})
     broken = {name: value * torch.nan for name, value in net.state_dict().items() if "fc" in name}
     save_file(net.state_dict() | broken, folder / "nan.safetensors")
-    module = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))
-    with torch.no_grad():  # a fresh module changes nothing
-        for parameter in module.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    module.save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
     return folder
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: empty, and out of the repository."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def afd(kit: Path, *args: str | Path, width: int = 140) -> Result:

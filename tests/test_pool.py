@@ -60,8 +60,8 @@ def test_messages_say_what_happened() -> None:
     with WorkerPool(1) as pool:
         messages = [str(error) for _, error in pool.ordered(misbehave, tasks, 4)]
     assert messages == [
-        "worker-crashed: the worker was killed by SIGKILL",
-        "worker-crashed: the worker ended with exit status 3",
+        "worker-crashed: its worker was killed by SIGKILL, twice",
+        "worker-crashed: its worker ended with exit status 3, twice",
         "corrupt: unexpected KeyError: 'oops'",
         "corrupt: it is broken",
     ]

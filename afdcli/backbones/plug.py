@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.site import Site
-from afdcli.core.angles import feature_angle
 from afdcli.core.module import AFDModule
-
-_BLOCK = 8
 
 
 class Prediction(NamedTuple):
@@ -81,17 +77,8 @@ class Plugged(nn.Module):
 
         def restore(x: Tensor) -> Tensor:
             y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
-            measure = block_angle if self.site.plug == "input" else feature_angle
-            angles.append(measure(x.float(), y.float()))
+            angles.append(self.site.angle(x.float(), y.float()))
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 
         return self.site(pixels, restore), angles[0]
-
-
-def block_angle(x: Tensor, y: Tensor) -> Tensor:
-    """Angle between 8x8 pixel blocks; an orthonormal transform, such as the DCT, keeps angles."""
-    pad = (0, -x.shape[-1] % _BLOCK, 0, -x.shape[-2] % _BLOCK)
-    return feature_angle(
-        F.pixel_unshuffle(F.pad(x, pad), _BLOCK), F.pixel_unshuffle(F.pad(y, pad), _BLOCK)
-    )

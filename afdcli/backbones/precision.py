@@ -34,6 +34,11 @@ def choose_precision(name: str, device: str) -> torch.dtype:
     return PRECISIONS[name]
 
 
+def precision_name(dtype: torch.dtype) -> str:
+    """The name of *dtype* among `PRECISIONS`."""
+    return next(name for name, value in PRECISIONS.items() if value == dtype)
+
+
 def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
     """Context in which convolutions and matrix products run in *dtype*; float32: no change."""
     enabled = dtype != torch.float32

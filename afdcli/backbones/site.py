@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.precision import autocast
+from afdcli.core.angles import block_angle, feature_angle
 
 Transform = Callable[[Tensor], Tensor]
 Plug = Literal["stem", "input"]
@@ -88,6 +89,14 @@ class Site(nn.Module):
         with torch.no_grad(), suppress(_ReachedPlug):
             self(pixels, stop)
         return seen[0]
+
+    def angle(self, x: Tensor, y: Tensor) -> Tensor:
+        """How far *y* turned from *x*, both as at the plug point: (B, h, w) degrees.
+
+        Feature angles at the stem; at the input, angles between 8x8 blocks of pixels, which are
+        the paper's DCT angles.
+        """
+        return block_angle(x, y) if self.plug == "input" else feature_angle(x, y)
 
     def remove(self) -> None:
         """Take the hook off the network again."""

@@ -29,7 +29,6 @@ from afdcli.cli.options import (
     ImportOption,
     PrecisionOption,
     TimeoutOption,
-    WorkersOption,
 )
 
 
@@ -82,12 +81,25 @@ def classify(
         int | None,
         typer.Option("--batch-size", min=1, help="Images per pass; default: by device (CPU 16)."),
     ] = None,
-    workers: WorkersOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes that read images; default: half the cores; with a GPU, all but one.",
+        ),
+    ] = None,
     timeout: TimeoutOption = 60.0,
+    memory: Annotated[
+        int, typer.Option("--memory", metavar="MIB", min=256, help="Limit for reading one image.")
+    ] = 4096,
     max_pixels: Annotated[
         int | None,
         typer.Option("--max-pixels", min=1, help="Larger images fail. Default: 179 megapixels."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Damaged images fail instead of being classified.")
+    ] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     quiet: QuietOption = False,
@@ -126,6 +138,8 @@ def classify(
         batch_size=batch_size,
         workers=workers,
         timeout=timeout,
+        memory=memory,
+        strict=strict,
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
         precision=precision,

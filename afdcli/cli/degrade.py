@@ -24,7 +24,7 @@ from afdcli.cli.console import (
     out,
     stop_politely,
 )
-from afdcli.cli.options import ExcludeOption, SeedOption, TimeoutOption, WorkersOption
+from afdcli.cli.options import ExcludeOption, SeedOption, TimeoutOption
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,14 @@ def degrade(
     ] = None,
     exclude: ExcludeOption = None,
     seed: SeedOption = 0,
-    workers: WorkersOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes that read and write images; default: all cores.",
+        ),
+    ] = None,
     timeout: TimeoutOption = 120.0,
     quiet: QuietOption = False,
     debug: DebugOption = False,

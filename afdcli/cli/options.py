@@ -48,10 +48,6 @@ ExcludeOption = Annotated[
     list[Path] | None,
     typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
 ]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="Processes that read images; default: by cores."),
-]
 TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),

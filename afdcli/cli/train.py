@@ -20,7 +20,6 @@ from afdcli.cli.options import (
     ImportOption,
     PrecisionOption,
     SeedOption,
-    WorkersOption,
 )
 from afdcli.errors import UsageError
 
@@ -89,7 +88,9 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
     ] = False,
     seed: SeedOption = 0,
-    workers: WorkersOption = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes that make training pairs.")
+    ] = 1,
     device: DeviceOption = "auto",
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
@@ -101,7 +102,7 @@ def train(
     # Read once, when torch is loaded. Threads that spin while they wait fight with the readers for
     # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from afdcli.backbones.precision import PRECISIONS, choose_precision
+    from afdcli.backbones.precision import choose_precision, precision_name
     from afdcli.engine.device import choose_device
     from afdcli.engine.memory import keep_freed_memory
     from afdcli.train.settings import Settings
@@ -114,7 +115,6 @@ def train(
         minutes = 20.0
     keep_freed_memory()
     chosen = choose_device(device)
-    arithmetic = choose_precision(precision, chosen)
     settings = Settings(
         minutes=minutes,
         steps=steps,
@@ -123,7 +123,7 @@ def train(
         divergence=divergence,
         angle=angle,
         reuse=reuse,
-        precision=next(name for name, dtype in PRECISIONS.items() if dtype == arithmetic),
+        precision=precision_name(choose_precision(precision, chosen)),
         validation=validation,
         seed=seed,
     )
@@ -156,7 +156,7 @@ def train(
             out,
             lambda p: bar.update(task, completed=p.share, description=_line(p)),
             resume=resume,
-            workers=workers or 1,
+            workers=workers,
             device=chosen,
             command=shlex.join(["afd", *sys.argv[1:]]),
         )

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+DAMAGED = "damaged: "  # how a note begins where the decoder had to guess
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -56,7 +58,8 @@ class Photo:
             where the file does not tell.
         subsampling: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "grey" or "" if unknown.
         progressive: True for a progressive JPEG.
-        notes: remarks for the results table, e.g. why coefficients are not the file's own.
+        notes: remarks for the results table, e.g. why coefficients are not the file's own; those on
+            damage begin with `DAMAGED`.
         file_coefficients: the file's own coefficients, None where it has none that make sense.
     """
 
@@ -68,6 +71,12 @@ class Photo:
     progressive: bool = False
     notes: tuple[str, ...] = ()
     file_coefficients: Coefficients | None = field(default=None, repr=False)
+
+    @property
+    def damage(self) -> str:
+        """What is broken in the file although it could be decoded, or ""."""
+        found = (note for note in self.notes if note.startswith(DAMAGED))
+        return next(found, "").removeprefix(DAMAGED)
 
     @property
     def width(self) -> int:

@@ -6,12 +6,13 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, features
+from PIL import ExifTags, Image, ImageFile, features
 
+from afdcli.codec.photo import DAMAGED
 from afdcli.codec.quiet import captured_stderr
 from afdcli.codec.sniff import ends_early
 from afdcli.errors import ErrorCode, PhotoError
@@ -26,6 +27,10 @@ PILLOW_NAMES = {
     "tiff": "TIFF",
     "gif": "GIF",
 }
+
+
+_LEAST_SALVAGED = 0.25  # of the rows
+_FILLING = 128  # what libjpeg puts where data are missing
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,32 @@ def decode(codec: str, data: bytes, max_pixels: int) -> Raster:
             raise PhotoError(ErrorCode.TOO_LARGE, str(error)) from error
         except Exception as error:  # on hostile files Pillow's plugins raise about anything
             raise _refused(codec, data, error) from error
+
+
+def salvaged(data: bytes, max_pixels: int) -> Raster | None:
+    """The part of a JPEG file that ends too early; None where it is too little, or not that.
+
+    libjpeg fills what is missing with grey. One call at a time per process.
+
+    Raises:
+        PhotoError: as `decode` does.
+    """
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+    try:
+        raster = decode("jpeg", data, max_pixels)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+    missing = _grey_rows_at_the_end(raster.pixels) / len(raster.pixels)
+    if missing > 1 - _LEAST_SALVAGED:
+        return None
+    note = f"{DAMAGED}the file ends too early; {1 - missing:.0%} of the picture's rows are there"
+    return replace(raster, notes=(note, *raster.notes))
+
+
+def _grey_rows_at_the_end(pixels: NDArray[np.uint8]) -> int:
+    """Rows at the bottom that are nothing but libjpeg's filling."""
+    filled = (pixels == _FILLING).all((1, 2))
+    return len(filled) if filled.all() else int(np.argmin(filled[::-1]))
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:

@@ -11,9 +11,9 @@ from afdcli.codec.frame import JpegHeader
 from afdcli.codec.gate import coefficient_refusal
 from afdcli.codec.header import parse_header
 from afdcli.codec.jpeg import CoefficientsError, file_coefficients
-from afdcli.codec.photo import Coefficients, Photo
+from afdcli.codec.photo import DAMAGED, Coefficients, Photo
 from afdcli.codec.quality import estimate_quality
-from afdcli.codec.raster import Raster, check_size, decode
+from afdcli.codec.raster import Raster, check_size, decode, salvaged
 from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
@@ -36,7 +36,9 @@ class Limits:
     max_bytes: int = 1 << 30
 
 
-def read_photo(source: Path | bytes, limits: Limits | None = None) -> Photo:
+def read_photo(
+    source: Path | bytes, limits: Limits | None = None, *, salvage: bool = False
+) -> Photo:
     """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
 
     Threads wait for each other in here, because the libraries underneath change state of the whole
@@ -46,6 +48,8 @@ def read_photo(source: Path | bytes, limits: Limits | None = None) -> Photo:
     Args:
         source: path of a regular file, or the bytes of one.
         limits: defaults to ``Limits()``.
+        salvage: decode a JPEG that ends too early as far as it goes, if that is a quarter of the
+            picture at least; the rest is grey. Else it is TRUNCATED.
 
     Returns:
         The photo. ``notes`` says where the coefficients of a JPEG are not the file's own and why,
@@ -59,7 +63,9 @@ def read_photo(source: Path | bytes, limits: Limits | None = None) -> Photo:
         data = source if isinstance(source, bytes) else _read_file(source, limits)
         codec = _identify(data)
         with _ONE_AT_A_TIME:
-            return _read_jpeg(data, limits) if codec == "jpeg" else _read_other(codec, data, limits)
+            if codec != "jpeg":
+                return _read_other(codec, data, limits)
+            return _read_jpeg(data, limits, salvage)
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
 
@@ -100,10 +106,10 @@ def _read_other(codec: str, data: bytes, limits: Limits) -> Photo:
     return Photo(raster.pixels, codec, orientation=raster.orientation, notes=raster.notes)
 
 
-def _read_jpeg(data: bytes, limits: Limits) -> Photo:
+def _read_jpeg(data: bytes, limits: Limits, salvage: bool) -> Photo:
     header = parse_header(data)
     check_size(header.width, header.height, limits.max_pixels)
-    raster = _decode_jpeg(data, header, limits)
+    raster = _decode_jpeg(data, header, limits, salvage)
     coefficients, notes = _coefficients(data, header, raster)
     return Photo(
         pixels=raster.pixels,
@@ -117,20 +123,32 @@ def _read_jpeg(data: bytes, limits: Limits) -> Photo:
     )
 
 
-def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits) -> Raster:
-    """Pixels of a JPEG; where Pillow refuses, our header may know the better reason."""
+def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, salvage: bool) -> Raster:
+    """Pixels of a JPEG, or of as much of it as there is."""
     try:
         return decode("jpeg", data, limits.max_pixels)
     except PhotoError as error:
-        if error.code is not ErrorCode.CORRUPT:
+        reason = _better_reason(error, header)
+        if salvage and reason.code is ErrorCode.TRUNCATED:
+            raster = salvaged(data, limits.max_pixels)
+            if raster is not None:
+                return raster
+        if reason is error:
             raise
-        count = len(header.components)
-        if header.precision in (12, 16) or (header.precision == 8 and count not in (1, 3, 4)):
-            message = f"{header.precision}-bit JPEG with {count} components"
-            raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
-        if not header.complete and not header.problem:
-            raise PhotoError(ErrorCode.TRUNCATED, "the jpeg file ends too early") from error
-        raise
+        raise reason from error
+
+
+def _better_reason(error: PhotoError, header: JpegHeader) -> PhotoError:
+    """Where Pillow calls a JPEG corrupt, our header may know better."""
+    if error.code is not ErrorCode.CORRUPT:
+        return error
+    count = len(header.components)
+    if header.precision in (12, 16) or (header.precision == 8 and count not in (1, 3, 4)):
+        message = f"{header.precision}-bit JPEG with {count} components"
+        return PhotoError(ErrorCode.UNSUPPORTED, message)
+    if not header.complete and not header.problem:
+        return PhotoError(ErrorCode.TRUNCATED, "the jpeg file ends too early")
+    return error
 
 
 def _coefficients(
@@ -145,11 +163,11 @@ def _coefficients(
     try:
         coefficients, warning = file_coefficients(data, header)
     except CoefficientsError as error:
-        return None, (f"damaged: {error}", _FROM_PIXELS)
+        return None, (f"{DAMAGED}{error}", _FROM_PIXELS)
     if not warning:
         return coefficients, ()
-    kind = "unusual" if warning.startswith(_HARMLESS) else "damaged"
-    return coefficients, (f"{kind}: {warning}",)
+    kind = "unusual: " if warning.startswith(_HARMLESS) else DAMAGED
+    return coefficients, (kind + warning,)
 
 
 def _quality(header: JpegHeader) -> float | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _TINY = 1e-6
+_BLOCK = 8
 _SOFT = 1e-3  # keeps the gradient of a nearly dead feature vector finite
 
 
@@ -48,3 +50,13 @@ def dct_angle(clean: Tensor, compressed: Tensor) -> Tensor:
 def feature_angle(clean: Tensor, compressed: Tensor) -> Tensor:
     """Angle between the C-vectors of features at each place: (B, C, h, w) -> (B, h, w)."""
     return angle(clean, compressed, dim=1)
+
+
+def block_angle(x: Tensor, y: Tensor) -> Tensor:
+    """Angle between 8x8 pixel blocks, (B, 3, H, W) -> (B, ceil(H / 8), ceil(W / 8)).
+
+    An orthonormal transform, such as the DCT, keeps angles: this is `dct_angle` of the blocks.
+    """
+    pad = (0, -x.shape[-1] % _BLOCK, 0, -x.shape[-2] % _BLOCK)
+    blocks = (F.pixel_unshuffle(F.pad(picture, pad), _BLOCK) for picture in (x, y))
+    return feature_angle(*blocks)

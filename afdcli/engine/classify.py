@@ -19,7 +19,7 @@ from afdcli.engine.discover import Found
 from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import RunMetadata
-from afdcli.engine.pool import WorkerPool
+from afdcli.engine.pool import MEBI, WorkerPool
 from afdcli.engine.prepare import Facts, Prepare, Task
 from afdcli.engine.resume import check_same_run, take_over
 from afdcli.engine.rows import FAILED, Row
@@ -110,7 +110,7 @@ class _Run:
         window = 2 * setup.batch_size + setup.workers
         with Slots(Layout.of(setup.spec), window) as slots:
             limits = Limits(max_pixels=setup.settings.max_pixels)
-            work = Prepare(slots.address, setup.spec, limits)
+            work = Prepare(slots.address, setup.spec, limits, setup.settings.strict)
             queue: deque[Found] = deque()  # the inputs that are with the workers, in order
 
             def tasks() -> Iterator[Task]:
@@ -119,7 +119,10 @@ class _Run:
                     # The slot of the task that left the window just before this one entered it.
                     yield Task(found.path, number % slots.count)
 
-            with WorkerPool(setup.workers, timeout_s=setup.settings.timeout) as pool:
+            settings = setup.settings
+            with WorkerPool(
+                setup.workers, timeout_s=settings.timeout, memory_limit=settings.memory * MEBI
+            ) as pool:
                 for task, outcome in pool.ordered(work, tasks(), slots.count):
                     self._take(queue.popleft(), outcome, slots, task.slot)
         self._answer()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from afdcli.codec.reader import Limits, read_photo
 from afdcli.engine.batches import Address
+from afdcli.engine.rows import DAMAGED, OK
+from afdcli.errors import ErrorCode, PhotoError
 from afdcli.view.look import look
 from afdcli.view.spec import ViewSpec
 
@@ -28,6 +30,7 @@ class Task:
 class Facts:
     """What the results say about a picture that could be read; see `afdcli.engine.rows.Row`."""
 
+    status: str
     codec: str
     width: int
     height: int
@@ -43,11 +46,13 @@ class Prepare:
         address: of the slots.
         spec: what the classifier looks at.
         limits: of the codec.
+        strict: refuse damaged files.
     """
 
     address: Address
     spec: ViewSpec
     limits: Limits
+    strict: bool = False
 
     def __call__(self, task: Task) -> Facts:
         """Read the file of *task* and write its view into the slot.
@@ -55,6 +60,11 @@ class Prepare:
         Raises:
             PhotoError: the file is no usable picture.
         """
-        photo = read_photo(task.path, self.limits)
+        photo = read_photo(task.path, self.limits, salvage=not self.strict)
+        if photo.damage and self.strict:
+            raise PhotoError(ErrorCode.CORRUPT, photo.damage)
         self.address.write(task.slot, look(photo, self.spec))
-        return Facts(photo.codec, photo.width, photo.height, photo.quality, "; ".join(photo.notes))
+        status = DAMAGED if photo.damage else OK
+        return Facts(
+            status, photo.codec, photo.width, photo.height, photo.quality, "; ".join(photo.notes)
+        )

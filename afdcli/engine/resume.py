@@ -23,7 +23,7 @@ from afdcli.errors import UsageError
 
 #: What must be the same in both runs, among the facts of the metadata and among the options.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "precision", "batch_size")
-_OPTIONS = ("labels", "resize", "max_pixels", "class_names")
+_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict")
 
 
 def check_same_run(out: Path, facts: dict[str, Any]) -> None:
@@ -95,7 +95,6 @@ def _whole_rows(path: Path, columns: Columns, out: Path) -> Iterator[tuple[Row, 
     header = next(records, None)
     if header is None:
         return
-    # Even without a row the header stays: `kept` may not be 0 then.
     names = next(csv.reader([header[0].decode()]))
     if names != columns.names:
         raise UsageError(f"--resume: {out} has other columns; give another --out")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 OK = "ok"
+DAMAGED = "damaged"
 FAILED = "failed"
 #: Prefix of the columns of the plain backbone, without AFD, in a ``--compare`` run.
 DIRECT = "direct_"
@@ -47,8 +48,9 @@ class Row:
 
     Attributes:
         path: relative to the input folder it was found in, with forward slashes.
-        status: "ok" or "failed".
-        error: an `afdcli.errors.ErrorCode` value, empty for "ok".
+        status: "ok"; "damaged" where the picture was classified but its decoder had to guess a
+            part of it; or "failed".
+        error: an `afdcli.errors.ErrorCode` value of a failed row, else empty.
         codec, width, height: of the stored picture; None where it could not be read.
         quality: estimated IJG quality factor, None where the file does not tell.
         drift: mean feature angle, degrees, between what reached the plug point and what the AFD

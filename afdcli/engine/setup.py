@@ -16,7 +16,7 @@ from afdcli.codec.reader import Limits
 from afdcli.engine.device import choose_device
 from afdcli.engine.labels import Labels, load_labels
 from afdcli.engine.metadata import backbone_facts, module_facts
-from afdcli.engine.pool import default_workers
+from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
 from afdcli.engine.rows import Columns
 from afdcli.engine.sinks import check_target
 from afdcli.errors import UsageError
@@ -35,6 +35,8 @@ class Settings:
             `ViewSpec.near`; "always" resizes them, too, as timm does.
         batch_size, workers: None for a choice by device and processor.
         timeout: seconds that one file may take.
+        memory: MiB that a process which reads files may hold.
+        strict: damaged files fail.
         resume: go on behind the rows that are in the results already.
     """
 
@@ -51,7 +53,9 @@ class Settings:
     batch_size: int | None = None
     workers: int | None = None
     timeout: float = 60.0
+    memory: int = MEMORY_LIMIT // MEBI
     max_pixels: int = Limits().max_pixels
+    strict: bool = False
     device: str = "auto"
     precision: str = "fp32"
     resume: bool = False
@@ -67,7 +71,7 @@ class Settings:
             raise UsageError(f"--resize {self.resize}: choose auto or always")
         if self.compare and self.afd == "off":
             raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
-        for name in ("topk", "batch_size", "workers", "timeout", "max_pixels"):
+        for name in ("topk", "batch_size", "workers", "timeout", "memory", "max_pixels"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} must be more than 0")

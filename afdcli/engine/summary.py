@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.engine.rows import OK, Row
+from afdcli.engine.rows import DAMAGED, FAILED, Row
 
-DAMAGED = "damaged: "  # how the note of a photo begins whose decoder had to guess
 _DRIFT_BINS = 18_000  # hundredths of a degree, up to 180
 
 
@@ -76,10 +75,10 @@ class Summary:
     def add(self, row: Row) -> None:
         """Count *row*."""
         self.rows += 1
-        if row.status != OK:
+        if row.status == FAILED:
             self.failed[row.error] += 1
             return
-        self.damaged += row.note.startswith(DAMAGED)
+        self.damaged += row.status == DAMAGED
         best = row.guesses[0]
         self.labels[best.label] += 1
         if row.drift is not None:

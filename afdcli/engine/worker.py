@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import resource
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -19,8 +19,7 @@ def serve(
     pipe: Connection, initializer: Callable[[], object] | None, memory_limit: int | None
 ) -> None:
     """Answer calls until the parent closes the pipe; runs in the worker."""
-    for library in ("OPENBLAS", "OMP", "MKL"):  # numpy reads these when the first call imports it
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
         if memory_limit is not None:
             _limit_memory(memory_limit)

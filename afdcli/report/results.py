@@ -15,7 +15,7 @@ import pandas as pd
 
 from afdcli.engine.cells import restore
 from afdcli.engine.metadata import metadata_path
-from afdcli.engine.rows import DIRECT, FAILED, OK
+from afdcli.engine.rows import DAMAGED, DIRECT, FAILED, OK
 from afdcli.errors import ResultsError
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -172,12 +172,14 @@ _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
 
 def _whole_rows(path: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Drop a last row that was cut off while being written; refuse any other odd one."""
-    odd = np.flatnonzero(~rows["status"].isin([OK, FAILED]).to_numpy())
+    odd = np.flatnonzero(~rows["status"].isin([OK, DAMAGED, FAILED]).to_numpy())
     if not len(odd):
         return rows.reset_index(drop=True), ()
     if len(odd) > 1 or odd[0] != len(rows) - 1:
         value = rows["status"].iloc[odd[0]]
-        raise ResultsError(f"{path}: row {odd[0] + 1} has status {value!r}, not {OK} or {FAILED}")
+        raise ResultsError(
+            f"{path}: row {odd[0] + 1} has status {value!r}, not {OK}, {DAMAGED} or {FAILED}"
+        )
     remark = f"{path.name}: the last row is incomplete (the run was cut off) and is left out"
     return rows.iloc[:-1].reset_index(drop=True), (remark,)
 

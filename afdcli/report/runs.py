@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from afdcli.engine.rows import DIRECT, OK
+from afdcli.engine.rows import DIRECT, FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.match import locate, read_list
 from afdcli.report.results import Results, read_results
@@ -122,7 +122,7 @@ def _guesses(rows: pd.DataFrame, prefix: str) -> Guesses:
     guesses = pd.DataFrame(
         {"label": rows[prefix + "label"], "prob": rows[prefix + "prob"], "right": right}
     )
-    return _blank(guesses, (rows["status"] != OK).to_numpy())
+    return _blank(guesses, (rows["status"] == FAILED).to_numpy())
 
 
 def _blank(guesses: Guesses, where: np.typing.NDArray[np.bool_]) -> Guesses:

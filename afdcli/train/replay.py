@@ -54,7 +54,7 @@ class Replay:
         self._folder: Path | None = None
         self._stored: tuple[NDArray[Any], ...] = ()
         self._logits: list[Tensor | None] = [None] * sites
-        self._capacity = self._filled = self._next = self._turn = 0
+        self._capacity = self._size = self._filled = self._next = self._turn = 0
 
     def draw(self) -> Drawn:
         """The next batch: fresh ones at first and every *uses*-th time, else stored pairs."""

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from afdcli.backbones.plug import block_angle
 from afdcli.backbones.site import Site
-from afdcli.core.angles import feature_angle
 from afdcli.train import losses
 from afdcli.train.data import Batch
 
@@ -69,14 +67,13 @@ class Validation:
     def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:
         """The six numbers of `Score` for each picture of one batch: (6, B)."""
         site, clean, direct = self.sites[s], self._clean[s][b], self._direct[s][b]
-        measure = block_angle if site.plug == "input" else feature_angle
         f = losses.run(site, module, self.batches[b], clean)
         features = [tensor.float() for tensor in (f.clean, f.drifted, f.restored)]
         truth = clean.argmax(1)
         return torch.stack(
             (
-                measure(features[0], features[1]).flatten(1).mean(1),
-                measure(features[0], features[2]).flatten(1).mean(1),
+                site.angle(features[0], features[1]).flatten(1).mean(1),
+                site.angle(features[0], features[2]).flatten(1).mean(1),
                 (direct.argmax(1) == truth).float(),
                 (f.restored_logits.argmax(1) == truth).float(),
                 losses.divergences(clean, direct),

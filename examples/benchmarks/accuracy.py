@@ -23,10 +23,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from protocols import Views, conditions, facts, labelled, outcomes, single_threaded_blas
+from protocols import (
+    Views,
+    arguments,
+    conditions,
+    facts,
+    labelled,
+    load,
+    outcomes,
+    single_threaded_blas,
+)
 
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.engine.memory import keep_freed_memory
@@ -36,12 +43,8 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
     """Fill the table, condition by condition; one row per classifier and condition."""
     rows = []
     for item in args.backbone:
-        head, _, module = item.partition("@")
-        name, _, file = head.partition("=")
-        backbone = load_backbone(
-            name, checkpoint=Path(file) if file else None, imports=args.imports
-        )
-        loaded = find_module(module or "auto", backbone)
+        backbone, loaded = load(item, args.imports)
+        name = backbone.name
         if loaded is None:
             raise SystemExit(f"{name}: there is no AFD module")
         photos, targets = labelled(
@@ -125,14 +128,8 @@ def plots(table: pd.DataFrame, folder: Path) -> None:
 
 def main() -> None:
     """Parse, run, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photos", type=Path)
+    parser = arguments(__doc__, many=True)
     parser.add_argument("--labels", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--backbone", action="append", required=True)
-    parser.add_argument("--import", dest="imports", action="append", default=[])
     parser.add_argument("--only", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")

@@ -18,14 +18,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from protocols import Condition, Views, conditions, facts, labelled, outcomes, single_threaded_blas
+from protocols import (
+    Condition,
+    Views,
+    arguments,
+    conditions,
+    facts,
+    labelled,
+    load_classifier,
+    outcomes,
+    single_threaded_blas,
+)
 from references import DeepFeatureRepair, PixelRemover
 from torch import nn
 
-from afdcli.backbones.loader import Backbone, load_backbone
+from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.plug import Plugged
-from afdcli.backbones.precision import PRECISIONS, choose_precision
+from afdcli.backbones.precision import PRECISIONS, choose_precision, precision_name
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
 from afdcli.engine.memory import keep_freed_memory
@@ -174,15 +184,9 @@ def markdown(table: pd.DataFrame) -> str:
 
 def main() -> None:
     """Parse, train, measure, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photos", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--labels", required=True)
     parser.add_argument("--data", type=Path, action="append", required=True)
-    parser.add_argument("--backbone", required=True)
-    parser.add_argument("--import", dest="imports", action="append", default=[])
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--lines", default=",".join(LINES))
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--preset", default="paper")
@@ -193,19 +197,15 @@ def main() -> None:
     args = parser.parse_args()
     single_threaded_blas()
     keep_freed_memory()
-    dtype = choose_precision(args.precision, "cpu")
-    args.precision = next(name for name, value in PRECISIONS.items() if value == dtype)
+    args.precision = precision_name(choose_precision(args.precision, "cpu"))
     args.out.mkdir(parents=True, exist_ok=True)
     listed = set(args.exclude.read_text().splitlines()) if args.exclude else set()
     photos = collect(args.data, Settings().validation, 0, listed)
-    name, _, file = args.backbone.partition("=")
     rows: list[dict[str, object]] = []
     for title in args.lines.split(","):
         done = args.out / f"{title.replace(' ', '_')}.json"
         if not done.exists():
-            backbone = load_backbone(
-                name, checkpoint=Path(file) if file else None, imports=args.imports
-            )
+            backbone = load_classifier(args.backbone, args.imports)
             loaded = trained(LINES[title], title, backbone, photos, args)
             facts_ = cost(loaded, backbone)
             found = [

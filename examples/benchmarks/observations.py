@@ -11,7 +11,6 @@ to the classifier's view first; both angles compare decoded pictures, cell by ce
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +19,9 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from protocols import arguments, load
 from torch import Tensor
 
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import find_module
 from afdcli.backbones.points import find_stem
 from afdcli.backbones.site import Site
 from afdcli.codec.encode import Compression, compress
@@ -116,20 +114,12 @@ def draw_maps(site: Site, module, crops: list[np.ndarray], spec, out: Path) -> N
 
 def main() -> None:
     """Parse, measure, draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--backbone", required=True)
-    parser.add_argument("--import", dest="imports", action="append", default=[])
+    parser = arguments(__doc__)
     parser.add_argument("--limit", type=int, default=200)
-    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    head, _, module = args.backbone.partition("@")
-    name, _, file = head.partition("=")
-    backbone = load_backbone(name, checkpoint=Path(file) if file else None, imports=args.imports)
-    loaded = find_module(module or "auto", backbone)
+    backbone, loaded = load(args.backbone, args.imports)
+    name = backbone.name
     spec = backbone.spec
     found = list(discover([args.photos]))
     step = max(1, len(found) // args.limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from afdcli.backbones.loader import Backbone, load_backbone
+from afdcli.backbones.modules import LoadedModule, find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.photo import Photo
@@ -82,6 +85,31 @@ def conditions(protocols: list[str]) -> list[Condition]:
 def single_threaded_blas() -> None:
     """Keep the BLAS threads of reading processes off the cores that compute; call it first."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+def arguments(doc: str | None, many: bool = False) -> argparse.ArgumentParser:
+    """A parser with what all benchmarks take: photos, `--backbone`, `--import` and `--out`."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--backbone", action="append" if many else "store", required=True)
+    parser.add_argument("--import", dest="imports", action="append", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    return parser
+
+
+def load_classifier(item: str, imports: list[str]) -> Backbone:
+    """The classifier ``NAME[=CHECKPOINT]``."""
+    name, _, file = item.partition("=")
+    return load_backbone(name, checkpoint=Path(file) if file else None, imports=imports)
+
+
+def load(item: str, imports: list[str]) -> tuple[Backbone, LoadedModule | None]:
+    """The classifier ``NAME[=CHECKPOINT][@MODULE]``, and its module where there is one."""
+    classifier, _, module = item.partition("@")
+    backbone = load_classifier(classifier, imports)
+    return backbone, find_module(module or "auto", backbone)
 
 
 class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
