@@ -51,6 +51,8 @@ def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) ->
     """Run ``afd classify``."""
     extra = ["--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"]
     extra += ["--class-names", kit / "names.txt", "--workers", "1"]
+    if "--runtime" not in args:
+        extra += ["--runtime", "torch"]
     if "--afd" not in args:
         extra += ["--afd", kit / "module.safetensors"]
     line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]

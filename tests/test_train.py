@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
+from afdcli.backbones.points import stages
 from afdcli.backbones.precision import choose_precision, has_native_bf16
 from afdcli.backbones.site import Site
 from afdcli.cli.main import app
@@ -287,21 +288,15 @@ def numbered(start: int, size: int = 2) -> Batch:
     return Batch(pixels, pixels, grid, numbers.float().view(-1, 1))
 
 
-def test_replay_brings_whole_pairs_back_with_the_answers_given_for_them(tmp_path: Path) -> None:
+def test_replay_brings_whole_pairs_back(tmp_path: Path) -> None:
     drawn = []
-    replay = Replay((numbered(2 * i) for i in itertools.count()), 4, 2, tmp_path, seed=0)
+    replay = Replay((numbered(2 * i) for i in itertools.count()), 4, tmp_path, seed=0)
     for _ in range(60):
-        batch, rows = replay.draw()
+        batch = replay.draw()
         numbers = batch.side[:, 0]
         assert torch.equal(batch.clean[:, 0, 0, 0].float(), numbers)
         assert torch.equal(batch.pixels[:, 1, 1, 2].float(), numbers)
         assert torch.equal(batch.grid[:, 0, 0, 0].float(), numbers)
-        known = replay.recall(1, rows)
-        if known is not None:
-            assert torch.equal(known[:, 0], numbers)
-        elif len(drawn) % 3:  # answers may be asked for at any time
-            replay.remember(1, rows, numbers.view(-1, 1))
-        assert replay.recall(0, rows) is None
         drawn += numbers.tolist()
     fresh = len(set(drawn)) / len(drawn)
     assert 1 / 4 <= fresh < 1 / 3
@@ -311,10 +306,47 @@ def test_replay_brings_whole_pairs_back_with_the_answers_given_for_them(tmp_path
 
 
 def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
-    replay = Replay((numbered(2 * i) for i in itertools.count()), 1, 1, tmp_path, seed=0)
-    drawn = [replay.draw().batch.side[0, 0].item() for _ in range(5)]
+    replay = Replay((numbered(2 * i) for i in itertools.count()), 1, tmp_path, seed=0)
+    drawn = [replay.draw().side[0, 0].item() for _ in range(5)]
     assert drawn == [0, 2, 4, 6, 8]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_window_is_the_same_part_of_everything() -> None:
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(48), indexing="ij")
+    pixels = torch.stack((y, x, x), -1).to(torch.uint8)[None].repeat(3, 1, 1, 1)
+    cells = torch.stack((y[::8, ::8], x[::8, ::8]))[None].repeat(3, 1, 1, 1).half()
+    whole = Batch(pixels, pixels + 1, cells, torch.zeros(3, 5))
+    corners = set()
+    for seed in range(40):
+        part = whole.window(32, np.random.default_rng(seed))
+        assert part.clean.shape == part.pixels.shape == (3, 32, 32, 3)
+        assert part.grid.shape == (3, 2, 4, 4)
+        assert torch.equal(part.pixels, part.clean + 1)
+        # A cell says where its first pixel lies.
+        assert torch.equal(part.clean[:, ::8, ::8, :2].permute(0, 3, 1, 2).half(), part.grid)
+        corners.add(tuple(part.grid[0, :, 0, 0].tolist()))
+    assert len(corners) == 5 * 3
+    for side in (20, 48, 64):  # no whole cells, as large as the view, larger
+        assert whole.window(side, np.random.default_rng(0)) is whole
+
+
+def test_deep_loss_is_relative_to_the_clean_features() -> None:
+    none = torch.zeros(2, 3, 1, 1)
+    clean = [torch.full((2, 4, 2, 2), 2.0), torch.full((2, 5, 6), -8.0)]
+    restored = [torch.full((2, 4, 2, 2), 3.0), torch.full((2, 5, 6), -10.0)]
+    f = Features(none, none, none, none, none, clean, restored)
+    assert float(losses.deep_loss(f)) == pytest.approx((1 / 2 + 2 / 8) / 2)
+    assert float(losses.deep_loss(f._replace(restored_deep=clean))) == 0
+    assert float(losses.deep_loss(f._replace(clean_deep=[], restored_deep=[]))) == 0
+
+
+def test_stages_of_families() -> None:
+    resnet = timm.create_model("resnet18")
+    assert stages(resnet) == ("layer2", "layer3", "layer4")
+    mobile = timm.create_model("mobilenetv2_100")
+    assert len(stages(mobile)) == 3
+    assert stages(torch.nn.Conv2d(1, 1, 1)) == ()
 
 
 def test_precision_is_chosen_by_the_machine_and_checked() -> None:

@@ -60,8 +60,8 @@ class Plugged(nn.Module):
         logits, angles = self._run(pixels, grid, side)
         drift = None if angles is None else angles.flatten(1).mean(1)
         if self.compare:
-            direct, logits = logits.chunk(2)
-            return Prediction(logits, direct, drift)
+            count = pixels.shape[0]
+            return Prediction(logits[count:], logits[:count], drift)
         return Prediction(logits, None, drift)
 
     def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:

@@ -29,6 +29,7 @@ STEMS: dict[str, str] = {
     "SwinTransformer": "patch_embed.proj",
 }
 
+_DEEP = 8  # view pixels per feature
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 
@@ -148,3 +149,17 @@ def _run(net: nn.Module, size: tuple[int, int], handles: list[Any]) -> None:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def stages(net: nn.Module) -> tuple[str, ...]:
+    """Modules that end the stages behind the stem, for comparing features deep in the network.
+
+    timm names them (``feature_info``); taken is the last one of each resolution of an eighth of the
+    view and below. Empty for a network that does not name any.
+    """
+    modules = dict(net.named_modules())
+    last: dict[int, str] = {}
+    for info in getattr(net, "feature_info", None) or ():
+        if info["reduction"] >= _DEEP and info["module"] in modules:
+            last[info["reduction"]] = info["module"]
+    return tuple(last.values())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import torch
@@ -97,6 +97,28 @@ class Site(nn.Module):
         the paper's DCT angles.
         """
         return block_angle(x, y) if self.plug == "input" else feature_angle(x, y)
+
+    def accepts(self, side: int) -> bool:
+        """True where the network also takes pictures of *side* x *side* pixels."""
+        try:
+            self(torch.zeros(1, side, side, 3, dtype=torch.uint8, device=self.mean.device))
+        except (AssertionError, RuntimeError):  # of position embeddings, for example
+            return False
+        return True
+
+    @contextmanager
+    def watching(self, names: Sequence[str]) -> Iterator[list[Tensor]]:
+        """A list that meanwhile fills with the outputs of the modules *names*, pass by pass."""
+        seen: list[Tensor] = []
+        hooks = [
+            self.net.get_submodule(name).register_forward_hook(lambda _m, _i, y: seen.append(y))
+            for name in names
+        ]
+        try:
+            yield seen
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def remove(self) -> None:
         """Take the hook off the network again."""

@@ -73,6 +73,14 @@ def classify(
         Path, typer.Option("--out", "-o", metavar="FILE", help="Results: .csv, .jsonl or .parquet.")
     ] = Path("results.csv"),
     exclude: ExcludeOption = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the I-th of N parts of the inputs, by a hash of each path; I from 1.",
+        ),
+    ] = "1/1",
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a run that was cut off; same command again."),
@@ -102,6 +110,14 @@ def classify(
     ] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            metavar="R",
+            help="auto, torch, onnxruntime or openvino; auto takes openvino where installed.",
+        ),
+    ] = "auto",
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -110,11 +126,16 @@ def classify(
     Writes one row per image, in input order, and FILE.meta.json about the run. Images that cannot
     be read get a row too; the exit code is then 1.
     """
-    from afdcli.engine.inputs import Inputs
+    from afdcli.engine.inputs import Inputs, Shard
     from afdcli.engine.sinks import check_target
 
     check_target(results)
-    inputs = Inputs(paths, exclude=exclude or (), stdin=sys.stdin.buffer if "-" in paths else ())
+    inputs = Inputs(
+        paths,
+        exclude=exclude or (),
+        stdin=sys.stdin.buffer if "-" in paths else (),
+        shard=Shard.parse(shard),
+    )
 
     from afdcli.backbones.loader import DEFAULT
     from afdcli.cli.classify_screen import show_summary
@@ -143,6 +164,8 @@ def classify(
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
         precision=precision,
+        runtime=runtime,
+        shard=shard,
         resume=resume,
     )
     keep_freed_memory()

@@ -1,4 +1,4 @@
-"""``afd fuse``: fold a trained module's RepConv branches into plain 3x3 convolutions."""
+"""``afd fuse``: fold a trained module's branches, and write it for afd or for other runtimes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import typer
 from rich.table import Table
 
 from afdcli.cli import console
+from afdcli.cli.options import CheckpointOption, ImportOption
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
     from afdcli.core.fusing import Fused
+
+_FORMATS = ("safetensors", "pt2", "onnx")
 
 
 @console.friendly
@@ -22,6 +25,20 @@ def fuse(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Default: beside MODULE, named *.fused.*"),
     ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="F",
+            help="safetensors (for afd), pt2 or onnx (for other runtimes).",
+        ),
+    ] = "safetensors",
+    backbone: Annotated[
+        str | None,
+        typer.Option("--backbone", help="pt2 and onnx: write this classifier with the module."),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    imports: ImportOption = None,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
@@ -29,15 +46,57 @@ def fuse(
 
     `afd classify` does the same in memory when it loads a module; a fused file is what you ship.
     """
-    from afdcli.core.fusing import fuse_file
-
-    out = out or module.with_suffix(".fused.safetensors")
+    if kind not in _FORMATS:
+        raise UsageError(f"--format {kind}: choose {', '.join(_FORMATS)}")
+    out = out or module.with_suffix(f".fused.{kind}")
     if out.resolve() == module.resolve():
         raise UsageError("--out would overwrite the module; a fused one cannot be trained further")
+    if kind != "safetensors":
+        _export(module, out, kind, backbone, checkpoint, imports, quiet)
+        return
+    if backbone is not None:
+        raise UsageError("--backbone goes with --format pt2 or onnx")
+    from afdcli.core.fusing import fuse_file
+
     result = fuse_file(module, out)
     screen = console.out(quiet)
     screen.print(_table(result))
     screen.print(f"largest difference of the outputs {result.difference:.1e}; written: {out}")
+
+
+def _export(
+    file: Path,
+    out: Path,
+    kind: str,
+    backbone: str | None,
+    checkpoint: Path | None,
+    imports: list[str] | None,
+    quiet: bool,
+) -> None:
+    from afdcli.backbones import export
+    from afdcli.core.module import AFDModule
+
+    if backbone is None:
+        module, _ = AFDModule.load(file)
+        subject = export.alone(module if module.config.fused else module.reparameterize())
+    else:
+        from afdcli.backbones.folding import fold_batch_norms
+        from afdcli.backbones.loader import load_backbone
+        from afdcli.backbones.modules import find_module
+        from afdcli.backbones.plug import Plugged
+
+        loaded = load_backbone(backbone, checkpoint=checkpoint, imports=imports or ())
+        view = (loaded.spec.height, loaded.spec.width)
+        fold_batch_norms(loaded.net, view)
+        subject = export.whole(Plugged(loaded, find_module(str(file), loaded)).eval(), view)
+    worst = export.export(subject, out, "pt2" if kind == "pt2" else "onnx")
+    screen = console.out(quiet)
+    screen.print(f"inputs: {', '.join(subject.inputs)}; outputs: {', '.join(subject.outputs)}")
+    sizes = " and ".join(map(str, export.BATCHES))
+    screen.print(
+        f"largest difference from torch {worst:.1e}, batches of {sizes}; written: {out}",
+        soft_wrap=True,
+    )
 
 
 def _table(result: Fused) -> Table:

@@ -71,6 +71,15 @@ def train(
     divergence: Annotated[
         float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
     ] = 0.25,
+    deep: Annotated[
+        float, typer.Option("--deep", min=0.0, help="Weight of the loss at the stages' ends.")
+    ] = 2.0,
+    window: Annotated[
+        int,
+        typer.Option(
+            "--window", min=0, metavar="PX", help="Side of the part of each view used per step."
+        ),
+    ] = 160,
     angle: Annotated[
         float,
         typer.Option(
@@ -121,6 +130,8 @@ def train(
         batch_size=batch_size,
         lr=lr,
         divergence=divergence,
+        deep=deep,
+        window=window,
         angle=angle,
         reuse=reuse,
         precision=precision_name(choose_precision(precision, chosen)),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 
-from afdcli.backbones.plug import Plugged
 from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.discover import Found
@@ -94,7 +93,7 @@ class _Run:
         self._on_rows = on_rows
         self._waiting: deque[_Waiting] = deque()
         self._forward = Forward(
-            Plugged(setup.backbone, setup.module, setup.settings.compare, setup.precision).eval(),
+            setup.network,
             Layout.of(setup.spec),
             setup.backbone.class_names,
             device=setup.device,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +17,32 @@ from afdcli.errors import UsageError
 STDIN = "-"
 
 
+@dataclass(frozen=True)
+class Shard:
+    """One of *count* parts of the inputs, the *index*-th from 1.
+
+    Which part an input is in depends on its name in the results alone: other inputs, their order
+    and the machine do not matter.
+    """
+
+    index: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """From "I/N". Raises UsageError."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        shard = cls(*map(int, match.groups())) if match else cls(0)
+        if not 1 <= shard.index <= shard.count:
+            raise UsageError(f"--shard {text}: write I/N, with I from 1 to N, as in 1/8")
+        return shard
+
+    def holds(self, found: Found) -> bool:
+        """Whether an input belongs to this part."""
+        digest = hashlib.sha256(found.relative.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "little") % self.count == self.index - 1
+
+
 class Inputs:
     """Iterates over the pictures under *paths*, once, lazily.
 
@@ -21,6 +50,7 @@ class Inputs:
         paths: files and folders; "-" stands for the list in *stdin*.
         exclude: folders that are left out.
         stdin: lines of bytes, one path each; empty lines are skipped.
+        shard: take only this part of them.
 
     Attributes:
         unlisted: folders that could not be listed, with the reason; the rest goes on.
@@ -35,8 +65,10 @@ class Inputs:
         *,
         exclude: Sequence[str | Path] = (),
         stdin: Iterable[bytes] = (),
+        shard: Shard | None = None,
     ) -> None:
         self.unlisted: list[str] = []
+        self._shard = shard or Shard()
         self._paths = paths
         self._exclude = exclude
         found = chain.from_iterable(
@@ -54,7 +86,7 @@ class Inputs:
                 f"no images in {places}: afd looks for {' '.join(sorted(SUFFIXES))};"
                 " a file that is named itself is taken whatever its ending"
             )
-        self._found = chain([first], found)
+        self._found = filter(self._shard.holds, chain([first], found))
 
     def __iter__(self) -> Iterator[Found]:
         return self._found
@@ -69,10 +101,10 @@ class Inputs:
 
     def counter(self) -> Counter:
         """Count the pictures in the background, without opening them."""
-        listed = [path for path in self._paths if str(path) != STDIN]
-        return Counter(
-            discover(listed, exclude=self._exclude) if len(listed) == len(self._paths) else None
-        )
+        if any(str(path) == STDIN for path in self._paths):
+            return Counter(None)
+        found = discover(self._paths, exclude=self._exclude)
+        return Counter(filter(self._shard.holds, found))
 
 
 class Counter:

@@ -22,8 +22,8 @@ from afdcli.engine.summary import Summary
 from afdcli.errors import UsageError
 
 #: What must be the same in both runs, among the facts of the metadata and among the options.
-_FACTS = ("backbone", "afd", "columns", "topk", "device", "precision", "batch_size")
-_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict")
+_FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
+_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "shard")
 
 
 def check_same_run(out: Path, facts: dict[str, Any]) -> None:

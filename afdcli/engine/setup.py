@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module
+from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
 from afdcli.engine.device import choose_device
@@ -18,6 +20,7 @@ from afdcli.engine.labels import Labels, load_labels
 from afdcli.engine.metadata import backbone_facts, module_facts
 from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
 from afdcli.engine.rows import Columns
+from afdcli.engine.runtime import run_somewhere
 from afdcli.engine.sinks import check_target
 from afdcli.errors import UsageError
 from afdcli.view.spec import ViewSpec
@@ -37,6 +40,7 @@ class Settings:
         timeout: seconds that one file may take.
         memory: MiB that a process which reads files may hold.
         strict: damaged files fail.
+        shard: which part of the inputs this is, "I/N".
         resume: go on behind the rows that are in the results already.
     """
 
@@ -58,6 +62,8 @@ class Settings:
     strict: bool = False
     device: str = "auto"
     precision: str = "fp32"
+    runtime: str = "auto"
+    shard: str = "1/1"
     resume: bool = False
 
     def check(self) -> None:
@@ -86,6 +92,8 @@ class Setup:
         note: a sentence for the user on the module, or "".
         labels: the true classes, or None.
         columns: of the results.
+        network: both as one that answers with a `Prediction`.
+        runtime: in which it runs: "torch", "onnxruntime" or "openvino".
         workers: processes that read files.
     """
 
@@ -97,6 +105,8 @@ class Setup:
     columns: Columns
     device: torch.device
     precision: torch.dtype
+    network: nn.Module
+    runtime: str
     batch_size: int
     workers: int
 
@@ -119,6 +129,7 @@ class Setup:
             "columns": self.columns.names,
             "topk": self.columns.topk,
             "device": str(self.device),
+            "runtime": self.runtime,
             "precision": str(self.precision).removeprefix("torch."),
             "batch_size": self.batch_size,
             "workers": self.workers,
@@ -144,11 +155,18 @@ def set_up(settings: Settings) -> Setup:
         backbone = replace(backbone, spec=replace(backbone.spec, near=None))
     module = find_module(settings.afd, backbone)
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
+    precision = choose_precision(settings.precision, device.type)
+    running = run_somewhere(
+        Plugged(backbone, module, settings.compare, precision).eval(),
+        (backbone.spec.height, backbone.spec.width),
+        settings.runtime,
+        device.type,
+    )
     return Setup(
         settings=settings,
         backbone=backbone,
         module=module,
-        note=_note(settings.afd, module),
+        note="; ".join(filter(None, (_note(settings.afd, module), running.note))),
         labels=load_labels(settings.labels, backbone.class_names) if settings.labels else None,
         columns=Columns(
             topk=min(settings.topk, len(backbone.class_names)),
@@ -156,7 +174,9 @@ def set_up(settings: Settings) -> Setup:
             compare=settings.compare,
         ),
         device=device,
-        precision=choose_precision(settings.precision, device.type),
+        precision=precision,
+        network=running.network,
+        runtime=running.runtime,
         batch_size=settings.batch_size or BATCH[device.type],
         workers=settings.workers or _workers(device),
     )

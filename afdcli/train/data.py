@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afdcli.codec.encode import Compression
 from afdcli.codec.recipe import PAPER_QUALITIES
+from afdcli.core.module import CELL
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
@@ -34,6 +35,24 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """The same on *device*."""
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+    def window(self, side: int, rng: np.random.Generator) -> Batch:
+        """The same square of *side* pixels out of all views, on the cells' borders.
+
+        Views that are smaller, or no whole number of cells, stay whole.
+        """
+        height, width = self.pixels.shape[1:3]
+        if min(height, width) <= side or height % CELL or width % CELL or side % CELL:
+            return self
+        row, column = (int(rng.integers((size - side) // CELL + 1)) for size in (height, width))
+        cells = (
+            ...,
+            slice(row, row + side // CELL),
+            slice(column, column + side // CELL),
+        )
+        top, left = CELL * row, CELL * column
+        pixels = (slice(None), slice(top, top + side), slice(left, left + side))
+        return Batch(self.clean[pixels], self.pixels[pixels], self.grid[cells], self.side)
 
 
 class Pairs(IterableDataset[tuple[Tensor, ...]]):

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from afdcli.backbones.points import stages
 from afdcli.backbones.site import Site
 from afdcli.core.module import AFDModule
 from afdcli.train import losses
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
+from afdcli.train.data import Batch
 from afdcli.train.replay import Replay
 from afdcli.train.settings import FEATURE_WEIGHT, Settings
 from afdcli.train.validate import Score, Validation
@@ -74,6 +77,10 @@ class Trainer:
             self.module, multi_avg_fn=_running_average(settings.ema)
         )
         self.optimiser = torch.optim.AdamW(module.parameters(), settings.lr, weight_decay=1e-4)
+        self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
+        fits = settings.window and all(site.accepts(settings.window) for site in sites)
+        self.window = settings.window if fits else 0
+        self._rng = np.random.default_rng((settings.seed, 3))
         self.step, self.elapsed = 0, 0.0
         self.best_state = copy.deepcopy(self.module.state_dict())
         self.score = self.best = validation.score(self._averaged())
@@ -156,23 +163,14 @@ class Trainer:
             group["lr"] = self._learning_rate(share)
         self.module.train()
         turn = self.step % len(self.sites)
-        drawn, rows = pairs.draw()
-        batch, known = drawn.to(self.device), pairs.recall(turn, rows)
-        f = losses.run(
-            self.sites[turn],
-            self.module,
-            batch,
-            None if known is None else known.to(self.device),
-            outputs=self.settings.divergence > 0,
-        )
-        if known is None and self.settings.divergence > 0:
-            pairs.remember(turn, rows, f.clean_logits)
+        batch, f = self._pass(pairs, turn)
         s = self.settings
         row, column = torch.randint(losses.THINNING, (2,)).tolist()
         feature = self._feature_loss(f.thinned(row, column))
-        divergence = losses.divergence(f)
-        weight = s.divergence * min(1.0, share / s.ramp) if s.ramp else s.divergence
-        loss = FEATURE_WEIGHT[self.sites[turn].plug] * feature + weight * divergence
+        divergence = losses.divergence(f, s.temperature)
+        ramp = min(1.0, share / s.ramp) if s.ramp else 1.0
+        task = s.divergence * divergence + s.deep * losses.deep_loss(f)
+        loss = FEATURE_WEIGHT[self.sites[turn].plug] * feature + ramp * task
         if s.fdm:
             assert isinstance(self.module, AFDModule)
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
@@ -182,6 +180,16 @@ class Trainer:
         self.optimiser.step()
         self.average.update_parameters(self.module)
         return float(feature.detach()), float(divergence.detach())
+
+    def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:
+        """The next batch, and both of its pictures through the network whose turn it is."""
+        batch = pairs.draw()
+        if self.window:
+            batch = batch.window(self.window, self._rng)
+        batch = batch.to(self.device)
+        outputs = self.settings.divergence > 0 or self.settings.deep > 0
+        deep = self.deep[turn]
+        return batch, losses.run(self.sites[turn], self.module, batch, outputs=outputs, deep=deep)
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then a cosine to zero."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ class Features(NamedTuple):
     Attributes:
         clean, drifted, restored: (B, C, h, w) at the plug point, in the precision of the site.
         clean_logits, restored_logits: (B, K).
+        clean_deep, restored_deep: outputs of the stages behind the plug, as far as asked for.
     """
 
     clean: Tensor
@@ -29,6 +31,8 @@ class Features(NamedTuple):
     restored: Tensor
     clean_logits: Tensor
     restored_logits: Tensor
+    clean_deep: Sequence[Tensor] = ()
+    restored_deep: Sequence[Tensor] = ()
 
     def thinned(self, row: int, column: int) -> Features:
         """Every `THINNING`-th place in both directions, from *row* and *column* on, in float32.
@@ -52,13 +56,15 @@ def run(
     batch: Batch,
     clean_logits: Tensor | None = None,
     outputs: bool = True,
+    deep: Sequence[str] = (),
 ) -> Features:
     """Clean and restored pictures through the frozen classifier.
 
     Args:
         clean_logits: (B, K), where they are known from an earlier pass; the clean picture then
-            goes through the stem only.
+            goes through the stem only, and *deep* says nothing.
         outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
+        deep: names of modules whose outputs are kept, too.
     """
     seen: list[Tensor] = []
 
@@ -78,14 +84,17 @@ def run(
             restore(drifted)
         none = drifted.new_zeros(len(drifted), 0)
         return Features(clean, drifted, seen[1], none, none)
-    with torch.no_grad():
+    with torch.no_grad(), site.watching(deep) as clean_deep:
         if clean_logits is None:
             clean_logits = site(batch.clean, look_only)
         else:
             seen.append(site.features(batch.clean))
-    restored_logits = site(batch.pixels, restore)
+    with site.watching(deep) as restored_deep:
+        restored_logits = site(batch.pixels, restore)
     clean, drifted, restored = seen
-    return Features(clean, drifted, restored, clean_logits, restored_logits)
+    return Features(
+        clean, drifted, restored, clean_logits, restored_logits, clean_deep, restored_deep
+    )
 
 
 def feature_loss(f: Features) -> Tensor:
@@ -104,6 +113,23 @@ def angle_loss(f: Features) -> Tensor:
     return chord(f.clean, f.restored, 1).mean() / drift.clamp_min(1e-6)
 
 
+def deep_loss(f: Features) -> Tensor:
+    """L1 at the stages behind the plug, divided by the mean size of the clean features there.
+
+    Says more about each picture than its K logits do. Without stages: 0.
+    """
+    parts = [
+        ((c - r).abs().mean((1, 2, 3)) / c.abs().mean((1, 2, 3)).clamp_min(1e-6)).mean()
+        for c, r in zip(map(_plain, f.clean_deep), map(_plain, f.restored_deep), strict=True)
+    ]
+    return torch.stack(parts).mean() if parts else f.restored.new_zeros((), dtype=torch.float32)
+
+
+def _plain(x: Tensor) -> Tensor:
+    """(B, ...) of any number of dimensions as (B, 1, 1, n) float32."""
+    return x.float().flatten(1)[:, None, None]
+
+
 def map_loss(module: AFDModule, batch: Batch, f: Features) -> Tensor:
     """Distance of the FDM's mean over channels from the measured drift: feature angle / 90 degrees.
 
@@ -115,9 +141,14 @@ def map_loss(module: AFDModule, batch: Batch, f: Features) -> Tensor:
     return (fdm.mean(1) - angle).abs().mean()
 
 
-def divergence(f: Features) -> Tensor:
-    """Kullback-Leibler divergence of the classifier's outputs, clean from restored; nats."""
-    return divergences(f.clean_logits, f.restored_logits).mean()
+def divergence(f: Features, temperature: float = 1.0) -> Tensor:
+    """Kullback-Leibler divergence of the classifier's outputs, clean from restored; nats.
+
+    Times the square of the temperature that both are divided by first, as in distillation (Hinton
+    et al., arXiv 1503.02531, section 2): above 1, classes that are not the first count for more.
+    """
+    clean, restored = f.clean_logits / temperature, f.restored_logits / temperature
+    return temperature**2 * divergences(clean, restored).mean()
 
 
 def divergences(clean_logits: Tensor, logits: Tensor) -> Tensor:

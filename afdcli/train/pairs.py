@@ -18,6 +18,8 @@ from afdcli.view.spec import View, ViewSpec
 
 _NATIVE_SHORT_SIDES = (224, 640)  # pixels, log-uniform
 _MOST_UPSCALING = 1.5
+_LEAST_PART = 0.35  # of the photo
+_UPSCALING = 1.15  # of crops at the size of the view, where the photo is large enough
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ def random_crop(
 ) -> NDArray[np.uint8]:
     """A random part of the photo, perhaps mirrored, resized to *size* or to a random size."""
     height, width = pixels.shape[:2]
-    area = rng.uniform(0.35, 1.0) * height * width
+    least = _LEAST_PART
+    if size is not None:  # a crop that had to grow much would be blurred, unlike what is classified
+        side = max(size) / _UPSCALING
+        least = min(1.0, max(least, side * side / (height * width)))
+    area = rng.uniform(least, 1.0) * height * width
     aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
     if size is None:
         aspect *= width / height

@@ -1,9 +1,4 @@
-"""Pairs used more than once, and with them the classifier's answers for the clean pictures.
-
-Making a pair (decode, crop, compress, read back) costs a core about 12 ms, and the clean
-picture's way through the classifier a third of a training step. Both are spared where a pair
-comes back later, among others.
-"""
+"""Pairs used more than once: making one (decode, crop, compress, read back) costs a core 12 ms."""
 
 from __future__ import annotations
 
@@ -11,25 +6,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from afdcli.train.data import Batch
 
 _MOST_BYTES = 3 << 30  # of stored pairs: about 3,500 at 224x224
 _SHARE_OF_DISK = 0.5  # of what is free
 _FEWEST_BATCHES = 4  # stored before any of them comes back
-
-
-class Drawn(NamedTuple):
-    """A batch and where its pairs are stored; *rows* is None if they are not."""
-
-    batch: Batch
-    rows: NDArray[np.intp] | None
 
 
 class Replay:
@@ -41,51 +28,29 @@ class Replay:
     Args:
         fresh: endless batches of equal shape.
         uses: 1 stores nothing.
-        sites: number of classifiers whose answers are remembered.
         folder: where the files go.
         seed: of the draw.
     """
 
-    def __init__(
-        self, fresh: Iterator[Batch], uses: int, sites: int, folder: Path, seed: int
-    ) -> None:
+    def __init__(self, fresh: Iterator[Batch], uses: int, folder: Path, seed: int) -> None:
         self._fresh, self._uses, self._parent = fresh, uses, folder
         self._rng = np.random.default_rng((seed, 2))
         self._folder: Path | None = None
         self._stored: tuple[NDArray[Any], ...] = ()
-        self._logits: list[Tensor | None] = [None] * sites
         self._capacity = self._size = self._filled = self._next = self._turn = 0
 
-    def draw(self) -> Drawn:
+    def draw(self) -> Batch:
         """The next batch: fresh ones at first and every *uses*-th time, else stored pairs."""
         if self._uses <= 1:
-            return Drawn(next(self._fresh), None)
+            return next(self._fresh)
         turn, self._turn = self._turn, self._turn + 1
         if turn < _FEWEST_BATCHES or turn % self._uses == 0:
             return self._store(next(self._fresh))
         size = self._size
         if self._filled < _FEWEST_BATCHES * size:  # the disk is full: there is nothing to reuse
-            return Drawn(next(self._fresh), None)
+            return next(self._fresh)
         rows = np.sort(self._rng.choice(self._filled, size, replace=False))
-        return Drawn(Batch(*(torch.from_numpy(array[rows]) for array in self._stored)), rows)
-
-    def recall(self, site: int, rows: NDArray[np.intp] | None) -> Tensor | None:
-        """The answers (B, K) of a classifier for the clean pictures, if all are known."""
-        known = self._logits[site]
-        if rows is None or known is None:
-            return None
-        logits = known[torch.from_numpy(rows)]
-        return None if logits.isnan().any() else logits
-
-    def remember(self, site: int, rows: NDArray[np.intp] | None, logits: Tensor) -> None:
-        """Keep the answers (B, K) for later."""
-        if rows is None:
-            return
-        known = self._logits[site]
-        if known is None:
-            known = torch.full((self._capacity, logits.shape[1]), torch.nan)
-            self._logits[site] = known
-        known[torch.from_numpy(rows)] = logits.detach().float().cpu()
+        return Batch(*(torch.from_numpy(array[rows]) for array in self._stored))
 
     def close(self) -> None:
         """Remove the files."""
@@ -94,21 +59,18 @@ class Replay:
             shutil.rmtree(self._folder)
             self._folder = None
 
-    def _store(self, batch: Batch) -> Drawn:
+    def _store(self, batch: Batch) -> Batch:
         if not self._stored:
             self._allocate(batch)
         self._size = size = len(batch.clean)
         if self._capacity < _FEWEST_BATCHES * size:
-            return Drawn(batch, None)
+            return batch
         rows = np.arange(self._next, self._next + size)
         for array, tensor in zip(self._stored, batch, strict=True):
             array[rows] = tensor.numpy()
-        for known in self._logits:
-            if known is not None:
-                known[torch.from_numpy(rows)] = torch.nan
         self._filled = max(self._filled, self._next + size)
         self._next = (self._next + size) % self._capacity
-        return Drawn(batch, rows)
+        return batch
 
     def _allocate(self, batch: Batch) -> None:
         """Make room for whole batches, as many as the limits allow."""

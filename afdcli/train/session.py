@@ -170,7 +170,7 @@ def fit(
     # A resumed run must not see the same pairs again.
     pairs = Pairs(photos.training, plan.spec, settings.mix, settings.seed + trainer.step)
     fresh = batches(pairs, settings.batch_size, workers)
-    replay = Replay(fresh, settings.reuse, len(plan.sites), checkpoint.parent, pairs.seed)
+    replay = Replay(fresh, settings.reuse, checkpoint.parent, pairs.seed)
     interrupted = False
     try:
         trainer.run(replay, report)

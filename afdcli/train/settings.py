@@ -46,6 +46,11 @@ class Settings:
         lr: peak learning rate of AdamW, after a warm-up of 5 % of the budget; cosine to zero.
         divergence: weight of the divergence between the classifier's outputs for the clean and
             for the restored picture, relative to the feature loss.
+        temperature: of the outputs in that divergence.
+        deep: weight of the loss at the ends of the classifier's stages, see
+            `afdcli.train.losses.deep_loss`; grows with `divergence`.
+        window: side of the square that is cut out of each view for a step, in pixels (whole cells
+            of 8); 0 for the whole view. Networks of convolutions learn as much from less.
         angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ramp: share of the budget over which that weight grows from zero: at once, it drowns the
@@ -63,6 +68,9 @@ class Settings:
     batch_size: int = 16
     lr: float = 1.5e-3
     divergence: float = 0.25
+    temperature: float = 3.0
+    deep: float = 2.0
+    window: int = 160
     angle: float = 0.5
     fdm: float = 0.0
     ramp: float = 0.33

@@ -61,7 +61,7 @@ class Line:
     reference: str = ""
 
 
-STEM_ONLY = {"divergence": 0.0}
+STEM_ONLY = {"divergence": 0.0, "deep": 0.0}
 LINES = {
     "afd": Line(),
     "no FDM": Line(config={"gate": "none"}),

@@ -1,0 +1,185 @@
+"""Classifier and module in another runtime than torch: one ONNX graph, kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from afdcli import __version__
+from afdcli.backbones.export import export, whole
+from afdcli.backbones.plug import Plugged, Prediction
+from afdcli.errors import ModuleError, UsageError
+
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+
+Arrays = Sequence[NDArray[Any]]
+#: A graph that was loaded: (pixels, grid, side) -> its outputs.
+Graph = Callable[[Arrays], Arrays]
+
+
+def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
+    """What *name* means here: "torch", "onnxruntime" or "openvino".
+
+    *auto* takes OpenVINO on a processor where it is installed, else torch.
+
+    Raises:
+        UsageError: no such runtime; it is not installed, or cannot do what is asked.
+    """
+    if name not in RUNTIMES:
+        raise UsageError(f"--runtime {name}: choose {', '.join(RUNTIMES)}")
+    able = device == "cpu" and all(find_spec(n) for n in ("onnx", "onnxscript", "onnxruntime"))
+    if name == "auto":
+        return "openvino" if able and find_spec("openvino") else "torch"
+    if name == "torch":
+        return name
+    if device != "cpu":
+        raise UsageError(f"--runtime {name} runs on the processor; choose --device cpu, or torch")
+    if not able or not find_spec(name):
+        raise UsageError(f"--runtime {name} is not installed: pip install 'afdcli[{name}]'")
+    if name == "onnxruntime" and precision != torch.float32:
+        raise UsageError("--runtime onnxruntime computes in fp32 only; openvino in bf16, too")
+    return name
+
+
+class Running(NamedTuple):
+    """A network that is ready.
+
+    Attributes:
+        network: answers with a `Prediction`.
+        runtime: "torch", "onnxruntime" or "openvino".
+        note: why it is not the one that *auto* would take, or "".
+    """
+
+    network: nn.Module
+    runtime: str
+    note: str = ""
+
+
+def run_somewhere(plugged: Plugged, view: tuple[int, int], name: str, device: str) -> Running:
+    """Bring *plugged* into the runtime *name*; *auto* comes back to torch where that fails.
+
+    Raises:
+        UsageError: as `choose_runtime`.
+        ModuleError: the network cannot be exported.
+    """
+    precision = plugged.site.precision
+    runtime = choose_runtime(name, device, precision)
+    if runtime == "torch":
+        return Running(plugged, runtime)
+    plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
+    try:
+        return Running(Elsewhere(plugged, view, runtime, precision, cache_folder()), runtime)
+    except ModuleError as error:
+        if name != "auto":
+            raise
+        plugged.site.precision = precision
+        return Running(plugged, "torch", f"runs in torch, for {runtime} cannot: {error}")
+
+
+class Elsewhere(nn.Module):
+    """Stands for a `Plugged` network and gives the same answers, from another runtime.
+
+    Args:
+        plugged: in float32.
+        view: (height, width) in pixels.
+        runtime: "onnxruntime" or "openvino".
+        precision: of the arithmetic.
+        cache: folder for graphs.
+
+    Raises:
+        ModuleError: the network cannot be exported.
+    """
+
+    def __init__(
+        self,
+        plugged: Plugged,
+        view: tuple[int, int],
+        runtime: str,
+        precision: torch.dtype,
+        cache: Path,
+    ) -> None:
+        super().__init__()
+        self._compare = plugged.compare
+        file = cache / f"{_key(plugged, view)}.onnx"
+        if not file.exists():
+            export(whole(plugged, view), file, "onnx")
+        load = _onnxruntime if runtime == "onnxruntime" else _openvino
+        self._graph = load(file, precision)
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """As `Plugged.forward`; float32 on the processor."""
+        arrays = (pixels.numpy(), grid.numpy().astype(np.float32), side.numpy())
+        outputs = [torch.from_numpy(np.asarray(array)) for array in self._graph(arrays)]
+        logits = outputs.pop(0)
+        direct = outputs.pop(0) if self._compare else None
+        return Prediction(logits, direct, outputs.pop(0) if outputs else None)
+
+
+def cache_folder() -> Path:
+    """Where graphs are kept between runs."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("afd", appauthor=False) / "graphs"
+
+
+def _key(plugged: Plugged, view: tuple[int, int]) -> str:
+    """Names a graph by everything that it depends on."""
+    digest = hashlib.sha256(
+        repr(
+            (__version__, torch.__version__, version("onnxscript"), view, plugged.compare)
+        ).encode()
+    )
+    digest.update(repr((plugged.site.plug, plugged.site.net)).encode())
+    if plugged.module is not None:
+        digest.update(plugged.module.config.to_json().encode())
+    for name, value in plugged.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:32]
+
+
+def _onnxruntime(file: Path, _precision: torch.dtype) -> Graph:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    names = [item.name for item in session.get_inputs()]
+
+    def run(arrays: Arrays) -> Arrays:
+        outputs: Arrays = session.run(None, dict(zip(names, arrays, strict=True)))
+        return outputs
+
+    return run
+
+
+def _openvino(file: Path, precision: torch.dtype) -> Graph:
+    import openvino
+
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == torch.bfloat16 else "f32",
+        "PERFORMANCE_HINT": "LATENCY",  # all cores work on one batch
+        "CACHE_DIR": str(file.with_suffix("")),
+    }
+    compiled: dict[int, Any] = {}
+
+    def run(arrays: Arrays) -> Arrays:
+        size = len(arrays[0])
+        if size not in compiled:  # faster than one graph for batches of any size
+            model = core.read_model(file)
+            shapes = [array.shape for array in arrays]
+            model.reshape(dict(zip(model.inputs, shapes, strict=True)))
+            compiled[size] = core.compile_model(model, "CPU", settings)
+        return list(compiled[size](list(arrays)).values())
+
+    return run

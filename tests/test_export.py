@@ -1,0 +1,133 @@
+"""Files for other runtimes, and classifying in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import small_models
+import torch
+from classify_kit import afd, table
+from typer.testing import CliRunner, Result
+
+from afdcli.backbones import export
+from afdcli.cli.main import app
+from afdcli.core import AFDModule
+from afdcli.engine.runtime import choose_runtime
+from afdcli.errors import ModuleError, UsageError
+
+
+def fuse(*args: str | Path) -> Result:
+    return CliRunner().invoke(app, ["fuse", *map(str, args)])
+
+
+def of_kit(kit: Path) -> list[str | Path]:
+    return ["--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"]
+
+
+@pytest.mark.parametrize("kind", ["pt2", "onnx"])
+def test_the_module_alone(kit: Path, here: Path, kind: str) -> None:
+    result = fuse(kit / "module.safetensors", "--format", kind, "--out", f"m.{kind}")
+    assert result.exit_code == 0, result.output
+    assert "inputs: features, grid, side" in result.stdout
+    module, _ = AFDModule.load(kit / "module.safetensors")
+    torch.manual_seed(1)
+    inputs = torch.randn(3, 3, 224, 224), 50 * torch.randn(3, 384, 28, 28), torch.rand(3, 197)
+    with torch.inference_mode():
+        expected = module(*inputs)
+    if kind == "pt2":
+        (got,) = torch.export.load("m.pt2").module()(*inputs)
+    else:
+        session = onnxruntime.InferenceSession("m.onnx")
+        names = [item.name for item in session.get_inputs()]
+        assert names == ["features", "grid", "side"]
+        arrays = dict(zip(names, (x.numpy() for x in inputs), strict=True))
+        got = torch.from_numpy(session.run(["restored"], arrays)[0])
+    assert torch.allclose(got, expected, atol=1e-4)
+
+
+def test_the_whole_classifier(kit: Path, here: Path) -> None:
+    result = fuse(kit / "module.safetensors", "--format", "onnx", *of_kit(kit), "--out", "w.onnx")
+    assert result.exit_code == 0, result.output
+    assert "outputs: logits, drift" in result.stdout
+    session = onnxruntime.InferenceSession("w.onnx")
+    for batch in (1, 4):
+        arrays = {
+            "pixels": np.zeros((batch, 64, 64, 3), np.uint8),
+            "grid": np.zeros((batch, 384, 8, 8), np.float32),
+            "side": np.zeros((batch, 197), np.float32),
+        }
+        logits, drift = session.run(None, arrays)
+        assert logits.shape == (batch, 5)
+        assert drift.shape == (batch,)
+
+
+def test_wrong_usage_is_one_line(kit: Path, here: Path) -> None:
+    module = kit / "module.safetensors"
+    for args, message in (
+        ((module, "--format", "tflite"), "choose safetensors, pt2, onnx"),
+        ((module, "--backbone", "resnet18"), "goes with --format pt2 or onnx"),
+        (("none.safetensors", "--format", "onnx"), "does not exist"),
+    ):
+        result = fuse(*args)
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())
+    assert not list(here.iterdir())
+
+
+def test_a_file_that_computes_something_else_is_not_kept(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    with pytest.raises(ModuleError, match="differs from torch"):
+        export.export(export.alone(small_models.module()), Path("m.pt2"), "pt2")
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_other_runtimes_give_the_same_rows(
+    kit: Path, photos: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    for _ in range(2):  # the second run finds its graph
+        result = afd(kit, photos, "--compare", "--runtime", runtime, "--out", "other.csv")
+        assert result.exit_code == 1, result.output
+        graphs = list(Path("cache").rglob("*.onnx"))
+        assert len(graphs) == 1
+    afd(kit, photos, "--compare", "--runtime", "torch", "--out", "torch.csv")
+    other, torch_ = table(Path("other.csv")), table(Path("torch.csv"))
+    numbers = ["prob", "direct_prob", "drift"]
+    assert other.drop(columns=numbers).equals(torch_.drop(columns=numbers))
+    for name in numbers:
+        assert np.allclose(other[name], torch_[name], atol=2e-3, equal_nan=True), name
+
+
+def test_runtimes_are_checked() -> None:
+    assert choose_runtime("torch", "cuda", torch.float32) == "torch"
+    assert choose_runtime("auto", "cuda", torch.float32) == "torch"
+    assert choose_runtime("auto", "cpu", torch.float32) == "openvino"
+    for name, device, precision, message in (
+        ("tensorrt", "cpu", torch.float32, "choose auto, torch"),
+        ("openvino", "cuda", torch.float32, "choose --device cpu"),
+        ("onnxruntime", "cpu", torch.bfloat16, "fp32 only"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            choose_runtime(name, device, precision)
+
+
+def test_auto_falls_back_to_torch_and_says_so(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    result = afd(kit, photos, "--runtime", "auto")
+    assert result.exit_code == 1, result.output
+    facts = json.loads(Path("results.csv.meta.json").read_text())
+    assert facts["runtime"] == "torch"
+    assert "runs in torch, for openvino cannot" in facts["afd_note"]
+    result = afd(kit, photos, "--runtime", "openvino")
+    assert result.exit_code == 2
+    assert "differs from torch" in " ".join(result.stderr.split())
