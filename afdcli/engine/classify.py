@@ -15,7 +15,6 @@ from itertools import chain, islice
 from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.discover import Found
-from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import RunMetadata
 from afdcli.engine.pool import MEBI, WorkerPool
@@ -25,7 +24,7 @@ from afdcli.engine.rows import FAILED, Row
 from afdcli.engine.setup import Setup
 from afdcli.engine.sinks import Sink, journal, open_sink
 from afdcli.engine.summary import Summary
-from afdcli.errors import ErrorCode, PhotoError
+from afdcli.errors import PhotoError
 
 _PEEK = 10_000  # inputs that are looked at before the run for one with a label
 _WAITING = 4_096  # rows that may wait for the picture before them
@@ -92,14 +91,7 @@ class _Run:
         self._summary = summary
         self._on_rows = on_rows
         self._waiting: deque[_Waiting] = deque()
-        self._forward = Forward(
-            setup.network,
-            Layout.of(setup.spec),
-            setup.backbone.class_names,
-            device=setup.device,
-            batch_size=setup.batch_size,
-            topk=setup.columns.topk,
-        )
+        self._forward = setup.forward()
         self._started = time.monotonic()
 
     def over(self, inputs: Iterable[Found]) -> None:
@@ -147,22 +139,13 @@ class _Run:
 
     def _answer(self) -> None:
         """Run the network on what is in the batch."""
-        answers = iter(self._forward())
+        setup, answers = self._setup, iter(self._forward())
         self._forward.batch.clear()
         for waiting in self._waiting:
             if not waiting.ready:
-                waiting.row = self._answered(waiting.row, next(answers))
+                waiting.row = setup.answered(waiting.row, next(answers))
                 waiting.ready = True
         self._write()
-
-    def _answered(self, row: Row, answer: Answer) -> Row:
-        direct = answer.direct
-        if self._setup.settings.compare and self._setup.module is None:
-            direct = answer.guesses  # nothing is plugged in: this is the plain backbone
-        if answer.guesses is None or direct is None:
-            message = "the classifier's output is not a number"
-            return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
-        return replace(row, guesses=answer.guesses, direct=direct, drift=answer.drift)
 
     def _write(self) -> None:
         """Write the rows before the first that is not ready."""

@@ -10,7 +10,7 @@ from afdcli.engine.batches import Address
 from afdcli.engine.rows import DAMAGED, OK
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.view.look import look
-from afdcli.view.spec import ViewSpec
+from afdcli.view.spec import View, ViewSpec
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,23 @@ class Prepare:
         Raises:
             PhotoError: the file is no usable picture.
         """
-        photo = read_photo(task.path, self.limits, salvage=not self.strict)
-        if photo.damage and self.strict:
-            raise PhotoError(ErrorCode.CORRUPT, photo.damage)
-        self.address.write(task.slot, look(photo, self.spec))
-        status = DAMAGED if photo.damage else OK
-        return Facts(
-            status, photo.codec, photo.width, photo.height, photo.quality, "; ".join(photo.notes)
-        )
+        view, facts = prepared(task.path, self.spec, self.limits, self.strict)
+        self.address.write(task.slot, view)
+        return facts
+
+
+def prepared(
+    source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool
+) -> tuple[View, Facts]:
+    """Read one picture as the classifier sees it.
+
+    Raises:
+        PhotoError: it is no usable picture.
+    """
+    photo = read_photo(source, limits, salvage=not strict)
+    if photo.damage and strict:
+        raise PhotoError(ErrorCode.CORRUPT, photo.damage)
+    status = DAMAGED if photo.damage else OK
+    notes = "; ".join(photo.notes)
+    facts = Facts(status, photo.codec, photo.width, photo.height, photo.quality, notes)
+    return look(photo, spec), facts

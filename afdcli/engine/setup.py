@@ -15,14 +15,16 @@ from afdcli.backbones.modules import LoadedModule, find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
+from afdcli.engine.batches import Layout
 from afdcli.engine.device import choose_device
+from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels, load_labels
 from afdcli.engine.metadata import backbone_facts, module_facts
 from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
-from afdcli.engine.rows import Columns
+from afdcli.engine.rows import FAILED, Columns, Row
 from afdcli.engine.runtime import run_somewhere
 from afdcli.engine.sinks import check_target
-from afdcli.errors import UsageError
+from afdcli.errors import ErrorCode, UsageError
 from afdcli.view.spec import ViewSpec
 
 #: Pictures per pass, by kind of device.
@@ -116,6 +118,27 @@ class Setup:
         if self.module is None:
             return replace(self.backbone.spec, coefficients="none")
         return replace(self.backbone.spec, coefficients=self.module.module.config.coefficients)
+
+    def forward(self) -> Forward:
+        """The network, ready for batches."""
+        return Forward(
+            self.network,
+            Layout.of(self.spec),
+            self.backbone.class_names,
+            device=self.device,
+            batch_size=self.batch_size,
+            topk=self.columns.topk,
+        )
+
+    def answered(self, row: Row, answer: Answer) -> Row:
+        """*row* of a picture that was read, with what the network says."""
+        direct = answer.direct
+        if self.settings.compare and self.module is None:
+            direct = answer.guesses  # nothing is plugged in: this is the plain backbone
+        if answer.guesses is None or direct is None:
+            message = "the classifier's output is not a number"
+            return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
+        return replace(row, guesses=answer.guesses, direct=direct, drift=answer.drift)
 
     def facts(self, command: str) -> dict[str, Any]:
         """The run as metadata."""

@@ -99,6 +99,7 @@ class Summary:
             "failed": dict(self.failed),
             "damaged": self.damaged,
             "resumed": self.resumed,
+            "seconds": round(self.seconds, 2),
             "median_drift_degrees": self.median_drift,
         }
         if self.labelled:

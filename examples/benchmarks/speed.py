@@ -1,0 +1,263 @@
+"""What AFD costs, and how near `afd classify` comes to the network alone: ratios from one run.
+
+    python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
+        [--import FILE.py] [--sizes 224x224,500x375,4000x3000] [--runtimes torch,openvino] --out DIR
+
+For each classifier, in images/s, each the median of several rounds in turn (so that a busy moment
+of the machine hits all): module and classifier on tensors in memory; the classifier alone;
+`afd classify` from files; timm's own way from files (ImageFolder, DataLoader, create_transform),
+with and without channels_last. Besides, milliseconds of the module in every preset, unfused and
+fused, and of pixel-domain removers (DnCNN, ARCNN) on the same picture. Writes DIR/speed.csv.
+
+`--rows 1000,100000` measures the peak memory of `afd classify` over that many rows instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image, ImageOps
+from protocols import arguments, load, single_threaded_blas
+from timm.data import create_transform, resolve_model_data_config
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+
+from afdcli.backbones.loader import Backbone
+from afdcli.backbones.plug import Plugged
+from afdcli.core.config import PRESETS, preset
+from afdcli.core.fusing import random_inputs
+from afdcli.core.module import AFDModule
+from afdcli.core.repconv import RepConv
+from afdcli.engine.discover import discover
+from afdcli.engine.memory import keep_freed_memory
+
+BATCH = 16
+REPEATS = 8  # passes per round on tensors in memory
+
+
+def make_files(photos: Path, size: tuple[int, int], count: int, folder: Path) -> Path:
+    """JPEG files of *size* (width, height), one class folder, as ImageFolder wants them."""
+    inside = folder / "all"
+    inside.mkdir(parents=True)
+    found = list(discover([photos]))
+    for i in range(count):
+        with Image.open(found[i % len(found)].path) as image:
+            made = ImageOps.fit(image.convert("RGB"), size)
+        made.save(inside / f"{i:05d}.jpg", quality=85)
+    return folder
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Images per second of one call, which returns how many it did."""
+    begin = time.perf_counter()
+    done = work()
+    return done / (time.perf_counter() - begin)
+
+
+def on_tensors(net: Plugged, backbone: Backbone) -> Callable[[], int]:
+    """Passes over a batch that lies in memory."""
+    spec = backbone.spec
+    pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
+    cells = (-(-spec.height // 8), -(-spec.width // 8))
+    grid, side = 50 * torch.randn(BATCH, 384, *cells), torch.rand(BATCH, 197)
+
+    def work() -> int:
+        with torch.inference_mode():
+            for _ in range(REPEATS):
+                net(pixels, grid, side)
+        return BATCH * REPEATS
+
+    return work
+
+
+def by_timm(backbone: Backbone, files: Path, channels_last: bool) -> Callable[[], int]:
+    """As timm's inference script: its transform, two loader workers, plain float32."""
+    config = resolve_model_data_config(backbone.net)
+    data = ImageFolder(str(files), create_transform(**config, is_training=False))
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+
+    def work() -> int:
+        net = backbone.net.to(memory_format=layout)
+        done = 0
+        with torch.inference_mode():
+            for pictures, _ in DataLoader(data, BATCH, num_workers=2):
+                done += len(net(pictures.to(memory_format=layout)).softmax(-1).topk(1).indices)
+        backbone.net.to(memory_format=torch.channels_last)
+        return done
+
+    return work
+
+
+def by_afd(item: str, files: Path, args: argparse.Namespace, *extra: str) -> Callable[[], float]:
+    """`afd classify` as a process of its own; the rate is the one that it reports itself."""
+    classifier, _, module = item.partition("@")
+    name, _, checkpoint = classifier.partition("=")
+    command = [sys.executable, "-m", "afdcli", "classify", str(files), "--backbone", name, "-q"]
+    command += ["--checkpoint", checkpoint] if checkpoint else []
+    command += ["--afd", module] if module else []
+    command += [word for source in args.imports for word in ("--import", source)]
+
+    def work() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "r.csv"
+            subprocess.run([*command, *extra, "--out", str(out)], check=True)
+            counts = json.loads(out.with_name("r.csv.meta.json").read_text())["counts"]
+            return float(counts["rows"] / counts["seconds"])
+
+    return work
+
+
+def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """All rates of one classifier."""
+    backbone, loaded = load(item, args.imports)
+    with_afd = on_tensors(Plugged(backbone, loaded).eval(), backbone)
+    alone = on_tensors(Plugged(backbone, None).eval(), backbone)
+    rates: dict[tuple[str, str], list[float]] = {}
+
+    def note(what: str, size: str, value: float) -> None:
+        rates.setdefault((what, size), []).append(value)
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for size in args.sizes.split(","):
+            width, height = map(int, size.split("x"))
+            count = args.count if width * height < 10**6 else max(BATCH, args.count // 8)
+            files[size] = make_files(args.photos, (width, height), count, Path(folder) / size)
+        for round_ in range(args.rounds + 1):  # the first warms up
+            for size, place in files.items():
+                for runtime in args.runtimes.split(","):
+                    runs = by_afd(item, place, args, "--runtime", runtime)
+                    value = runs()
+                    note(f"afd classify, {runtime}", size, value) if round_ else None
+                    if runtime == "openvino":
+                        runs = by_afd(
+                            item, place, args, "--runtime", runtime, "--precision", "bf16"
+                        )
+                        value = runs()
+                        note("afd classify, openvino bf16", size, value) if round_ else None
+                for channels_last in (False, True):
+                    value = rate(by_timm(backbone, place, channels_last))
+                    name = "timm, channels_last" if channels_last else "timm"
+                    note(name, size, value) if round_ else None
+            value = rate(with_afd)
+            note("AFD + classifier, in memory", "", value) if round_ else None
+            value = rate(alone)
+            note("classifier, in memory", "", value) if round_ else None
+    ceiling = statistics.median(rates["AFD + classifier, in memory", ""])
+    for (what, size), values in rates.items():
+        value = statistics.median(values)
+        plain = rates.get(("timm", size))
+        yield {
+            "backbone": backbone.name,
+            "what": what,
+            "size": size,
+            "images_per_second": round(value, 1),
+            "of_ceiling": round(value / ceiling, 2),
+            "of_timm": round(value / statistics.median(plain), 2) if plain else None,
+        }
+
+
+def milliseconds(nets: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median time of one call of each, taken in turn."""
+    times: dict[str, list[float]] = {name: [] for name in nets}
+    with torch.inference_mode():
+        for round_ in range(4 * rounds + 2):
+            for name, call in nets.items():
+                begin = time.perf_counter()
+                call()
+                if round_ >= 2:
+                    times[name].append(1000 * (time.perf_counter() - begin))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def dncnn(layers: int = 17, width: int = 64) -> nn.Sequential:
+    """Zhang et al., arXiv 1608.03981, with its normalisations folded: 17 layers of 64."""
+    inner: list[nn.Module] = []
+    for _ in range(layers - 2):
+        inner += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), *inner, nn.Conv2d(width, 3, 3, padding=1)
+    )
+
+
+def arcnn() -> nn.Sequential:
+    """Dong et al., arXiv 1504.06993: 9-7-1-5 with 64, 32, 16 channels."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 64, 9, padding=4), nn.PReLU(), nn.Conv2d(64, 32, 7, padding=3), nn.PReLU()),
+        *(nn.Conv2d(32, 16, 1), nn.PReLU(), nn.Conv2d(16, 3, 5, padding=2)),
+    )
+
+
+def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Modules behind a stem of 64 channels at 112x112, and pixel removers at 224x224."""
+    nets: dict[str, Callable[[], object]] = {}
+    for name in PRESETS:
+        module = AFDModule(preset(name, 64)).eval().to(memory_format=torch.channels_last)
+        inputs = random_inputs(module.config, BATCH)
+        fused = module.reparameterize()
+        for child in module.modules():
+            if isinstance(child, RepConv):
+                child.fold = False
+        nets[f"{name}, branches"] = lambda m=module, i=inputs: m(*i)  # type: ignore[misc]
+        nets[f"{name}, fused"] = lambda m=fused, i=inputs: m(*i)  # type: ignore[misc]
+    picture: Tensor = torch.rand(BATCH, 3, 224, 224).to(memory_format=torch.channels_last)
+    for name, net in (("DnCNN", dncnn()), ("ARCNN", arcnn())):
+        ready = net.eval().to(memory_format=torch.channels_last)
+        nets[name] = lambda m=ready: m(picture)  # type: ignore[misc]
+    for name, value in milliseconds(nets, args.rounds).items():
+        yield {"what": name, "ms_per_image": round(value / BATCH, 2)}
+
+
+def memory_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Peak memory of `afd classify`, main process, over the same files again and again."""
+    paths = [str(found.path.resolve()) for found in discover([args.photos])]
+    for count in map(int, args.rows.split(",")):
+        names = "\n".join(paths[i % len(paths)] for i in range(count))
+        with tempfile.TemporaryDirectory() as folder:
+            out = str(Path(folder) / "r.csv")
+            code = "import resource,sys;from afdcli.cli.main import app;sys.argv[0]='afd'\n"
+            code += "try: app()\nexcept SystemExit: pass\n"
+            code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            command = [sys.executable, "-c", code, "classify", "-", "-q", "--out", out]
+            run = subprocess.run(command, input=names, capture_output=True, text=True, check=True)
+        yield {"what": f"{count} rows", "peak_mib": int(run.stdout.split()[-1]) // 1024}
+
+
+def main() -> None:
+    """Parse, measure, print, write."""
+    parser = arguments(__doc__, many=True)
+    parser.add_argument("--sizes", default="224x224,500x375,4000x3000")
+    parser.add_argument("--runtimes", default="torch")
+    parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", help="measure peak memory over that many rows, e.g. 1000,100000")
+    args = parser.parse_args()
+    single_threaded_blas()
+    keep_freed_memory()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.rows:
+        tables = {"memory": list(memory_rows(args))}
+    else:
+        tables = {
+            "module": list(module_rows(args)),
+            "speed": [row for item in args.backbone for row in classifier_rows(item, args)],
+        }
+    for name, rows in tables.items():
+        table = pd.DataFrame(rows)
+        table.to_csv(args.out / f"{name}.csv", index=False)
+        print(table.to_string(index=False), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()
