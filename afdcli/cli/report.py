@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afdcli.cli.console import DebugOption, err, friendly, out
-from afdcli.errors import ResultsError, UsageError
+from afdcli.cli.report_page import check_page, save, write_page
+from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from afdcli.report.sheet import Sheet
     from afdcli.report.summary import Report
 
 
@@ -86,6 +89,30 @@ def report(
             help="Also write the summary: .csv (tidy, one number per row), .json or .md.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a page with plots, tables and pictures: one .html file that needs no "
+            "network. Its numbers are in the summary, too.",
+        ),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder that was classified: shows on the page the pictures whose answer "
+            "changed.",
+        ),
+    ] = None,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps",
+            help="Also show where the module works on them (FDM): loads the classifier and module "
+            "that the metadata name, and runs its --import files.",
+        ),
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
@@ -93,21 +120,27 @@ def report(
     Accuracies come with 95 % intervals. Without labels: confidence, drift, and what changed.
     """
     from afdcli.report.groups import DEFAULT
+    from afdcli.report.html.page import page_columns
     from afdcli.report.runs import load_runs
     from afdcli.report.summary import summarise
 
     paths = results or [Path("results.csv")]
     inputs = [path for path in (*paths, clean, direct, only, exclude) if path is not None]
     _check_target(to, inputs)
+    check_page(html, photos, maps, [*inputs, *([to] if to else [])])
     runs = load_runs(paths, clean=clean, direct=direct, only=only, exclude=exclude)
     columns = list(dict.fromkeys(by or DEFAULT))
-    reports = summarise(runs, columns)
+    extra = page_columns(runs) if html is not None else ()
+    reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))
+    view = _View(tuple(columns), show_all, bool(by))
+    if html is not None:
+        write_page(html, runs, reports, _remarks(reports), photos, maps)
     if to is not None:
-        _write(to, _document(_FORMATS[to.suffix.lower()], reports, show_all, bool(by)))
+        save(to, _document(_FORMATS[to.suffix.lower()], reports, view))
     if form is Format.table:
-        _print(reports, show_all, bool(by))
+        _print(reports, view)
         return
-    typer.echo(_document(form, reports, show_all, bool(by)), nl=False)
+    typer.echo(_document(form, reports, view), nl=False)
     if form is Format.csv:
         for remark in _remarks(reports):
             err().print(remark, markup=False, highlight=False, soft_wrap=True)
@@ -116,29 +149,47 @@ def report(
 _FORMATS = {".csv": Format.csv, ".json": Format.json, ".md": Format.markdown}
 
 
-def _document(form: Format, reports: list[Report], everything: bool, asked: bool) -> str:
+@dataclass(frozen=True)
+class _View:
+    """What of a report is shown.
+
+    Attributes:
+        columns: breakdowns in tables; the tidy summary has those of the page, too.
+        everything: True for all groups and changes.
+        asked: True if the user named the columns.
+    """
+
+    columns: tuple[str, ...]
+    everything: bool
+    asked: bool
+
+    def sheets(self, reports: list[Report], width: int, bars: bool) -> list[Sheet]:
+        """The tables for a screen of *width* columns."""
+        from afdcli.report.sheet import Layout
+        from afdcli.report.tables import sheets
+
+        shown = [replace(r, groups={by: r.groups[by] for by in self.columns}) for r in reports]
+        layout = Layout(width=width, bars=bars, everything=self.everything, single=self.asked)
+        return sheets(shown, layout)
+
+
+def _document(form: Format, reports: list[Report], view: _View) -> str:
     """The report as one text in a format other than `Format.table`."""
     from afdcli.report import render
-    from afdcli.report.sheet import Layout
     from afdcli.report.summary import tidy
-    from afdcli.report.tables import sheets
 
     if form is Format.csv:
-        return render.to_csv(tidy(reports, everything))
+        return render.to_csv(tidy(reports, view.everything))
     if form is Format.json:
-        return render.to_json(tidy(reports, everything), _remarks(reports))
-    layout = Layout(width=1000, everything=everything, single=asked)
-    return render.to_markdown(sheets(reports, layout), _remarks(reports))
+        return render.to_json(tidy(reports, view.everything), _remarks(reports))
+    return render.to_markdown(view.sheets(reports, 1000, bars=False), _remarks(reports))
 
 
-def _print(reports: list[Report], everything: bool, asked: bool) -> None:
+def _print(reports: list[Report], view: _View) -> None:
     from afdcli.report.render import to_console
-    from afdcli.report.sheet import Layout
-    from afdcli.report.tables import sheets
 
     console = out()
-    layout = Layout(width=console.width, bars=True, everything=everything, single=asked)
-    to_console(console, sheets(reports, layout), _remarks(reports))
+    to_console(console, view.sheets(reports, console.width, bars=True), _remarks(reports))
 
 
 def _remarks(reports: list[Report]) -> list[str]:
@@ -154,11 +205,3 @@ def _check_target(to: Path | None, inputs: list[Path]) -> None:
         raise UsageError(f"--out {to}: the name must end in {', '.join(_FORMATS)}")
     if any(to.resolve() == path.resolve() for path in inputs):
         raise UsageError(f"--out {to}: would overwrite what is being reported; choose another name")
-
-
-def _write(to: Path, text: str) -> None:
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ResultsError(f"cannot write {to}: {error.strerror or error}") from error

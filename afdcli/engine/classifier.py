@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: What of `Settings` is about files and processes, which this has not.
 _ELSEWHERE = ("out", "labels", "workers", "timeout", "memory", "resume", "shard")
+_DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}  # of pandas
 
 
 class Classifier:
@@ -78,11 +79,12 @@ class Classifier:
     def frame(
         self, images: Sequence[bytes | str | Path], names: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """The same as a DataFrame."""
+        """The same as a DataFrame; a missing number is <NA>, a missing text ""."""
         import pandas as pd
 
-        rows = self(images, names)
-        return pd.DataFrame(rows, columns=self._load()[0].columns.names)
+        rows, types = self(images, names), self._load()[0].columns.types
+        kinds = {name: _DTYPES[kind] for name, kind in types.items()}
+        return pd.DataFrame(rows, columns=list(types)).astype(kinds)
 
     def _load(self) -> tuple[Setup, Forward]:
         if self._ready is None:

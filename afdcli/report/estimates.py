@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from afdcli.engine.rows import FAILED
+from afdcli.engine.rows import DAMAGED, FAILED
 from afdcli.report.runs import Guesses, Run
 from afdcli.report.stats import (
     Estimate,
     Pairs,
     mcnemar,
+    mean,
     paired_difference,
     recovered_share,
     wilson,
@@ -32,6 +33,7 @@ class Facts:
 
     Attributes:
         failed: (n,) True where the row could not be classified.
+        damaged: (n,) True where it was, but its decoder had to guess.
         drift: (n,) degrees, NaN where unknown.
         right: by "direct", "afd", "clean", "clean_afd", as far as run: (n,) 1, 0, NaN if unknown.
         prob: by "direct", "afd": (n,) probability of the top guess, NaN where there is none.
@@ -41,6 +43,7 @@ class Facts:
     """
 
     failed: Flags
+    damaged: Flags
     drift: Floats
     right: Mapping[str, Floats]
     prob: Mapping[str, Floats]
@@ -55,6 +58,7 @@ class Facts:
         empty = np.full(len(run.rows), np.nan)
         return cls(
             failed=(run.rows["status"] == FAILED).to_numpy(),
+            damaged=(run.rows["status"] == DAMAGED).to_numpy(),
             drift=run.rows["drift"].to_numpy(dtype=float) if "drift" in run.rows else empty,
             right={
                 name: guesses["right"].to_numpy(dtype=float)
@@ -76,16 +80,18 @@ class Facts:
 
     def estimates(self, at: npt.NDArray[np.intp]) -> dict[str, Estimate]:
         """Every metric of `afdcli.report.summary.METRICS` that can be known of the rows *at*."""
-        failed = int(self.failed[at].sum())
         found = {
             "files": Estimate(len(at), float(len(at))),
-            "failed": Estimate(len(at), float(failed)),
+            "failed": Estimate(len(at), float(self.failed[at].sum())),
+            "damaged": Estimate(len(at), float(self.damaged[at].sum())),
         }
         found |= _accuracies({name: values[at] for name, values in self.right.items()})
         for name, values in self.prob.items():
-            found[f"confidence_{name}"] = _mean(values[at])
+            found[f"confidence_{name}"] = mean(values[at])
+        if len(self.prob) == 2:
+            found["confidence_shift"] = mean(self.prob["afd"][at] - self.prob["direct"][at])
         if self.changed is not None:
-            found["changed"] = _share(self.changed[at])
+            found["changed"] = share(self.changed[at])
         found |= _agreements({name: values[at] for name, values in self.agree.items()})
         drift = self.drift[at]
         drift = drift[~np.isnan(drift)]
@@ -103,9 +109,9 @@ def _accuracies(right: Mapping[str, Floats]) -> dict[str, Estimate]:
         known = ~np.isnan(direct) & ~np.isnan(afd)
         direct, afd = np.where(known, direct, np.nan), np.where(known, afd, np.nan)
     if direct is not None:
-        found["accuracy_direct"] = _share(direct)
+        found["accuracy_direct"] = share(direct)
     if afd is not None:
-        found["accuracy_afd"] = _share(afd)
+        found["accuracy_afd"] = share(afd)
     if direct is not None and afd is not None:
         pairs = _pairs(direct, afd)
         found["accuracy_difference"] = paired_difference(pairs)
@@ -120,9 +126,9 @@ def _accuracies(right: Mapping[str, Floats]) -> dict[str, Estimate]:
 def _against_clean(
     direct: Floats | None, afd: Floats | None, clean: Floats, clean_afd: Floats | None
 ) -> dict[str, Estimate]:
-    found = {"accuracy_clean": _share(clean)}
+    found = {"accuracy_clean": share(clean)}
     if clean_afd is not None:
-        found["accuracy_clean_afd"] = _share(clean_afd)
+        found["accuracy_clean_afd"] = share(clean_afd)
         found["clean_difference"] = paired_difference(_pairs(clean, clean_afd))
     if direct is not None:
         found["compression_cost"] = paired_difference(_pairs(direct, clean))
@@ -134,7 +140,7 @@ def _against_clean(
 
 
 def _agreements(agree: Mapping[str, Floats]) -> dict[str, Estimate]:
-    found = {f"agreement_{name}": _share(values) for name, values in agree.items()}
+    found = {f"agreement_{name}": share(values) for name, values in agree.items()}
     if len(agree) == 2:
         found["agreement_difference"] = paired_difference(_pairs(agree["direct"], agree["afd"]))
     return found
@@ -147,14 +153,10 @@ def _pairs(first: Floats, second: Floats) -> Pairs:
     return Pairs(both, only_first, only_second, neither)
 
 
-def _share(flags: Floats) -> Estimate:
+def share(flags: Floats) -> Estimate:
+    """Share of ones among *flags*, which are 1, 0 or NaN where unknown; Wilson interval."""
     known = flags[~np.isnan(flags)]
     return wilson(int(known.sum()), len(known))
-
-
-def _mean(values: Floats) -> Estimate:
-    known = values[~np.isnan(values)]
-    return Estimate(len(known), float(known.mean()) if len(known) else math.nan)
 
 
 def changed_flags(before: Guesses | None, after: Guesses | None) -> Floats | None:

@@ -28,7 +28,9 @@ def headline(report: Report) -> Sheet:
 
 def _title(report: Report) -> str:
     files, failed = report.overall.get("files").n, int(report.overall.get("failed").value)
+    damaged = int(report.overall.get("damaged").value)
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
+    counted += f", {damaged:,} damaged" if damaged else ""
     n = report.overall.n
     known = f", {n:,} counted" if n != files - failed else ""
     few = f" (fewer than {FEW}: too few to say anything)" if n < FEW else ""
@@ -92,6 +94,9 @@ def _unlabelled(group: Group) -> list[Fact]:
         gain = _points(group, "agreement_difference")
         facts.append(("Difference", gain, "in agreement with the clean pictures"))
     facts += _share(group, "changed", "Changed", "top guesses that AFD changes")
+    if "confidence_shift" in group.estimates:
+        shift = group.get("confidence_shift")
+        facts.append(("Shift", text.shift(shift), "of that probability by AFD"))
     if "drift_p50" in group.estimates:
         low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
         remark = f"median (middle half); 90 % within {low:.1f}–{high:.1f}°"

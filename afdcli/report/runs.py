@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,21 @@ Guesses = pd.DataFrame
 
 
 @dataclass(frozen=True)
+class Source:
+    """A results file that a run is made of.
+
+    Attributes:
+        role: what it gives: "results", "direct" or "clean".
+        path: of the file.
+        metadata: as in `Results.metadata`.
+    """
+
+    role: str
+    path: Path
+    metadata: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Run:
     """One table of results, ready to be summarised.
 
@@ -32,6 +47,7 @@ class Run:
         clean_afd: the same with AFD.
         backbone: name of the classifier, "" if unknown.
         plug: where the AFD module sat, "stem" or "input", "" if unknown.
+        sources: the files that it is made of.
         remarks: sentences for the reader.
     """
 
@@ -43,6 +59,7 @@ class Run:
     clean_afd: Guesses | None = None
     backbone: str = ""
     plug: str = ""
+    sources: tuple[Source, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
@@ -109,7 +126,10 @@ def _run(table: Results, name: str) -> Run:
     if rows.empty:
         raise ResultsError(f"{table.path}: no rows yet")
     guesses = _guesses(rows, "")
-    plain = Run(name, rows, guesses, backbone=table.backbone, remarks=table.remarks)
+    source = Source("results", table.path, table.metadata)
+    plain = Run(
+        name, rows, guesses, backbone=table.backbone, sources=(source,), remarks=table.remarks
+    )
     if not table.uses_afd:
         return plain
     direct = _guesses(rows, DIRECT) if table.compared else None
@@ -166,7 +186,12 @@ def _pair(run: Run, plain: Run) -> Run:
     remark = f"direct: from {plain.name}, {found:,} of {len(at):,} pictures matched by path"
     direct = _aligned(plain.direct, at)
     remarks = (*run.remarks, *plain.remarks, remark, *_other_backbone(run, plain))
-    return replace(run, direct=direct, remarks=remarks)
+    sources = _with_sources(run, plain, "direct")
+    return replace(run, direct=direct, sources=sources, remarks=remarks)
+
+
+def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
+    return (*run.sources, *(replace(source, role=role) for source in other.sources))
 
 
 def _other_backbone(run: Run, other: Run) -> list[str]:
@@ -187,6 +212,7 @@ def _with_clean(run: Run, reference: Run, path: Path) -> Run:
     if run.labelled and not reference.labelled:
         raise UsageError(f"{path}: has no labels; classify the clean pictures with --labels too")
     remarks = [*run.remarks, *reference.remarks, *_other_backbone(run, reference)]
+    run = replace(run, sources=_with_sources(run, reference, "clean"))
     if found < len(at):
         remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
     clean = _aligned(reference.direct, at)

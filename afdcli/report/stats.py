@@ -113,6 +113,22 @@ def _hypotenuse(a: float, b: float, phi: float) -> float:
     return math.sqrt(max(a * a - 2 * phi * a * b + b * b, 0.0))
 
 
+def mean(values: NDArray[np.float64]) -> Estimate:
+    """Mean with its normal interval, or of paired differences; NaN entries are left out.
+
+    NaN limits where there are fewer than two.
+    """
+    known = values[~np.isnan(values)]
+    n = len(known)
+    if n == 0:
+        return Estimate(0, math.nan)
+    value = float(known.mean())
+    if n == 1:
+        return Estimate(1, value)
+    half = Z * float(known.std(ddof=1)) / math.sqrt(n)
+    return Estimate(n, value, value - half, value + half)
+
+
 def mcnemar(pairs: Pairs) -> float:
     """Two-sided p of the exact McNemar test that both are right equally often.
 

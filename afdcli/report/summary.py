@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 
 from afdcli.engine.rows import FAILED
 from afdcli.report import groups
+from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import Facts, changed_flags
 from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
@@ -21,6 +23,7 @@ from afdcli.report.stats import Estimate
 METRICS = {
     "files": "inputs, failed ones included",
     "failed": "inputs that could not be classified; they count in no other metric",
+    "damaged": "inputs that were classified although their decoder had to guess a part; they count",
     "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
     "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
     "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",
@@ -33,8 +36,9 @@ METRICS = {
     "compression_cost": "accuracy_clean - accuracy_direct, paired; Newcombe interval",
     "recovered_share": "(AFD - direct) / (clean - direct) of the accuracies on pictures that have "
     "all three; paired bootstrap interval; no estimate where compression cost nothing",
-    "confidence_direct": "mean probability of the top guess without AFD",
-    "confidence_afd": "mean probability of the top guess with AFD",
+    "confidence_direct": "mean probability of the top guess without AFD; normal interval",
+    "confidence_afd": "mean probability of the top guess with AFD; normal interval",
+    "confidence_shift": "mean of confidence_afd - confidence_direct, paired; normal interval",
     "agreement_direct": "share of pictures whose top guess without AFD is the one for the clean "
     "picture; Wilson interval",
     "agreement_afd": "the same with AFD",
@@ -45,10 +49,16 @@ METRICS = {
     "drift_p50": "median drift, degrees",
     "drift_p75": "75th percentile of the drift, degrees",
     "drift_p95": "95th percentile of the drift, degrees",
-    "pictures": "in group change: pictures with that change of the top guess",
+    "ece_direct": "expected calibration error without AFD, ten bins of equal width",
+    "ece_afd": "the same with AFD",
+    "pictures": "in group change: pictures with that change of the top guess; in a calibration "
+    "group: pictures whose top guess has a probability in that bin",
 }
 #: Columns of the tidy table. ``group`` is "all", "folder", "quality" or another column, "error"
-#: (``value`` is the reason) or "change" (``value`` is "label without AFD -> label with AFD").
+#: (``value`` is the reason) or "change" (``value`` is "label without AFD -> label with AFD");
+#: "calibration_direct" and "calibration_afd" (``value`` is a bin of the top guess's probability,
+#: upper edge included), "quality_histogram" (a bin of quality factors, both ends included) and
+#: "size_histogram" (a bin of the longer side in pixels, both ends included).
 COLUMNS = ("results", "group", "value", "metric", "n", "estimate", "low", "high")
 
 ALL = "all"
@@ -110,6 +120,7 @@ class Report:
         groups: for each grouping, its groups in order.
         failures: (reason, files), the most frequent first.
         changes: the most frequent first.
+        distributions: by the name of their group in the tidy table, its bins in order.
         remarks: sentences for the reader.
     """
 
@@ -119,6 +130,7 @@ class Report:
     groups: Mapping[str, tuple[Group, ...]]
     failures: tuple[tuple[str, int], ...]
     changes: tuple[Change, ...]
+    distributions: Mapping[str, tuple[Group, ...]]
     remarks: tuple[str, ...] = ()
 
 
@@ -140,14 +152,19 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
         grouping = groups.group(run.rows, name, pool)
         pairs = zip(grouping.names, grouping.members, strict=True)
         tables[name] = tuple(Group(name, value, facts.estimates(at)) for value, at in pairs)
+    spread = {
+        name: tuple(Group(name, value, estimates) for value, estimates in bins)
+        for name, bins in distributions(run, facts).items()
+    }
     about = " + AFD ".join(part for part in (run.backbone, run.plug) if part)
     return Report(
         name=run.name,
         about=about,
-        overall=Group(ALL, "", facts.estimates(everything)),
+        overall=Group(ALL, "", facts.estimates(everything) | calibration_errors(facts)),
         groups=tables,
         failures=_failures(run.rows),
         changes=_changes(run),
+        distributions=spread,
         remarks=run.remarks,
     )
 
@@ -156,8 +173,8 @@ def tidy(reports: Sequence[Report], all_changes: bool = False) -> pd.DataFrame:
     """All reports as one table with `COLUMNS`, one row per number."""
     rows: list[tuple[object, ...]] = []
     for report in reports:
-        parts = [report.overall, *(part for table in report.groups.values() for part in table)]
-        for part in parts:
+        tables = [*report.groups.values(), *report.distributions.values()]
+        for part in (report.overall, *itertools.chain.from_iterable(tables)):
             for metric, e in part.estimates.items():
                 rows.append((report.name, part.by, part.value, metric, e.n, e.value, e.low, e.high))
         files = report.overall.get("files").n

@@ -54,6 +54,15 @@ def probability(e: Estimate) -> str:
     return DASH if math.isnan(e.value) else f"{e.value:.3f}"
 
 
+def shift(e: Estimate) -> str:
+    """A mean difference of probabilities: ``+0.020 [+0.011, +0.029]``."""
+    if math.isnan(e.value):
+        return DASH
+    if math.isnan(e.low):
+        return f"{e.value:+.3f}"
+    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+
+
 def drift(group: Group) -> str:
     """Median drift and, of four pictures or more, its middle half: ``8.1° (5.2–11.9)``."""
     median = group.get("drift_p50").value

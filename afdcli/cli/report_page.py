@@ -1,0 +1,73 @@
+"""``afd report --html``: where the page goes, and that it gets there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afdcli.errors import ResultsError, UsageError
+
+if TYPE_CHECKING:
+    from afdcli.report.runs import Run
+    from afdcli.report.summary import Report
+
+SUFFIXES = (".html", ".htm")
+
+
+def check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path]) -> None:
+    """See that the page can be written, before anything slow is done.
+
+    *taken* are the files that are read or written besides.
+
+    Raises:
+        UsageError: a wrong name, or no such folder.
+    """
+    if maps and photos is None:
+        raise UsageError("--maps draws on the pictures: it needs --photos DIR")
+    if html is None:
+        if photos is not None:
+            raise UsageError("--photos shows pictures on the page: it needs --html FILE")
+        return
+    if html.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--html {html}: the name must end in .html")
+    if any(html.resolve() == path.resolve() for path in taken):
+        raise UsageError(f"--html {html}: is used for something else; choose another name")
+    if photos is not None and not photos.is_dir():
+        raise UsageError(f"--photos {photos}: no such folder")
+
+
+def write_page(
+    html: Path,
+    runs: Sequence[Run],
+    reports: Sequence[Report],
+    remarks: Sequence[str],
+    photos: Path | None,
+    maps: bool,
+) -> None:
+    """Write the page.
+
+    Raises:
+        AfdError: *maps* are asked for, and a classifier or module cannot be loaded.
+        ResultsError: it cannot be written.
+    """
+    from afdcli.report.html.page import render_page
+
+    command = shlex.join(["afd", *sys.argv[1:]])
+    page = render_page(runs, reports, command=command, remarks=remarks, photos=photos, maps=maps)
+    save(html, page)
+
+
+def save(path: Path, text: str) -> None:
+    """Write *text* to *path*, whose folders are made.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,122 @@
+"""How a run is spread: trust in its answers by how sure they are, quality factors, sizes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from afdcli.report.estimates import Facts, Floats, share
+from afdcli.report.groups import UNKNOWN
+from afdcli.report.runs import Run
+from afdcli.report.stats import Estimate
+
+#: Bins of equal width that calibration is told in.
+BINS = 10
+QUALITY_STEP = 5
+#: First longer side, in pixels, of each bin of sizes but the smallest.
+SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+#: One bin: its name and what is known of it.
+Bin = tuple[str, dict[str, Estimate]]
+
+
+def distributions(run: Run, facts: Facts) -> Mapping[str, tuple[Bin, ...]]:
+    """Every distribution of *run* by the name of its group in the tidy table.
+
+    ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are left
+    out where the truth is unknown; ``quality_histogram`` and ``size_histogram`` have all bins.
+    """
+    found = {
+        f"calibration_{name}": _calibration(name, *_judged(facts, name)) for name in facts.prob
+    }
+    found["quality_histogram"] = _qualities(run.rows)
+    found["size_histogram"] = _sizes(run.rows)
+    return {name: bins for name, bins in found.items() if bins}
+
+
+def calibration_errors(facts: Facts) -> dict[str, Estimate]:
+    """``ece_direct`` and ``ece_afd``, as far as they can be known.
+
+    The expected calibration error: the mean distance, over pictures, of the accuracy of a
+    picture's bin from the mean probability in it.
+
+    Source: M. Pakdaman Naeini, G. Cooper, M. Hauskrecht, AAAI 29 (2015); C. Guo et al., ICML 34
+    (2017), with equal bins as here.
+    """
+    found = {}
+    for name in facts.prob:
+        right, prob = _judged(facts, name)
+        if len(right):
+            gaps = np.bincount(_bin_of(prob), weights=right - prob, minlength=BINS)
+            error = float(np.abs(gaps).sum()) / len(right)
+            found[f"ece_{name}"] = Estimate(len(right), error)
+    return found
+
+
+def _judged(facts: Facts, name: str) -> tuple[Floats, Floats]:
+    """(m,) right or wrong and (m,) probability, of the pictures that have both.
+
+    Where direct and AFD were both run: of the pictures that both classified.
+    """
+    right, prob = facts.right.get(name), facts.prob[name]
+    if right is None:
+        return np.empty(0), np.empty(0)
+    known = ~np.isnan(right) & ~np.isnan(prob)
+    for other in ("direct", "afd"):
+        if other in facts.right:
+            known &= ~np.isnan(facts.right[other])
+    return right[known], prob[known]
+
+
+def _bin_of(prob: Floats) -> npt.NDArray[np.intp]:
+    """Bin 0 to 9 of probabilities; an upper edge belongs to the bin below it."""
+    return np.clip(np.ceil(prob * BINS).astype(np.intp) - 1, 0, BINS - 1)
+
+
+def _calibration(name: str, right: Floats, prob: Floats) -> tuple[Bin, ...]:
+    bins = _bin_of(prob)
+    made = []
+    for number in range(BINS):
+        inside = bins == number
+        n = int(inside.sum())
+        if n:
+            estimates = {
+                "pictures": Estimate(n, float(n)),
+                f"confidence_{name}": Estimate(n, float(prob[inside].mean())),
+                f"accuracy_{name}": share(right[inside]),
+            }
+            made.append((f"P {number / BINS:.1f}-{(number + 1) / BINS:.1f}", estimates))
+    return tuple(made)
+
+
+def _qualities(rows: pd.DataFrame) -> tuple[Bin, ...]:
+    if "quality" not in rows:
+        return ()
+    starts = range(1, 101, QUALITY_STEP)
+    names = [f"QF {start}-{start + QUALITY_STEP - 1}" for start in starts]
+    edges = [*starts, 101]
+    return _histogram(rows["quality"].round().to_numpy(dtype=float), edges, names)
+
+
+def _sizes(rows: pd.DataFrame) -> tuple[Bin, ...]:
+    if "width" not in rows or "height" not in rows:
+        return ()
+    names = [f"below {SIDES[0]} px"]
+    names += [f"{low}-{high - 1} px" for low, high in itertools.pairwise(SIDES)]
+    names.append(f"from {SIDES[-1]} px")
+    longer = rows[["width", "height"]].max(axis=1).to_numpy(dtype=float)
+    return _histogram(longer, [1, *SIDES, math.inf], names)
+
+
+def _histogram(values: Floats, edges: list[float], names: list[str]) -> tuple[Bin, ...]:
+    """Files per bin ``edges[i] <= value < edges[i + 1]``, then those of which nothing is known."""
+    at = np.searchsorted(edges, values, side="right") - 1
+    at = np.where((at >= 0) & (at < len(names)), at, len(names))  # NaN sorts behind the last edge
+    counts = np.bincount(at, minlength=len(names) + 1)
+    named = zip([*names, UNKNOWN], counts.tolist(), strict=True)
+    return tuple((name, {"files": Estimate(len(values), float(count))}) for name, count in named)

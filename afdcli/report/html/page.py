@@ -1,0 +1,107 @@
+"""The page: everything that a report says, in one file that loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+
+import afdcli
+from afdcli.report import text
+from afdcli.report.html import topics
+from afdcli.report.html.changed import changed
+from afdcli.report.html.overview import first, side_by_side
+from afdcli.report.html.provenance import origins
+from afdcli.report.render import to_csv
+from afdcli.report.runs import Run
+from afdcli.report.summary import Report, tidy
+
+#: Bytes of the summary up to which the page carries it along.
+_CARRIED = 2_000_000
+
+
+def page_columns(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Columns that *runs* must be summarised by for `render_page`, its class column last."""
+    columns = [name for name in ("quality", "drift") if all(name in run.rows for run in runs)]
+    true = all(run.labelled and "target_label" in run.rows for run in runs)
+    return (*columns, "target_label" if true else "label")
+
+
+def render_page(
+    runs: Sequence[Run],
+    reports: Sequence[Report],
+    *,
+    command: str,
+    remarks: Sequence[str] = (),
+    photos: Path | None = None,
+    maps: bool = False,
+) -> str:
+    """The page about *runs*.
+
+    Args:
+        runs: one or more.
+        reports: of each of *runs*, in order, by `page_columns` at least.
+        command: that makes this page.
+        remarks: sentences for the reader.
+        photos: folder in which the paths of the results are found; None for no thumbnails.
+        maps: draw feature drifting maps, too: loads each run's classifier and module again.
+
+    Raises:
+        AfdError: *maps* are asked for, and a classifier or module cannot be loaded.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = _file("sort.js")
+    names = ", ".join(text.clean(report.name) for report in reports)
+    return environment.get_template("page.html").render(
+        **_topics(reports, page_columns(runs)[-1]),
+        title=f"AFD report: {names}",
+        changed=changed(runs, photos, maps),
+        origins=origins(runs),
+        command=text.clean(command),
+        remarks=remarks,
+        summary=_carried(reports),
+        made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        version=afdcli.__version__,
+        script=script,
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+    )
+
+
+def _topics(reports: Sequence[Report], classes: str) -> dict[str, object]:
+    """What the template draws of the reports alone; *classes* is the column of classes."""
+    drawer = topics.Drawer(several=len(reports) > 1)
+    return {
+        "heads": [first(report) for report in reports],
+        "overview": side_by_side(reports),
+        "plots": [
+            topics.quality(reports, drawer),
+            topics.drift(reports, drawer),
+            topics.calibration(reports, drawer),
+        ],
+        "classes": topics.classes(reports, classes),
+        "after": [topics.failures(reports), topics.collection(reports, drawer)],
+    }
+
+
+def _file(name: str) -> str:
+    """The text of a file that lies beside this one."""
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _carried(reports: Sequence[Report]) -> str:
+    """The summary as a data: URI, "" where it is too large to carry along."""
+    data = to_csv(tidy(reports)).encode("utf-8")
+    if len(data) > _CARRIED:
+        return ""
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode("ascii")

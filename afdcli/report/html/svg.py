@@ -1,0 +1,99 @@
+"""Matplotlib's SVG as part of a page: text stays text, colours are the page's.
+
+Matplotlib wants fixed colours. Those of `Ink` are stand-ins that become CSS variables of the page,
+so that one drawing serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Width and height of a drawing in points; about as wide as a phone, where it is shown 1:1.
+SIZE = (360, 236)
+_POINTS_PER_INCH = 72
+
+
+class Ink:
+    """Stand-in colours."""
+
+    TEXT = "#010101"
+    GRID = "#010102"
+    DIRECT = "#010103"
+    AFD = "#010104"
+    PAPER = "#010105"
+
+
+#: What each stand-in becomes.
+_CSS = {
+    Ink.TEXT: "currentColor",
+    Ink.GRID: "var(--rule)",
+    Ink.DIRECT: "var(--direct)",
+    Ink.AFD: "var(--afd)",
+    Ink.PAPER: "var(--paper)",
+}
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "afd",
+    "font.family": "DejaVu Sans",  # comes with matplotlib; only used to measure
+    "font.size": 10.0,
+    "text.parse_math": False,
+    "text.color": Ink.TEXT,
+    "axes.edgecolor": Ink.TEXT,
+    "axes.labelcolor": Ink.TEXT,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": Ink.GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": Ink.TEXT,
+    "ytick.color": Ink.TEXT,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.0,
+}
+
+
+def drawing(draw: Callable[[Axes], None], name: str) -> str:
+    """What *draw* puts on axes, as an ``<svg>`` element for a page.
+
+    *name* is unique in the page: two drawings must not share the ids of their clip paths.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        inches = (SIZE[0] / _POINTS_PER_INCH, SIZE[1] / _POINTS_PER_INCH)
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure.add_subplot())
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return _for_page(file.getvalue(), name)
+
+
+def _for_page(svg: str, name: str) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.S)
+    svg = re.sub(r"<svg [^>]*>", f'<svg viewBox="0 0 {SIZE[0]} {SIZE[1]}">', svg, count=1)
+    svg = svg.replace("xlink:href", "href")
+    referred = set(re.findall(r'(?:url\(|href=")#([\w.-]+)', svg))
+    svg = re.sub(
+        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", svg
+    )
+    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
+    # The page's own typeface, at matplotlib's size.
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
+    for ink, css in _CSS.items():
+        svg = svg.replace(ink, css)
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
