@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
+from afdcli.engine.prepare import Facts, Prepare, Task
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 
 
@@ -37,9 +39,28 @@ def answer_at_length(number: int) -> bytes:
     return number.to_bytes(4, "big") * 2**18
 
 
+def die_once(flag: str) -> str:
+    """Kill this worker, unless that was done before."""
+    if not Path(flag).exists():
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "fine"
+
+
 def fail_to_start() -> None:
     raise RuntimeError("no such library")
 
 
 def die_at_start() -> None:
     os._exit(7)
+
+
+class Faulty(Prepare):
+    """Reads files, but does what the stem of a file's name says before."""
+
+    def __call__(self, task: Task) -> Facts:
+        deed = Path(task.path).stem.split("-")[0]
+        misbehave((0, deed))
+        if deed == "bloat":
+            misbehave((0, "eat"))
+        return super().__call__(task)

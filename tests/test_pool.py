@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
-from pool_tasks import answer_at_length, die_at_start, fail_to_start, misbehave
+from classify_kit import afd, jpeg, table
+from codec_pictures import encoded, frame_at, scene
+from pool_tasks import (
+    Faulty,
+    answer_at_length,
+    die_at_start,
+    die_once,
+    fail_to_start,
+    misbehave,
+)
 
 from afdcli.engine.pool import WorkerPool
 from afdcli.errors import AfdError, ErrorCode, PhotoError, UsageError
@@ -143,3 +156,51 @@ def test_workers_that_cannot_start_are_an_error_not_a_loop() -> None:
             pytest.raises(AfdError, match=message),
         ):
             list(pool.ordered(misbehave, [(0, "work")], 1))
+
+
+def test_a_file_that_crashes_jpeglib_is_a_row(kit: Path, here: Path) -> None:
+    """Ungated, a frame of more components than jpeglib has buffers for kills its process."""
+    data = encoded(scene(64, 64))
+    at, count = frame_at(data), 10
+    frame = data[at : at + 2] + (8 + 3 * count).to_bytes(2, "big") + data[at + 4 : at + 9]
+    components = b"".join(bytes([n + 1, 0x11, 0]) for n in range(count))
+    (here / "a.jpg").write_bytes(data)
+    (here / "b.jpg").write_bytes(data[:at] + frame + bytes([count]) + components + data[at + 19 :])
+    (here / "c.jpg").write_bytes(data)
+    code = "import jpeglib; jpeglib.read_dct('b.jpg').Y"
+    ungated = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert ungated.returncode == -signal.SIGSEGV
+    assert afd(kit, ".").exit_code == 1
+    assert table()["error"].fillna("").tolist() == ["", "unsupported", ""]
+
+
+def test_a_suspect_is_tried_again_alone(tmp_path: Path) -> None:
+    """A worker that is killed from outside once costs nothing."""
+    flag = tmp_path / "killed"
+    with WorkerPool(1) as pool:
+        outcomes = [r for _, r in pool.ordered(die_once, [str(flag)] * 4, 4)]
+    assert outcomes == ["fine"] * 4
+    assert flag.exists()
+
+
+def test_faults_in_a_run_cost_their_own_rows(
+    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that kill, stop and bloat their worker, among good ones, through the command."""
+    for n in range(12):
+        (here / f"photo-{n:02d}.jpg").write_bytes(jpeg(n))
+    afd(kit, ".", "--out", "good.csv")
+    for n, deed in enumerate(("die", "hang", "bloat", "exit")):
+        (here / f"{deed}-{n}.jpg").write_bytes(jpeg(n))
+    monkeypatch.setattr("afdcli.engine.classify.Prepare", Faulty)
+    result = afd(kit, ".", "--timeout", "3", "--memory", "1024")
+    assert result.exit_code == 1
+    rows = table().set_index("path")
+    assert rows["error"].dropna().to_dict() == {
+        "bloat-2.jpg": "out-of-memory",
+        "die-0.jpg": "worker-crashed",
+        "exit-3.jpg": "worker-crashed",
+        "hang-1.jpg": "timeout",
+    }
+    good = table(Path("good.csv")).set_index("path")
+    pd.testing.assert_frame_equal(rows.loc[good.index], good, check_dtype=False)

@@ -84,7 +84,8 @@ class Classifier:
 
         rows, types = self(images, names), self._load()[0].columns.types
         kinds = {name: _DTYPES[kind] for name, kind in types.items()}
-        return pd.DataFrame(rows, columns=list(types)).astype(kinds)
+        table: pd.DataFrame = pd.DataFrame(rows, columns=list(types)).astype(kinds)
+        return table
 
     def _load(self) -> tuple[Setup, Forward]:
         if self._ready is None:

@@ -1,7 +1,7 @@
 """Classify files with Spark: bytes in, rows out, one classifier per Python worker.
 
-    pip install pyspark
-    spark-submit examples/clusters/spark_classify.py PHOTOS OUT.parquet
+pip install pyspark
+spark-submit examples/clusters/spark_classify.py PHOTOS OUT.parquet
 """
 
 from __future__ import annotations

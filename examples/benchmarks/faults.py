@@ -1,0 +1,74 @@
+"""What files that kill their reader cost a run: images/s with and without them, and their ratio.
+
+    python examples/benchmarks/faults.py PHOTOS [--share 0.05] [--count 400] [--rounds 3]
+
+Classifies the same good photos twice with the shipped default: alone, and with a share of files
+among them that kill the process that reads them (SIGKILL), as a hole in a C library would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from afdcli.engine import classify as engine
+from afdcli.engine.discover import Found, discover
+from afdcli.engine.memory import keep_freed_memory
+from afdcli.engine.prepare import Facts, Prepare, Task
+from afdcli.engine.setup import Settings, set_up
+
+DEADLY = "deadly"
+
+
+class Deadly(Prepare):
+    """Reads files as usual, and dies of those with a deadly name."""
+
+    def __call__(self, task: Task) -> Facts:
+        if task.path.name == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(task)
+
+
+def rate(inputs: list[Found], settings: Settings) -> float:
+    """Images per second of one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        setup = set_up(replace(settings, out=Path(folder) / "r.csv"))
+        summary = engine.classify(iter(inputs), setup)
+        deadly = sum(found.path.name == DEADLY for found in inputs)
+        assert dict(summary.failed) == ({"worker-crashed": deadly} if deadly else {})
+        return summary.rate
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--share", type=float, default=0.05)
+    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    keep_freed_memory()
+    engine.Prepare = Deadly  # type: ignore[misc]
+    found = list(discover([args.photos]))
+    good = [found[n % len(found)] for n in range(args.count)]
+    every = round(1 / args.share)
+    dead = Found(Path(DEADLY), DEADLY)
+    mixed = [dead if n % every == every - 1 else item for n, item in enumerate(good)]
+    settings = Settings(afd="auto", runtime="torch")
+    rates: dict[str, list[float]] = {"good files": [], f"{args.share:.0%} deadly": []}
+    for _ in range(args.rounds):
+        for name, inputs in zip(rates, (good, mixed), strict=True):
+            rates[name].append(rate(inputs, settings))
+    plain, faulty = (statistics.median(values) for values in rates.values())
+    for name, values in rates.items():
+        print(f"{name}: {statistics.median(values):.1f} images/s (median of {len(values)})")
+    print(f"ratio: {faulty / plain:.2f}")
+
+
+if __name__ == "__main__":
+    main()
