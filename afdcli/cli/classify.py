@@ -81,6 +81,15 @@ def classify(
             help="Only the I-th of N parts of the inputs, by a hash of each path; I from 1.",
         ),
     ] = "1/1",
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="E", help="local, or ray for a cluster.")
+    ] = "local",
+    actors: Annotated[
+        int, typer.Option("--actors", min=1, help="Ray: classifiers, each a process of its own.")
+    ] = 1,
+    actor_gpus: Annotated[
+        float, typer.Option("--actor-gpus", min=0.0, help="Ray: GPUs of each classifier.")
+    ] = 0.0,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a run that was cut off; same command again."),
@@ -166,6 +175,9 @@ def classify(
         precision=precision,
         runtime=runtime,
         shard=shard,
+        engine=engine,
+        actors=actors,
+        actor_gpus=actor_gpus,
         resume=resume,
     )
     keep_freed_memory()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from afdcli.codec.reader import Limits
@@ -62,7 +62,12 @@ def classify(
         metadata = RunMetadata.start(out, facts)
         status = "failed"
         try:
-            _Run(setup, sink, summary, on_rows).over(inputs)
+            if setup.settings.engine == "ray":
+                from afdcli.engine.on_ray import RayRun
+
+                RayRun(setup, sink, summary, on_rows).over(inputs)
+            else:
+                _Run(setup, sink, summary, on_rows).over(inputs)
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -119,19 +124,10 @@ class _Run:
         self._answer()
 
     def _take(self, found: Found, outcome: Facts | PhotoError, slots: Slots, slot: int) -> None:
-        labels = self._setup.labels
-        target = labels.target(found) if labels is not None else None
-        row = Row(
-            found.relative,
-            target=target,
-            target_label="" if target is None else self._setup.backbone.class_names[target],
-        )
-        if isinstance(outcome, PhotoError):
-            failed = replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
-            self._waiting.append(_Waiting(failed, ready=True))
-        else:
+        row = self._setup.begun(found, outcome)
+        if row.status != FAILED:
             self._forward.batch.add(slots.read(slot))
-            self._waiting.append(_Waiting(replace(row, **asdict(outcome)), ready=False))
+        self._waiting.append(_Waiting(row, ready=row.status == FAILED))
         if self._forward.batch.full or len(self._waiting) >= _WAITING:
             self._answer()
         elif self._waiting[0].ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,16 @@ from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout
 from afdcli.engine.device import choose_device
+from afdcli.engine.discover import Found
 from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels, load_labels
 from afdcli.engine.metadata import backbone_facts, module_facts
 from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
+from afdcli.engine.prepare import Facts
 from afdcli.engine.rows import FAILED, Columns, Row
 from afdcli.engine.runtime import run_somewhere
 from afdcli.engine.sinks import check_target
-from afdcli.errors import ErrorCode, UsageError
+from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.view.spec import ViewSpec
 
 #: Pictures per pass, by kind of device.
@@ -43,6 +46,8 @@ class Settings:
         memory: MiB that a process which reads files may hold.
         strict: damaged files fail.
         shard: which part of the inputs this is, "I/N".
+        engine: "local" or "ray".
+        actors, actor_gpus: on Ray, how many networks, and the share of a GPU that each has.
         resume: go on behind the rows that are in the results already.
     """
 
@@ -66,6 +71,9 @@ class Settings:
     precision: str = "fp32"
     runtime: str = "auto"
     shard: str = "1/1"
+    engine: str = "local"
+    actors: int = 1
+    actor_gpus: float = 0.0
     resume: bool = False
 
     def check(self) -> None:
@@ -77,9 +85,13 @@ class Settings:
         check_target(self.out)
         if self.resize not in ("auto", "always"):
             raise UsageError(f"--resize {self.resize}: choose auto or always")
+        if self.engine not in ("local", "ray"):
+            raise UsageError(f"--engine {self.engine}: choose local or ray")
+        if self.engine == "ray" and not find_spec("ray"):
+            raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
         if self.compare and self.afd == "off":
             raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
-        for name in ("topk", "batch_size", "workers", "timeout", "memory", "max_pixels"):
+        for name in ("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
@@ -129,6 +141,15 @@ class Setup:
             batch_size=self.batch_size,
             topk=self.columns.topk,
         )
+
+    def begun(self, found: Found, outcome: Facts | PhotoError) -> Row:
+        """The row of an input after reading: failed, or without its guesses."""
+        target = self.labels.target(found) if self.labels is not None else None
+        name = "" if target is None else self.backbone.class_names[target]
+        row = Row(found.relative, target=target, target_label=name)
+        if isinstance(outcome, PhotoError):
+            return replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
+        return replace(row, **asdict(outcome))
 
     def answered(self, row: Row, answer: Answer) -> Row:
         """*row* of a picture that was read, with what the network says."""
