@@ -83,7 +83,7 @@ PRINTS = (
     Print("compressed/strawberry.avif", "strawberry", (15,)),
     Print("compressed/sunflower_q15_q7.jpg", "sunflower", (15, 7)),
     Print("compressed/watch_q10.jpg", "watch", (10,)),
-    Print("broken.jpg", "pyramid", kept=0.4),
+    Print("broken.jpg", "pyramid", kept=0.1),
 )
 
 
