@@ -47,14 +47,21 @@ def make_photos(folder: Path) -> Path:
     return folder
 
 
+def of_kit(kit: Path) -> list[str | Path]:
+    """Options that name the kit's classifier and module."""
+    return [
+        *("--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"),
+        *("--class-names", kit / "names.txt", "--afd", kit / "module.safetensors"),
+    ]
+
+
 def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) -> Result:
     """Run ``afd classify``."""
-    extra = ["--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"]
-    extra += ["--class-names", kit / "names.txt", "--workers", "1"]
+    extra = [*of_kit(kit), "--workers", "1"]
+    if "--afd" in args:
+        extra = extra[:6] + extra[8:]
     if "--runtime" not in args:
         extra += ["--runtime", "torch"]
-    if "--afd" not in args:
-        extra += ["--afd", kit / "module.safetensors"]
     line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]
     return CliRunner().invoke(app, line, input=stdin)
 

@@ -38,7 +38,8 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATHS...",
-            help="Images, folders (searched recursively), or - for a list of paths on standard"
+            help="Images, folders (searched recursively), .tar shards, .parquet files with a column"
+            " of image bytes, URLs (s3://, gs://, https://), or - for a list of paths on standard"
             " input, one per line.",
             show_default=False,
         ),

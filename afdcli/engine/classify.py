@@ -113,7 +113,7 @@ class _Run:
                 for number, found in enumerate(inputs):
                     queue.append(found)
                     # The slot of the task that left the window just before this one entered it.
-                    yield Task(found.path, number % slots.count)
+                    yield Task(found.path, number % slots.count, found.source)
 
             settings = setup.settings
             with WorkerPool(

@@ -6,9 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from afdcli.engine.cells import printable
 from afdcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from afdcli.engine.sources import Source
 
 #: Files in a folder that count as images, by suffix, in any case. A file that is named
 #: explicitly is taken whatever it is called.
@@ -29,10 +33,12 @@ class Found:
             relative to the folder it was found in; for a file that was named explicitly, relative
             to the current folder if it lies there, else its bare name. In the
             form of `afdcli.engine.cells.printable`.
+        source: where its bytes are, if not in a file at *path*; see `afdcli.engine.sources`.
     """
 
     path: Path
     relative: str
+    source: Source | None = None
 
 
 def discover(

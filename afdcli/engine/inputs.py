@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from afdcli.engine.discover import SUFFIXES, Found, discover
+from afdcli.engine.sources import expand, is_source
 from afdcli.errors import UsageError
 
 STDIN = "-"
@@ -47,7 +48,8 @@ class Inputs:
     """Iterates over the pictures under *paths*, once, lazily.
 
     Args:
-        paths: files and folders; "-" stands for the list in *stdin*.
+        paths: files and folders; "-" stands for the list in *stdin*; .tar and .parquet files and
+            URLs are opened, see `afdcli.engine.sources`.
         exclude: folders that are left out.
         stdin: lines of bytes, one path each; empty lines are skipped.
         shard: take only this part of them.
@@ -75,6 +77,8 @@ class Inputs:
             [
                 self._discover(_paths_in(stdin), strict=False)
                 if str(path) == STDIN
+                else expand(str(path))
+                if is_source(str(path))
                 else self._discover([path], strict=True)
                 for path in paths
             ]
@@ -101,7 +105,7 @@ class Inputs:
 
     def counter(self) -> Counter:
         """Count the pictures in the background, without opening them."""
-        if any(str(path) == STDIN for path in self._paths):
+        if any(str(path) == STDIN or is_source(str(path)) for path in self._paths):
             return Counter(None)
         found = discover(self._paths, exclude=self._exclude)
         return Counter(filter(self._shard.holds, found))

@@ -61,7 +61,9 @@ class Reader:
 
     def read(self, inputs: list[Found]) -> tuple[list[Outcome], Views]:
         """What became of each input, and the views of those that could be read."""
-        tasks = [Task(found.path, n % self._slots.count) for n, found in enumerate(inputs)]
+        tasks = [
+            Task(found.path, n % self._slots.count, found.source) for n, found in enumerate(inputs)
+        ]
         outcomes: list[Outcome] = []
         views: list[View] = []
         for task, outcome in self._pool.ordered(self._work, tasks, self._slots.count):
@@ -118,8 +120,9 @@ class RayRun:
     def _run(self, inputs: Iterator[Found]) -> None:
         setup, settings = self._setup, self._setup.settings
         lasting: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
-        reader = ray.remote(**lasting, num_cpus=0.5)(Reader)
-        network = ray.remote(**lasting, num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
+        remote: Any = ray.remote  # its types know nothing of methods
+        reader = remote(**lasting, num_cpus=0.5)(Reader)
+        network = remote(**lasting, num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
         there = replace(settings, labels=None, resume=False, device=str(setup.device))
         readers = [
             reader.remote(setup.spec, settings, setup.batch_size) for _ in range(setup.workers)

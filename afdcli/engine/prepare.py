@@ -8,6 +8,7 @@ from pathlib import Path
 from afdcli.codec.reader import Limits, read_photo
 from afdcli.engine.batches import Address
 from afdcli.engine.rows import DAMAGED, OK
+from afdcli.engine.sources import Source, read_source
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.view.look import look
 from afdcli.view.spec import View, ViewSpec
@@ -20,10 +21,12 @@ class Task:
     Attributes:
         path: the file.
         slot: where the view goes.
+        source: where the bytes are, if not in the file.
     """
 
     path: Path
     slot: int
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class Prepare:
         Raises:
             PhotoError: the file is no usable picture.
         """
-        view, facts = prepared(task.path, self.spec, self.limits, self.strict)
+        where: Path | bytes = task.path
+        if task.source is not None:
+            where = read_source(task.source, self.limits.max_bytes)
+        view, facts = prepared(where, self.spec, self.limits, self.strict)
         self.address.write(task.slot, view)
         return facts
 

@@ -14,11 +14,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afdcli.codec.encode import Compression
 from afdcli.codec.recipe import PAPER_QUALITIES
-from afdcli.core.module import CELL
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
-from afdcli.view.spec import ViewSpec
+from afdcli.view.spec import CELL, ViewSpec
 
 #: What Pillow raises for a broken file; a training photo that turns out broken is replaced.
 BROKEN = (OSError, SyntaxError, ValueError)
