@@ -123,7 +123,10 @@ def train(
     if minutes is None and steps is None:
         minutes = 20.0
     keep_freed_memory()
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun; one process speaks
     chosen = choose_device(device)
+    if chosen == "cuda":
+        chosen = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     settings = Settings(
         minutes=minutes,
         steps=steps,

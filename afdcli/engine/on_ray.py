@@ -11,6 +11,7 @@ number of files. Ray starts an actor that died again and repeats its calls.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -109,7 +110,7 @@ class RayRun:
             AfdError: Ray cannot start, or lost an actor for good.
         """
         if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             self._started = time.monotonic()
         try:
             self._run(iter(inputs))

@@ -20,6 +20,7 @@ from afdcli.core.module import AFDModule
 from afdcli.train import losses
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
 from afdcli.train.data import Batch
+from afdcli.train.distributed import Group
 from afdcli.train.replay import Replay
 from afdcli.train.settings import FEATURE_WEIGHT, Settings
 from afdcli.train.validate import Score, Validation
@@ -68,10 +69,13 @@ class Trainer:
         validation: Validation,
         checkpoint: Path,
         identity: str,
+        group: Group | None = None,
     ) -> None:
         self.sites, self.settings, self.validation = list(sites), settings, validation
         self.checkpoint, self.identity = checkpoint, identity
         self.device = next(module.parameters()).device
+        self.group = group or Group()
+        self.group.share_weights(module)
         self.module = module.to(memory_format=torch.channels_last)
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
@@ -103,12 +107,12 @@ class Trainer:
         begin, before, first = time.monotonic(), self.elapsed, self.step
         saved, done = begin, math.floor(self.share() * _VALIDATIONS)
         try:
-            while self.share() < 1:
+            while self.group.agree(self.share(), self.device) < 1:
                 feature, divergence = self._update(pairs)
                 self.step += 1
                 self.elapsed = before + time.monotonic() - begin
                 share = self.share()
-                if math.floor(share * _VALIDATIONS) > done:
+                if self.group.leads and math.floor(share * _VALIDATIONS) > done:
                     done = math.floor(share * _VALIDATIONS)
                     self._validate()
                 if time.monotonic() - saved > _CHECKPOINT_SECONDS:
@@ -143,7 +147,9 @@ class Trainer:
         return max(shares)
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, in one process of the group."""
+        if not self.group.leads:
+            return
         state = {
             "identity": self.identity,
             "module": self.module.state_dict(),
@@ -176,6 +182,7 @@ class Trainer:
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.group.average_gradients(self.module.parameters())
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimiser.step()
         self.average.update_parameters(self.module)

@@ -22,6 +22,7 @@ from afdcli.core.module import AFDModule
 from afdcli.errors import UsageError
 from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.data import Pairs, batches, validation_batches
+from afdcli.train.distributed import Group
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.photos import PhotoSet
 from afdcli.train.replay import Replay
@@ -60,12 +61,14 @@ class Outcome:
         steps: done in all.
         minutes: spent in all.
         interrupted: True after Ctrl-C; the best module so far was saved.
+        leads: False in all processes but one of a group; they save nothing.
     """
 
     score: Score
     steps: int
     minutes: float
     interrupted: bool
+    leads: bool = True
 
 
 def make_plan(
@@ -132,7 +135,8 @@ def train(
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
-    module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
+    if outcome.leads:
+        module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
     for site in plan.sites:
         site.remove()
     return outcome
@@ -164,11 +168,13 @@ def fit(
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
     validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
     identity = _identity(plan, settings)
-    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity)
+    group = Group.join(device)
+    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity, group)
     if resume:
         trainer.resume()
-    # A resumed run must not see the same pairs again.
-    pairs = Pairs(photos.training, plan.spec, settings.mix, settings.seed + trainer.step)
+    # Neither a resumed run nor another process of the group must see the same pairs again.
+    seed = settings.seed + trainer.step * group.size + group.rank
+    pairs = Pairs(photos.training, plan.spec, settings.mix, seed)
     fresh = batches(pairs, settings.batch_size, workers)
     replay = Replay(fresh, settings.reuse, checkpoint.parent, pairs.seed)
     interrupted = False
@@ -178,9 +184,10 @@ def fit(
         interrupted = True
     finally:
         replay.close()
+        group.leave()
     module.load_state_dict(trainer.best_state)
     module.eval()
-    return Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted)
+    return Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted, group.leads)
 
 
 def _identity(plan: Plan, settings: Settings) -> str:
