@@ -243,3 +243,18 @@ def test_a_failure_of_jpeglib_leaves_nothing_behind(capfd, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     assert tempfile.tempdir == str(tmp_path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_other_threads_keep_their_folder_for_temporary_files(monkeypatch):
+    """What another thread makes while a file is read must not vanish with jpeglib's own file."""
+    seen = []
+    load = jpeglib.DCTJPEG.load
+
+    def spy(self, *args):
+        seen.append(tempfile.gettempdir())
+        return load(self, *args)
+
+    before = tempfile.gettempdir()
+    monkeypatch.setattr(jpeglib.DCTJPEG, "load", spy)
+    assert read_photo(encoded(scene(64, 64))).file_coefficients is not None
+    assert seen == [before]

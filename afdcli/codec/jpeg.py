@@ -12,9 +12,12 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import jpeglib
 import numpy as np
+from jpeglib import dct_jpeg
 
 from afdcli.codec.frame import JpegHeader
 from afdcli.codec.photo import Coefficients, Plane
@@ -31,8 +34,7 @@ class CoefficientsError(Exception):
 def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, str]:
     """Quantised levels and steps of a JPEG file that has passed the gate.
 
-    One call at a time per process: standard error, standard output and ``tempfile.tempdir`` are
-    redirected meanwhile.
+    One call at a time per process: standard error and standard output are redirected meanwhile.
 
     Args:
         data: the file.
@@ -98,8 +100,20 @@ def _scratch(size: int) -> Iterator[None]:
     except OSError:  # no RAM disk here, or not writable
         folder = tempfile.TemporaryDirectory(prefix="afd-")
     with folder as room:
-        before, tempfile.tempdir = tempfile.tempdir, room
+        # Not `tempfile.tempdir`, which other threads of the process read, too: what they make
+        # meanwhile, a folder for their sockets say, would go with ours.
+        before, dct_jpeg.tempfile = dct_jpeg.tempfile, _Files(room)
         try:
             yield
         finally:
-            tempfile.tempdir = before
+            dct_jpeg.tempfile = before
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Stands for the module `tempfile` where jpeglib makes its file."""
+
+    folder: str
+
+    def NamedTemporaryFile(self, **options: Any) -> Any:  # noqa: N802 (its name there)
+        return tempfile.NamedTemporaryFile(dir=self.folder, **options)

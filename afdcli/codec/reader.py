@@ -19,7 +19,7 @@ from afdcli.errors import ErrorCode, PhotoError
 
 _FROM_PIXELS = "coefficients computed from decoded pixels"
 _HARMLESS = "Invalid SOS parameters"  # libjpeg warns, and then reads the scan as it should be
-# Pillow's pixel limit, standard error and the folder for temporary files belong to the process.
+# Pillow's pixel limit, standard error and jpeglib's temporary file belong to the process.
 _ONE_AT_A_TIME = threading.Lock()
 
 
