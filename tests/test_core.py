@@ -150,6 +150,24 @@ def test_drifting_map_is_registered_where_the_view_is_no_multiple_of_8() -> None
     assert (fdm[0, 0, 0, inside] - positions[inside]).abs().max() < 1
 
 
+@pytest.mark.parametrize("size", [(112, 112), (149, 149), (14, 14), (55, 90)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> None:
+    module = AFDModule(AFDConfig(channels=8, guide=True, stride=stride)).eval()
+    randomise(module)
+    x, side = torch.randn(2, 8, *size), torch.rand(2, 197)
+    view = (2 * size[0], 2 * size[1])
+    cells = (-(-view[0] // 8), -(-view[1] // 8))
+    grid = 50 * torch.randn(2, 384, *cells)
+    with torch.inference_mode():
+        y = module(x, grid, side, view)
+        assert module.fde is not None
+        fdm = module.drifting_map(grid, side, size, view)
+        unguided = module.fe(x) * fdm + x
+    assert y.shape == x.shape
+    assert not torch.allclose(y, unguided.relu())
+
+
 def test_gates() -> None:
     grid, side = torch.randn(2, 384, 28, 28), torch.rand(2, 197)
     shapes = {"spatial": (2, 8, 112, 112), "channel": (2, 8, 1, 1), "none": (1, 1, 1, 1)}

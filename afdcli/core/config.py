@@ -22,6 +22,7 @@ class AFDConfig:
         hidden: widths of FDE-Net's two hidden layers.
         gate: "spatial" FDM per block (the paper); "channel": one per image (the authors' released
             code); "none": no FDM (ablation).
+        guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
         block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
         activation: what the plug point's features went through: "relu", "relu6" or "none".
         unshuffle: side of the pixel squares folded into channels; 2 for the `input` plug.
@@ -35,6 +36,7 @@ class AFDConfig:
     stride: int = 1
     hidden: tuple[int, int] = (128, 64)
     gate: Gate = "spatial"
+    guide: bool = False
     block: Literal["repconv", "conv"] = "repconv"
     activation: Literal["relu", "relu6", "none"] = "relu"
     unshuffle: int = 1

@@ -39,12 +39,19 @@ class FDENet(nn.Module):
 
     def forward(self, grid: Tensor, side: Tensor) -> Tensor:
         """See the class."""
+        return self.map(self.features(grid, side))
+
+    def map(self, features: Tensor) -> Tensor:
+        """The FDM of `features`."""
+        if self.pool:
+            features = features.mean((2, 3), keepdim=True)
+        return torch.sigmoid(self.gate(features))
+
+    def features(self, grid: Tensor, side: Tensor) -> Tensor:
+        """What the FDM is made from: (B, hidden[1], h, w), not negative."""
         # Coefficients span three decades: companding keeps the small ones visible.
         compressed = grid.sign() * torch.log1p(grid.abs()) / COMPANDED_DC
         # The steps are the same in all blocks, so their share of the first layer is one vector.
         steps = self.file(side / LARGEST_LOG_STEP)[:, :, None, None]
         x = torch.relu(self.cells(compressed) + steps)
-        x = torch.relu(self.mix(x))
-        if self.pool:
-            x = x.mean((2, 3), keepdim=True)
-        return torch.sigmoid(self.gate(x))
+        return torch.relu(self.mix(x))

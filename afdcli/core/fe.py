@@ -33,21 +33,34 @@ class FENet(nn.Module):
         self.act_inc, self.act_down1, self.act_down2 = nn.PReLU(c), nn.PReLU(2 * c), nn.PReLU(4 * c)
         self.act_up1, self.act_up2 = nn.PReLU(2 * c), nn.PReLU(c)
         zero_output(self.out)  # an untrained module changes nothing
+        self.guide = nn.Conv2d(config.hidden[1], 4 * c, 1) if config.guide else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class; sizes in the comments are for C @112 and stride 1."""
+    def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
+        """See the class; sizes in the comments are for C @112 and stride 1.
+
+        Args:
+            guide: (B, hidden[1], *bottom) features of FDE-Net, where the configuration says so.
+        """
         height, width = x.shape[-2:]
         square = 4 * self.stride  # two poolings: odd sizes (149, say) are padded, then cut
         x = F.pad(x, (0, -width % square, 0, -height % square))
         inc = self.act_inc(self.inc(x))  # c @112
         down1 = F.max_pool2d(self.act_down1(self.down1(inc)), 2)  # 2c @56
         down2 = F.max_pool2d(self.act_down2(self.down2(down1)), 2)  # 4c @28
+        if self.guide is not None and guide is not None:
+            missing = [d - g for d, g in zip(down2.shape[-2:], guide.shape[-2:], strict=True)]
+            down2 = down2 + self.guide(F.pad(guide, (0, missing[1], 0, missing[0])))
         up1 = _double(self.act_up1(self.up1(down2)))  # 2c @56
         up2 = _double(self.act_up2(self.up2(torch.cat((up1, down1), 1))))  # c @112
         out: Tensor = self.out(torch.cat((up2, inc), 1))  # C @112
         if self.stride == 2:
             out = _double(out)
         return out[..., :height, :width]
+
+    def bottom(self, height: int, width: int) -> tuple[int, int]:
+        """Size at the bottom of the U, without padding, of features of *height* x *width*."""
+        square = 4 * self.stride
+        return -(-height // square), -(-width // square)
 
 
 def _block(config: AFDConfig, inputs: int, outputs: int, stride: int = 1) -> RepConv | nn.Conv2d:

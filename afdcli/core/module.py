@@ -54,14 +54,20 @@ class AFDModule(nn.Module):
         """The FDM laid over *size* = (H, W) features: (B, C, H, W) or (B, C, 1, 1), 0 ... 1."""
         if self.fde is None:
             return grid.new_ones(1, 1, 1, 1)
-        fdm: Tensor = self.fde(grid, side)
-        if fdm.shape[-1] == fdm.shape[-2] == 1:
-            return fdm
+        return self._laid(self.fde(grid, side), size, view)
+
+    @staticmethod
+    def _laid(cells: Tensor, size: tuple[int, int], view: tuple[int, int] | None) -> Tensor:
+        """What is known per cell of the view, at the places of features."""
+        if cells.shape[-1] == cells.shape[-2] == 1:
+            return cells
         # The last row and column of cells may reach beyond the view: cover it whole, then cut.
-        view = view or (CELL * fdm.shape[-2], CELL * fdm.shape[-1])
-        full = [round(s * CELL * g / v) for s, g, v in zip(size, fdm.shape[-2:], view, strict=True)]
-        fdm = F.interpolate(fdm, full, mode="bilinear", align_corners=False)
-        return fdm[..., : size[0], : size[1]]
+        view = view or (CELL * cells.shape[-2], CELL * cells.shape[-1])
+        full = [
+            round(s * CELL * g / v) for s, g, v in zip(size, cells.shape[-2:], view, strict=True)
+        ]
+        cells = F.interpolate(cells, full, mode="bilinear", align_corners=False)
+        return cells[..., : size[0], : size[1]]
 
     def forward(
         self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
@@ -73,7 +79,14 @@ class AFDModule(nn.Module):
             x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
         size = (x.shape[-2], x.shape[-1])
-        y: Tensor = self.fe(x) * self.drifting_map(grid, side, size, view) + x
+        y: Tensor
+        if self.fde is None:
+            y = self.fe(x) + x
+        else:
+            known = self.fde.features(grid, side)
+            fdm = self._laid(self.fde.map(known), size, view)
+            guide = self._laid(known, self.fe.bottom(*size), view) if self.config.guide else None
+            y = self.fe(x, guide) * fdm + x
         if fold > 1:
             y = F.pixel_shuffle(y, fold)[..., :height, :width]
         if self.config.activation == "relu":
