@@ -1,6 +1,6 @@
 """afd from Python, as in a notebook: classify a few files, then look at results of a long run.
 
-    python examples/in_python.py PHOTO ... [results.csv]
+python examples/in_python.py PHOTO ... [results.csv]
 """
 
 from __future__ import annotations
