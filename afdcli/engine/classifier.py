@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: What of `Settings` is about files and processes, which this has not.
-_ELSEWHERE = ("out", "labels", "workers", "timeout", "memory", "resume", "shard")
+_ELSEWHERE = (
+    *("out", "labels", "workers", "timeout", "memory", "resume", "shard"),
+    *("engine", "actors", "actor_gpus"),
+)
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}  # of pandas
 
 
