@@ -16,11 +16,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from afdcli.engine import classify as engine
 from afdcli.engine.discover import Found, discover
 from afdcli.engine.memory import keep_freed_memory
 from afdcli.engine.prepare import Facts, Prepare, Task
-from afdcli.engine.setup import Settings, set_up
 
 DEADLY = "deadly"
 
@@ -34,8 +32,14 @@ class Deadly(Prepare):
         return super().__call__(task)
 
 
-def rate(inputs: list[Found], settings: Settings) -> float:
+def rate(inputs: list[Found]) -> float:
     """Images per second of one run."""
+    # Here, not above: every new worker imports this file, and `afd` itself spares it torch.
+    from afdcli.engine import classify as engine
+    from afdcli.engine.setup import Settings, set_up
+
+    engine.Prepare = Deadly  # type: ignore[misc]
+    settings = Settings(runtime="torch")
     with tempfile.TemporaryDirectory() as folder:
         setup = set_up(replace(settings, out=Path(folder) / "r.csv"))
         summary = engine.classify(iter(inputs), setup)
@@ -53,17 +57,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     keep_freed_memory()
-    engine.Prepare = Deadly  # type: ignore[misc]
     found = list(discover([args.photos]))
     good = [found[n % len(found)] for n in range(args.count)]
     every = round(1 / args.share)
     dead = Found(Path(DEADLY), DEADLY)
     mixed = [dead if n % every == every - 1 else item for n, item in enumerate(good)]
-    settings = Settings(afd="auto", runtime="torch")
     rates: dict[str, list[float]] = {"good files": [], f"{args.share:.0%} deadly": []}
     for _ in range(args.rounds):
         for name, inputs in zip(rates, (good, mixed), strict=True):
-            rates[name].append(rate(inputs, settings))
+            rates[name].append(rate(inputs))
     plain, faulty = (statistics.median(values) for values in rates.values())
     for name, values in rates.items():
         print(f"{name}: {statistics.median(values):.1f} images/s (median of {len(values)})")
