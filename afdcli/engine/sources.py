@@ -8,7 +8,6 @@ the results, a Parquet row by its path column or by its number.
 from __future__ import annotations
 
 import functools
-import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from typing import Any, Protocol
 
 from afdcli.engine.cells import printable
 from afdcli.engine.discover import SUFFIXES, Found
+from afdcli.engine.places import file_system, is_url
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _BYTES = ("image", "bytes", "content", "jpg", "jpeg", "png", "webp", "data")  # in this order
 _PATHS = ("path", "file_name", "filename", "name", "url", "__key__", "id")
 
@@ -74,7 +73,7 @@ class Remote:
 
     def read(self, limit: int) -> bytes:
         """See `Source`."""
-        system, path = _file_system(self.url)
+        system, path = file_system(self.url)
         size = system.size(path)
         if size is not None:
             _check(size, limit)
@@ -99,7 +98,7 @@ def read_source(source: Source, limit: int) -> bytes:
 
 def is_source(name: str) -> bool:
     """True where *name* is to be opened here: a URL, or a .tar or .parquet file."""
-    return bool(_URL.match(name)) or name.lower().endswith((".tar", ".parquet"))
+    return is_url(name) or name.lower().endswith((".tar", ".parquet"))
 
 
 def expand(name: str) -> Iterator[Found]:
@@ -109,7 +108,7 @@ def expand(name: str) -> Iterator[Found]:
         UsageError: it does not exist, is unreadable, or nothing is installed that reads it.
     """
     try:
-        if _URL.match(name):
+        if is_url(name):
             yield from _behind(name)
         elif name.lower().endswith(".tar"):
             yield from _in_tar(Path(name))
@@ -155,7 +154,7 @@ def _in_parquet(file: Path) -> Iterator[Found]:
 
 
 def _behind(url: str) -> Iterator[Found]:
-    system, top = _file_system(url)
+    system, top = file_system(url)
     if system.isfile(top):
         yield Found(Path(PurePosixPath(top).name), printable(PurePosixPath(top).name), Remote(url))
         return
@@ -168,22 +167,6 @@ def _behind(url: str) -> Iterator[Found]:
             yield Found(Path(inside), printable(inside), Remote(f"{scheme}://{path}"))
     if not found and not system.exists(top):
         raise UsageError(f"{url}: no such file or folder")
-
-
-@functools.lru_cache(maxsize=4)
-def _opened(scheme: str) -> Any:
-    import fsspec
-
-    return fsspec.filesystem(scheme)
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    """The file system of *url*, and the path in it."""
-    try:
-        system = _opened(url.split("://", 1)[0])
-    except ImportError as error:  # fsspec names the package
-        raise UsageError(f"{url}: {error}") from error
-    return system, system._strip_protocol(url)
 
 
 @functools.lru_cache(maxsize=2)
