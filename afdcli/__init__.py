@@ -26,14 +26,16 @@ __all__ = ["Classifier", "__version__", "read_results"]
 def read_results(path: str | Path) -> pd.DataFrame:
     """Results of `afd classify` (.csv, .jsonl or .parquet) as a DataFrame, names as they were.
 
+    Args:
+        path: of a file, or of a folder of parts; or a URL of either.
+
     Raises:
         ResultsError: not there, not readable, or not a results file.
     """
-    from pathlib import Path
-
+    from afdcli.engine.places import place
     from afdcli.report import results
 
-    return results.read_results(Path(path)).rows
+    return results.read_results(place(str(path))).rows
 
 
 def __getattr__(name: str) -> Any:

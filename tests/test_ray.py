@@ -40,6 +40,19 @@ def test_rows_are_those_of_a_local_run(kit: Path, photos: Path) -> None:
     same_rows()
 
 
+def test_results_in_parts(kit: Path, photos: Path) -> None:
+    options = ("photos", "--batch-size", "4")
+    afd(kit, *options, "--out", "local.csv")
+    options = (*options, "--engine", "ray", "--out", "parts.csv", "--rows-per-part", "5")
+    assert afd(kit, *options).exit_code == 1
+    assert len(list(Path("parts.csv").iterdir())) == 3
+    Path("parts.csv/part-00002.csv").unlink()
+    assert afd(kit, *options, "--resume").exit_code == 1
+    rows = pd.concat([table(part) for part in sorted(Path("parts.csv").iterdir())])
+    rows.to_csv("ray.csv", index=False)
+    same_rows()
+
+
 def test_a_killed_actor_loses_nothing(kit: Path, here: Path) -> None:
     (here / "many").mkdir()
     for n in range(120):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -71,8 +70,24 @@ def classify(
         ),
     ] = "auto",
     results: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Results: .csv, .jsonl or .parquet.")
-    ] = Path("results.csv"),
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE|URL",
+            help="Results: .csv, .jsonl or .parquet. Behind a URL (s3://bucket/run.parquet), a"
+            " folder of parts.",
+        ),
+    ] = "results.csv",
+    rows_per_part: Annotated[
+        int | None,
+        typer.Option(
+            "--rows-per-part",
+            metavar="N",
+            min=1,
+            help="Make --out a folder of files with N rows each; behind a URL by default 100,000.",
+        ),
+    ] = None,
     exclude: ExcludeOption = None,
     shard: Annotated[
         str,
@@ -137,9 +152,13 @@ def classify(
     be read get a row too; the exit code is then 1.
     """
     from afdcli.engine.inputs import Inputs, Shard
-    from afdcli.engine.sinks import check_target
+    from afdcli.engine.parts import ROWS_PER_PART, check_out
+    from afdcli.engine.places import is_url, place
 
-    check_target(results)
+    target = place(results)
+    if rows_per_part is None and is_url(results):  # file://, too
+        rows_per_part = ROWS_PER_PART
+    check_out(target, rows_per_part)
     inputs = Inputs(
         paths,
         exclude=exclude or (),
@@ -156,7 +175,8 @@ def classify(
     from afdcli.engine.setup import Settings, set_up
 
     settings = Settings(
-        out=results,
+        out=target,
+        rows_per_part=rows_per_part,
         backbone=backbone or DEFAULT,
         checkpoint=checkpoint,
         imports=tuple(imports or ()),

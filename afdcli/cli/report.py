@@ -30,16 +30,16 @@ class Format(str, Enum):
 @friendly
 def report(
     results: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Results of afd classify: .csv, .jsonl or .parquet; several are compared side by "
-            "side. Two of the same pictures, one with and one without AFD, are compared pairwise. "
-            "Default: results.csv.",
+            help="Results of afd classify: .csv, .jsonl or .parquet, files, folders of parts or "
+            "URLs; several are compared side by side. Two of the same pictures, one with and one "
+            "without AFD, are compared pairwise. Default: results.csv.",
             show_default=False,
         ),
     ] = None,
     clean: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="Results of the same pictures uncompressed: shows which share of the loss AFD "
@@ -47,7 +47,7 @@ def report(
         ),
     ] = None,
     direct: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="Results of the same pictures without AFD, for results made without --compare.",
@@ -119,16 +119,19 @@ def report(
 
     Accuracies come with 95 % intervals. Without labels: confidence, drift, and what changed.
     """
+    from afdcli.engine.places import place
     from afdcli.report.groups import DEFAULT
     from afdcli.report.html.page import page_columns
     from afdcli.report.runs import load_runs
     from afdcli.report.summary import summarise
 
-    paths = results or [Path("results.csv")]
-    inputs = [path for path in (*paths, clean, direct, only, exclude) if path is not None]
+    paths = [place(name) for name in results or ["results.csv"]]
+    reference, plain = (place(name) if name is not None else None for name in (clean, direct))
+    files = (*paths, reference, plain, only, exclude)
+    inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     _check_target(to, inputs)
     check_page(html, photos, maps, [*inputs, *([to] if to else [])])
-    runs = load_runs(paths, clean=clean, direct=direct, only=only, exclude=exclude)
+    runs = load_runs(paths, clean=reference, direct=plain, only=only, exclude=exclude)
     columns = list(dict.fromkeys(by or DEFAULT))
     extra = page_columns(runs) if html is not None else ()
     reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))

@@ -11,15 +11,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
+from typing import Any
 
 from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.discover import Found
+from afdcli.engine.folders import folder_of
 from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import RunMetadata
+from afdcli.engine.parts import ROWS_PER_PART, PartsSink
 from afdcli.engine.pool import MEBI, WorkerPool
 from afdcli.engine.prepare import Facts, Prepare, Task
-from afdcli.engine.resume import check_same_run, take_over
+from afdcli.engine.resume import check_same_run, take_over, take_over_parts
 from afdcli.engine.rows import FAILED, Row
 from afdcli.engine.setup import Setup
 from afdcli.engine.sinks import Sink, journal, open_sink
@@ -48,18 +52,15 @@ def classify(
         ResultsError: the disk refuses the results.
         KeyboardInterrupt: passed on; the rows so far are in the results.
     """
-    labels, out = setup.labels, setup.settings.out
+    labels = setup.labels
     if labels is not None:
         inputs = _labelled(inputs, labels)
     # Who asked for no module knows; any other reason must be told.
     told = setup.note and setup.settings.afd != "off"
     summary = Summary(notes=[setup.note] if told else [])
-    facts, inputs, keep = setup.facts(command), iter(inputs), 0
-    if setup.settings.resume and journal(out).is_file():
-        check_same_run(out, facts)
-        keep = take_over(out, setup.columns, inputs, labels, summary)
-    with open_sink(out, setup.columns, keep) as sink:
-        metadata = RunMetadata.start(out, facts)
+    facts, inputs = setup.facts(command), iter(inputs)
+    with _opened(setup, facts, inputs, summary) as sink:
+        metadata = RunMetadata.start(setup.settings.out, facts)
         status = "failed"
         try:
             if setup.settings.engine == "ray":
@@ -68,6 +69,7 @@ def classify(
                 RayRun(setup, sink, summary, on_rows).over(inputs)
             else:
                 _Run(setup, sink, summary, on_rows).over(inputs)
+            sink.close()  # the last rows are in their place before the metadata say so
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -77,6 +79,25 @@ def classify(
                 summary.notes.append(warning)
             metadata.write(status, summary.counts())
     return summary
+
+
+def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summary: Summary) -> Sink:
+    """The results, empty or behind the rows of an earlier run, whose inputs are taken off."""
+    settings, columns, labels = setup.settings, setup.columns, setup.labels
+    out, keep = settings.out, 0
+    if settings.part is None and isinstance(out, Path):
+        if settings.resume and journal(out).is_file():
+            check_same_run(out, facts)
+            keep = take_over(out, columns, inputs, labels, summary)
+        return open_sink(out, columns, keep)
+    folder = folder_of(out)
+    folder.check()
+    if settings.resume and folder.parts():
+        check_same_run(out, facts)
+        take_over_parts(folder, columns, inputs, labels, summary)
+    else:
+        folder.clear()
+    return PartsSink(folder, columns, settings.part or ROWS_PER_PART)
 
 
 @dataclass

@@ -7,11 +7,10 @@ import platform
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afdcli import __version__
-from afdcli.errors import ResultsError
+from afdcli.engine.places import Place, replace_text
 
 if TYPE_CHECKING:
     from afdcli.backbones.loader import Backbone
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "timm", "numpy", "pillow", "pillow-avif-plugin", "jpeglib")
 
 
-def metadata_path(results: Path) -> Path:
+def metadata_path(results: Place) -> Place:
     """Where the metadata of *results* lie."""
     return results.with_name(results.name + ".meta.json")
 
@@ -68,12 +67,12 @@ class RunMetadata:
         started: time of the start, UTC.
     """
 
-    path: Path
+    path: Place
     facts: dict[str, Any]
     started: datetime
 
     @classmethod
-    def start(cls, results: Path, facts: dict[str, Any]) -> RunMetadata:
+    def start(cls, results: Place, facts: dict[str, Any]) -> RunMetadata:
         """Begin: status "running"."""
         run = cls(metadata_path(results), facts, _now())
         run.write("running", None)
@@ -94,15 +93,7 @@ class RunMetadata:
             **self.facts,
             "versions": versions(),
         }
-        part = self.path.with_name(self.path.name + ".part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(content, indent=2, ensure_ascii=True)
-            part.write_text(text + "\n", encoding="utf-8")
-            part.replace(self.path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ResultsError(f"cannot write {self.path}: {reason}") from error
+        replace_text(self.path, json.dumps(content, indent=2, ensure_ascii=True) + "\n")
 
 
 def _now() -> datetime:

@@ -14,19 +14,21 @@ from typing import Any
 
 from afdcli.engine.cells import restore
 from afdcli.engine.discover import Found
+from afdcli.engine.folders import Folder
 from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import metadata_path
+from afdcli.engine.places import Place, read_text
 from afdcli.engine.rows import Columns, Row
 from afdcli.engine.sinks import journal
 from afdcli.engine.summary import Summary
-from afdcli.errors import UsageError
+from afdcli.errors import ResultsError, UsageError
 
 #: What must be the same in both runs, among the facts of the metadata and among the options.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
 _OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "shard")
 
 
-def check_same_run(out: Path, facts: dict[str, Any]) -> None:
+def check_same_run(out: Place, facts: dict[str, Any]) -> None:
     """See that *facts* describe the run that wrote *out*.
 
     Raises:
@@ -34,9 +36,9 @@ def check_same_run(out: Path, facts: dict[str, Any]) -> None:
     """
     path = metadata_path(out)
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
+        earlier = json.loads(read_text(path))
         before = _identity(earlier)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ResultsError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"--resume: {path}, which says how {out} was made, is missing or unreadable"
             f" ({type(error).__name__}); start again without --resume"
@@ -63,19 +65,67 @@ def take_over(
     """
     kept = 0
     for row, end in _whole_rows(journal(out), columns, out):
-        found = next(inputs, None)
-        if found is None or found.relative != row.path:
-            now = "there is no more input" if found is None else f"the input is {found.relative}"
-            raise UsageError(
-                f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
-                " the inputs have changed, so start again without --resume"
-            )
-        if labels is not None:
-            labels.target(found)  # counts those without a label
-        summary.add(row)
+        _take(row, out, inputs, labels, summary)
         kept = end
     summary.resumed = summary.rows
     return kept
+
+
+def take_over_parts(
+    folder: Folder,
+    columns: Columns,
+    inputs: Iterator[Found],
+    labels: Labels | None,
+    summary: Summary,
+) -> None:
+    """Do as `take_over` with the rows of all parts of *folder*.
+
+    Raises:
+        UsageError: the inputs are not those of the earlier run, or a part is unreadable.
+    """
+    for name in folder.parts():
+        with folder.opened(name) as file:
+            for row in _part_rows(file, columns, folder.place):
+                _take(row, folder.place, inputs, labels, summary)
+    summary.resumed = summary.rows
+
+
+def _take(
+    row: Row, out: Place, inputs: Iterator[Found], labels: Labels | None, summary: Summary
+) -> None:
+    """Count a row that is there already, and take its input off *inputs*."""
+    found = next(inputs, None)
+    if found is None or found.relative != row.path:
+        now = "there is no more input" if found is None else f"the input is {found.relative}"
+        raise UsageError(
+            f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
+            " the inputs have changed, so start again without --resume"
+        )
+    if labels is not None:
+        labels.target(found)  # counts those without a label
+    summary.add(row)
+
+
+def _part_rows(file: Path, columns: Columns, out: Place) -> Iterator[Row]:
+    """The rows of a part, which is whole unless something else than afd wrote it."""
+    try:
+        if file.suffix == ".parquet":
+            yield from _parquet_rows(file, columns)
+        else:
+            yield from (row for row, _ in _whole_rows(file, columns, out))
+    except (OSError, ValueError, KeyError) as error:  # of pyarrow, csv and json
+        raise UsageError(
+            f"--resume: {out}: {file.name} is not readable ({error}); start again without --resume"
+        ) from error
+
+
+def _parquet_rows(file: Path, columns: Columns) -> Iterator[Row]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(file) as table:
+        for batch in table.iter_batches():
+            for record in batch.to_pylist():
+                yield columns.restore(record)
 
 
 def _identity(facts: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +134,7 @@ def _identity(facts: dict[str, Any]) -> dict[str, Any]:
     return found | {f"--{name}": facts["options"][name] for name in _OPTIONS}
 
 
-def _whole_rows(path: Path, columns: Columns, out: Path) -> Iterator[tuple[Row, int]]:
+def _whole_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
     """Rows and the offset behind each."""
     is_csv = out.suffix.lower() == ".csv"
     records = _records(path, quoted=is_csv)

@@ -22,11 +22,12 @@ from afdcli.engine.discover import Found
 from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels, load_labels
 from afdcli.engine.metadata import backbone_facts, module_facts
+from afdcli.engine.parts import ROWS_PER_PART, check_out
+from afdcli.engine.places import Place, Url
 from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
 from afdcli.engine.prepare import Facts
 from afdcli.engine.rows import FAILED, Columns, Row
 from afdcli.engine.runtime import run_somewhere
-from afdcli.engine.sinks import check_target
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.view.spec import ViewSpec
 
@@ -34,11 +35,19 @@ from afdcli.view.spec import ViewSpec
 BATCH = {"cpu": 16, "cuda": 64, "mps": 32}
 
 
+_POSITIVE = (
+    *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
+    "rows_per_part",
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything about a run but its inputs; see ``afd classify --help``.
 
     Attributes:
+        out: where the results go; behind a URL always in parts.
+        rows_per_part: makes of *out* a folder of parts with so many rows each.
         resize: "auto" only crops pictures that fit the classifier already, see
             `ViewSpec.near`; "always" resizes them, too, as timm does.
         batch_size, workers: None for a choice by device and processor.
@@ -51,7 +60,8 @@ class Settings:
         resume: go on behind the rows that are in the results already.
     """
 
-    out: Path = Path("results.csv")
+    out: Place = Path("results.csv")
+    rows_per_part: int | None = None
     backbone: str = DEFAULT
     checkpoint: Path | None = None
     imports: tuple[str, ...] = ()
@@ -76,13 +86,18 @@ class Settings:
     actor_gpus: float = 0.0
     resume: bool = False
 
+    @property
+    def part(self) -> int | None:
+        """Rows of a part; None for results in one file."""
+        return self.rows_per_part or (ROWS_PER_PART if isinstance(self.out, Url) else None)
+
     def check(self) -> None:
         """See that the settings fit together, before anything slow is done.
 
         Raises:
             UsageError: they do not.
         """
-        check_target(self.out)
+        check_out(self.out, self.part)
         if self.resize not in ("auto", "always"):
             raise UsageError(f"--resize {self.resize}: choose auto or always")
         if self.engine not in ("local", "ray"):
@@ -91,7 +106,7 @@ class Settings:
             raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
         if self.compare and self.afd == "off":
             raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
-        for name in ("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"):
+        for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} must be more than 0")

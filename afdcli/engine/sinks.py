@@ -13,13 +13,13 @@ import csv
 import importlib.util
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 from afdcli.engine.cells import neutralise
+from afdcli.engine.places import Place, trouble
 from afdcli.engine.rows import Cell, Columns, Row
 from afdcli.errors import ResultsError, UsageError
 
@@ -38,8 +38,7 @@ class Sink(ABC):
         ResultsError: on any trouble with the disk, from every method.
     """
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self.path = path
+    def __init__(self, columns: Columns) -> None:
         self.columns = columns
 
     @abstractmethod
@@ -82,8 +81,9 @@ class _LineSink(Sink):
     """
 
     def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
-        super().__init__(path, columns)
-        with _disk(path):
+        super().__init__(columns)
+        self.path = path
+        with trouble("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = journal(path).open("r+b" if keep else "wb", buffering=0)
             if keep:
@@ -102,7 +102,7 @@ class _LineSink(Sink):
 
     def close(self, finished: bool = True) -> None:
         """See `Sink`."""
-        with _disk(self.path):
+        with trouble("write", self.path):
             self._file.close()
 
     def header(self) -> str:
@@ -115,7 +115,7 @@ class _LineSink(Sink):
 
     def _append(self, text: str) -> None:
         data = memoryview(text.encode())
-        with _disk(self.path):
+        with trouble("write", self.path):
             while data:
                 data = data[self._file.write(data) :]
 
@@ -165,39 +165,54 @@ class ParquetSink(JsonlSink):
         if self._file.closed:
             return
         super().close()
-        with _disk(self.path):
-            self._convert(self.path.with_name(self.path.name + ".new"))
+        with trouble("write", self.path):
+            new = self.path.with_name(self.path.name + ".new")
+            to_parquet(journal(self.path), self.columns, new)
+            new.replace(self.path)
             if finished:
                 journal(self.path).unlink()
 
-    def _convert(self, new: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-        schema = pa.schema([(name, kinds[kind]) for name, kind in self.columns.types.items()])
-        with pq.ParquetWriter(new, schema) as writer, journal(self.path).open("rb") as lines:
-            while group := [json.loads(line) for line in islice(lines, ROW_GROUP)]:
-                writer.write_table(pa.Table.from_pylist(group, schema=schema))
-        new.replace(self.path)
+def to_parquet(lines: Path, columns: Columns, new: Path) -> None:
+    """Make the Parquet file *new* of the JSONL file *lines*."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.types.items()])
+    with pq.ParquetWriter(new, schema) as writer, lines.open("rb") as file:
+        while group := [json.loads(line) for line in islice(file, ROW_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 _SINKS: dict[str, type[_LineSink]] = {".csv": CsvSink, ".jsonl": JsonlSink, ".parquet": ParquetSink}
 
 
 def check_target(path: Path) -> None:
-    """See, before the work begins, that results can be written to *path*.
+    """See, before the work begins, that results can be written to the file *path*.
 
     Raises:
         UsageError: unknown ending, a folder, or Parquet without pyarrow.
     """
-    if path.suffix.lower() not in _SINKS:
-        raise UsageError(f"--out {path}: the name must end in {', '.join(_SINKS)}")
+    check_ending(path)
     if path.is_dir():
-        raise UsageError(f"--out {path} is a folder; give the name of a file in it")
-    if path.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise UsageError(
-            f"--out {path}: Parquet needs pyarrow; run `pip install 'afdcli[parquet]'`"
+            f"--out {path} is a folder; give the name of a file in it"
+            " (or --rows-per-part, if it holds the parts of an earlier run)"
+        )
+
+
+def check_ending(out: Place) -> None:
+    """See that the ending of *out* names a format that can be written.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if out.suffix.lower() not in _SINKS:
+        raise UsageError(f"--out {out}: the name must end in {', '.join(_SINKS)}")
+    if out.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(
+            f"--out {out}: Parquet needs pyarrow; run `pip install 'afdcli[parquet]'`"
             " or choose .csv or .jsonl"
         )
 
@@ -217,13 +232,3 @@ class _Append:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.write = write
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    """Turn an OSError inside into a `ResultsError` that names the file."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ResultsError(f"cannot write {path}: {reason}") from error

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from afdcli.engine.cells import restore
+from afdcli.engine.folders import files_of
 from afdcli.engine.metadata import metadata_path
+from afdcli.engine.places import Place, is_file, read_text
 from afdcli.engine.rows import DAMAGED, DIRECT, FAILED, OK
 from afdcli.errors import ResultsError
 
@@ -39,7 +41,7 @@ class Results:
         remarks: sentences on anything that had to be left out.
     """
 
-    path: Path
+    path: Place
     rows: pd.DataFrame
     metadata: Mapping[str, object]
     remarks: tuple[str, ...] = ()
@@ -75,21 +77,35 @@ class Results:
         return facts.get(name) if isinstance(facts, dict) else None
 
 
-def read_results(path: Path) -> Results:
-    """Read a .csv, .jsonl or .parquet file that ``afd classify`` wrote, also one still growing.
+def read_results(path: Place) -> Results:
+    """Read what ``afd classify`` wrote, also while it grows: a file, a folder of parts, or a URL.
 
     Raises:
-        ResultsError: not there, not readable, or not a results file.
+        ResultsError: not there, not readable, or no results.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ResultsError(
             f"{path}: not a results file; afd report reads {', '.join(SUFFIXES)} of afd classify"
         )
-    if not path.is_file():
-        kind = "is a folder, not a results file" if path.is_dir() else "no such file"
+    pieces = [_read(shown, file) for shown, file in files_of(path)]
+    if not pieces:
+        folder = isinstance(path, Path) and path.is_dir()
+        kind = "is a folder, not a results file" if folder else "no such file"
         raise ResultsError(f"{path}: {kind}; make one with afd classify PHOTOS --out {path.name}")
+    tables, notes = zip(*pieces, strict=True)
+    rows = tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+    metadata = _metadata(path)
+    remarks = [remark for some in notes for remark in some]
+    status = metadata.get("status", "finished")
+    if status != "finished":
+        remarks.append(f"{path.name}: the run is not complete (its status: {status})")
+    return Results(path, rows, metadata, tuple(remarks))
+
+
+def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The typed rows of one file, and remarks; *path* is what messages call it."""
     try:
-        raw = _READERS[path.suffix.lower()](path)
+        raw = _READERS[file.suffix.lower()](file)
     except ImportError as error:
         raise ResultsError(
             f"{path}: Parquet needs pyarrow: pip install 'afdcli[parquet]'"
@@ -104,11 +120,7 @@ def read_results(path: Path) -> Results:
             f"{path}: not a results file of afd classify: no column {', '.join(missing)}"
         )
     rows, remarks = _whole_rows(path, raw)
-    metadata = _metadata(path)
-    status = metadata.get("status", "finished")
-    if status != "finished":
-        remarks = (*remarks, f"{path.name}: the run is not complete (its status: {status})")
-    return Results(path, _typed(path, rows), metadata, remarks)
+    return _typed(path, rows), remarks
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -170,7 +182,7 @@ def _is_needed(column: object) -> bool:
 _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
 
 
-def _whole_rows(path: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _whole_rows(path: Place, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Drop a last row that was cut off while being written; refuse any other odd one."""
     odd = np.flatnonzero(~rows["status"].isin([OK, DAMAGED, FAILED]).to_numpy())
     if not len(odd):
@@ -184,7 +196,7 @@ def _whole_rows(path: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str
     return rows.iloc[:-1].reset_index(drop=True), (remark,)
 
 
-def _typed(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+def _typed(path: Place, rows: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, pd.Series[float] | pd.Series[str]] = {}
     for name in rows.columns:
         column = rows[name]
@@ -201,20 +213,20 @@ def _typed(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     return typed
 
 
-def _number(path: Path, column: pd.Series[str]) -> pd.Series[float]:
+def _number(path: Place, column: pd.Series[str]) -> pd.Series[float]:
     numbers: pd.Series[float] = pd.to_numeric(column, errors="coerce").astype("float64")
     _refuse(path, column, numbers.isna(), "a number")
     return numbers
 
 
-def _truth(path: Path, column: pd.Series[str]) -> pd.Series[float]:
+def _truth(path: Place, column: pd.Series[str]) -> pd.Series[float]:
     text = column.where(column.notna(), "").astype(str).str.lower()
     truth: pd.Series[float] = text.map(TRUTH).astype("float64")
     _refuse(path, column, truth.isna(), "true or false")
     return truth
 
 
-def _refuse(path: Path, column: pd.Series[str], unread: pd.Series[bool], wanted: str) -> None:
+def _refuse(path: Place, column: pd.Series[str], unread: pd.Series[bool], wanted: str) -> None:
     """Raise if a cell was not understood although it is not empty."""
     wrong = unread & column.notna() & (column.astype(str) != "") & (column.astype(str) != "nan")
     if wrong.any():
@@ -223,12 +235,12 @@ def _refuse(path: Path, column: pd.Series[str], unread: pd.Series[bool], wanted:
         raise ResultsError(f"{path}: row {row + 1}: {column.name} is {value!r}, not {wanted}")
 
 
-def _metadata(path: Path) -> Mapping[str, object]:
+def _metadata(path: Place) -> Mapping[str, object]:
     beside = metadata_path(path)
-    if not beside.is_file():
+    if not is_file(beside):
         return {}
     try:
-        metadata = json.loads(beside.read_text(encoding="utf-8"))
+        metadata = json.loads(read_text(beside))
     except (OSError, ValueError) as error:
         raise ResultsError(
             f"{beside}: not readable as JSON ({error}); mend or remove it"

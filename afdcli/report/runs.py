@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from afdcli.engine.places import Place
 from afdcli.engine.rows import DIRECT, FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.match import locate, read_list
@@ -30,7 +31,7 @@ class Source:
     """
 
     role: str
-    path: Path
+    path: Place
     metadata: Mapping[str, object]
 
 
@@ -71,10 +72,10 @@ class Run:
 
 
 def load_runs(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     *,
-    clean: Path | None = None,
-    direct: Path | None = None,
+    clean: Place | None = None,
+    direct: Place | None = None,
     only: Path | None = None,
     exclude: Path | None = None,
 ) -> list[Run]:
@@ -109,7 +110,7 @@ def load_runs(
     return runs
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def _names(paths: Sequence[Place]) -> list[str]:
     """File names without suffix, with as many folders before them as tell them apart."""
     for depth in range(1, 1 + max(len(path.parts) for path in paths)):
         names = ["/".join(path.with_suffix("").parts[-depth:]) for path in paths]
@@ -202,7 +203,7 @@ def _other_backbone(run: Run, other: Run) -> list[str]:
     ]
 
 
-def _with_clean(run: Run, reference: Run, path: Path) -> Run:
+def _with_clean(run: Run, reference: Run, path: Place) -> Run:
     at = locate(run.rows["path"], reference.rows["path"])
     found = int(np.count_nonzero(at >= 0))
     if not found:
