@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -381,6 +382,24 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
     assert run.returncode == 1
     pd.testing.assert_frame_equal(read_results("many.csv"), read_results("one.csv"))
     assert len(names(Path("many.csv"))) == 11
+
+
+def test_ctrl_c_keeps_the_rows_so_far(kit: Path, photos: Path) -> None:
+    for n in range(60):
+        (photos / "red" / f"copy{n}.jpg").write_bytes(jpeg(n))
+    options = ("photos", "--batch-size", "1", "--workers", "1", "--rows-per-part", "20")
+    with process(kit, *options, "--out", "r.parquet") as run:
+        while run.poll() is None and not Path("r.parquet/part-00000.parquet").exists():
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate()
+    assert run.returncode == 130
+    rows = read_results("r.parquet")
+    assert f"{len(rows)} rows are in r.parquet" in " ".join(said.decode().split())
+    assert not [name for name in names(Path("r.parquet")) if name.startswith(".")]
+    with process(kit, *options, "--out", "r.parquet", "--resume") as run:
+        run.communicate()
+    assert len(read_results("r.parquet")) == 74
 
 
 def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
