@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,20 @@ def test_other_runtimes_give_the_same_rows(
     assert other.drop(columns=numbers).equals(torch_.drop(columns=numbers))
     for name in numbers:
         assert np.allclose(other[name], torch_[name], atol=2e-3, equal_nan=True), name
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_networks_give_the_same_rows(kit: Path, photos: Path) -> None:
+    both = ("--compare", "--precision", "fp32")
+    result = afd(kit, photos, *both, "--compile", "--out", "compiled.csv")
+    assert result.exit_code == 1, result.output
+    afd(kit, photos, *both, "--out", "plain.csv")
+    compiled, plain = table(Path("compiled.csv")), table(Path("plain.csv"))
+    assert list(compiled["label"]) == list(plain["label"])
+    assert np.allclose(compiled["prob"], plain["prob"], atol=1e-4, equal_nan=True)
+    result = afd(kit, photos, "--compile", "--runtime", "openvino")
+    assert result.exit_code == 2
+    assert "does not go with" in result.stderr
 
 
 def test_runtimes_are_checked() -> None:

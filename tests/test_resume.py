@@ -139,7 +139,7 @@ def test_another_run_is_not_gone_on_with(kit: Path, photos: Path) -> None:
         (("--topk", "2"), "was made with columns"),
         (("--afd", "off"), "was made with afd"),
         (("--resize", "always"), "--resize auto"),
-        (("--precision", "bf16"), "precision float32"),
+        (("--precision", "bf16"), "was made with precision"),
     ):
         result = afd(kit, "photos", "--resume", *more)
         assert result.exit_code == 2, more

@@ -32,7 +32,7 @@ from afdcli.codec.reader import read_photo
 from afdcli.core import AFDModule, preset
 from afdcli.errors import UsageError
 from afdcli.train import losses, session
-from afdcli.train.data import Batch, tensors
+from afdcli.train.data import Batch, Pairs, tensors
 from afdcli.train.distributed import Group
 from afdcli.train.loop import Progress
 from afdcli.train.losses import Features
@@ -248,7 +248,7 @@ def test_random_crop_sizes() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         assert random_crop(picture(1), (64, 48), rng).shape == (64, 48, 3)
-        native = random_crop(picture(1, 300, 420), None, rng)
+        native = random_crop(picture(1, 300, 420), (224, 224), rng, whole=True)
         assert min(native.shape[:2]) >= 16
 
 
@@ -317,23 +317,31 @@ def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_window_is_the_same_part_of_everything() -> None:
-    y, x = torch.meshgrid(torch.arange(64), torch.arange(48), indexing="ij")
-    pixels = torch.stack((y, x, x), -1).to(torch.uint8)[None].repeat(3, 1, 1, 1)
-    cells = torch.stack((y[::8, ::8], x[::8, ::8]))[None].repeat(3, 1, 1, 1).half()
-    whole = Batch(pixels, pixels + 1, cells, torch.zeros(3, 5))
-    corners = set()
-    for seed in range(40):
-        part = whole.window(32, np.random.default_rng(seed))
-        assert part.clean.shape == part.pixels.shape == (3, 32, 32, 3)
-        assert part.grid.shape == (3, 2, 4, 4)
-        assert torch.equal(part.pixels, part.clean + 1)
-        # A cell says where its first pixel lies.
-        assert torch.equal(part.clean[:, ::8, ::8, :2].permute(0, 3, 1, 2).half(), part.grid)
-        corners.add(tuple(part.grid[0, :, 0, 0].tolist()))
-    assert len(corners) == 5 * 3
-    for side in (20, 48, 64):  # no whole cells, as large as the view, larger
-        assert whole.window(side, np.random.default_rng(0)) is whole
+def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path) -> None:
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    plan = session.make_plan([backbone], "stem", "nano")
+    assert min(plan.spec.height, plan.spec.width) > 32
+    for side, expected in ((32, 32), (0, plan.spec.height), (33, plan.spec.height), (999, None)):
+        view = session.training_view(plan, side)
+        assert view.height == view.width == (expected or plan.spec.height), side
+    assert not plan.sites[0].accepts(1) or session.training_view(plan, 8).height == 8
+    for site in plan.sites:
+        site.remove()
+
+
+def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
+    for folder, count, grey in (("few", 12, 40), ("many", 60, 200)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            Image.new("RGB", (128, 128), (grey,) * 3).save(tmp_path / folder / f"{i}.png")
+    photos = collect([tmp_path / "few", tmp_path / "many"], 8, 0, set())
+    assert [len(folder) for folder in photos.folders] == [12 - 2, 60 - 4]
+    assert len(photos.validation) == 6
+    spec = ViewSpec(64, 64)
+    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0), seed=0))
+    drawn = [int(clean.float().mean()) for clean, *_ in itertools.islice(pairs, 200)]
+    assert 60 < drawn.count(40) < 140
+    assert drawn.count(40) + drawn.count(200) == 200
 
 
 def test_deep_loss_is_relative_to_the_clean_features() -> None:

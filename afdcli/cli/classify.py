@@ -134,7 +134,7 @@ def classify(
         bool, typer.Option("--strict", help="Damaged images fail instead of being classified.")
     ] = False,
     device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
+    precision: PrecisionOption = "auto",
     runtime: Annotated[
         str,
         typer.Option(
@@ -143,6 +143,10 @@ def classify(
             help="auto, torch, onnxruntime or openvino; auto takes openvino where installed.",
         ),
     ] = "auto",
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the network (torch.compile): slow start, faster."),
+    ] = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -194,6 +198,7 @@ def classify(
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
         precision=precision,
+        compile=compiled,
         runtime=runtime,
         shard=shard,
         engine=engine,

@@ -35,7 +35,9 @@ def train(
     data: Annotated[
         list[Path],
         typer.Option(
-            "--data", metavar="DIR", help="Folder of good, unlabelled photos; repeatable."
+            "--data",
+            metavar="DIR",
+            help="Folder of good, unlabelled photos; repeatable, each gives as many pairs.",
         ),
     ],
     out: Annotated[
@@ -67,18 +69,16 @@ def train(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = 16,
-    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = 1.5e-3,
+    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = 2e-3,
     divergence: Annotated[
         float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
     ] = 0.25,
     deep: Annotated[
         float, typer.Option("--deep", min=0.0, help="Weight of the loss at the stages' ends.")
     ] = 2.0,
-    window: Annotated[
+    side: Annotated[
         int,
-        typer.Option(
-            "--window", min=0, metavar="PX", help="Side of the part of each view used per step."
-        ),
+        typer.Option("--side", min=0, metavar="PX", help="Side of training pictures; 0: as usual."),
     ] = 160,
     angle: Annotated[
         float,
@@ -134,7 +134,7 @@ def train(
         lr=lr,
         divergence=divergence,
         deep=deep,
-        window=window,
+        side=side,
         angle=angle,
         reuse=reuse,
         precision=precision_name(choose_precision(precision, chosen)),

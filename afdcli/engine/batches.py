@@ -157,6 +157,11 @@ class Batch:
         self.filled = 0
 
     @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """In the order of `View`."""
+        return self.pixels, self.grid, self.side
+
+    @property
     def full(self) -> bool:
         """Whether no further picture fits in."""
         return self.filled == self.size

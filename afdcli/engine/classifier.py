@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afdcli.codec.reader import Limits
-from afdcli.engine.forward import Forward
+from afdcli.engine.forward import Answer
 from afdcli.engine.prepare import prepared
 from afdcli.engine.rows import FAILED, Cell, Row
+from afdcli.engine.second import Opinions
 from afdcli.engine.setup import Settings, Setup, set_up
 from afdcli.errors import PhotoError, UsageError
 
@@ -48,7 +50,7 @@ class Classifier:
             raise UsageError(f"Classifier has no option {names}; it has {', '.join(sorted(known))}")
         self._settings = Settings(backbone=backbone, **options)
         self._settings.check()
-        self._ready: tuple[Setup, Forward] | None = None
+        self._ready: tuple[Setup, Opinions] | None = None
 
     def __call__(
         self, images: Sequence[bytes | str | Path], names: Sequence[str] | None = None
@@ -76,7 +78,7 @@ class Classifier:
                 open_.append(len(rows) - 1)
             if forward.batch.full:
                 self._answer(setup, forward, rows, open_)
-        self._answer(setup, forward, rows, open_)
+        self._answer(setup, forward, rows, open_, last=True)
         return [setup.columns.flatten(row) for row in rows]
 
     def frame(
@@ -90,14 +92,14 @@ class Classifier:
         table: pd.DataFrame = pd.DataFrame(rows, columns=list(types)).astype(kinds)
         return table
 
-    def _load(self) -> tuple[Setup, Forward]:
+    def _load(self) -> tuple[Setup, Opinions]:
         if self._ready is None:
             setup = set_up(self._settings)
             self._ready = setup, setup.forward()
         return self._ready
 
     @staticmethod
-    def _read(setup: Setup, forward: Forward, image: bytes | str | Path, row: Row) -> Row:
+    def _read(setup: Setup, forward: Opinions, image: bytes | str | Path, row: Row) -> Row:
         source = image if isinstance(image, bytes) else Path(image)
         limits = Limits(max_pixels=setup.settings.max_pixels)
         try:
@@ -108,10 +110,13 @@ class Classifier:
         return replace(row, **asdict(facts))
 
     @staticmethod
-    def _answer(setup: Setup, forward: Forward, rows: list[Row], open_: list[int]) -> None:
-        for number, answer in zip(open_, forward(), strict=True):
+    def _answer(
+        setup: Setup, forward: Opinions, rows: list[Row], open_: list[int], last: bool = False
+    ) -> None:
+        def done(number: int, answer: Answer) -> None:
             rows[number] = setup.answered(rows[number], answer)
-        forward.batch.clear()
+
+        forward([partial(done, number) for number in open_], last)
         open_.clear()
 
     def __getstate__(self) -> dict[str, Any]:

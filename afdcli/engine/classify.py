@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.discover import Found
 from afdcli.engine.folders import folder_of
+from afdcli.engine.forward import Answer
 from afdcli.engine.labels import Labels
 from afdcli.engine.metadata import RunMetadata
 from afdcli.engine.parts import ROWS_PER_PART, PartsSink
@@ -31,7 +33,7 @@ from afdcli.engine.summary import Summary
 from afdcli.errors import PhotoError
 
 _PEEK = 10_000  # inputs that are looked at before the run for one with a label
-_WAITING = 4_096  # rows that may wait for the picture before them
+_LONGEST = 32  # batches of rows that may wait for the picture before them
 
 OnRows = Callable[[Summary], None]
 
@@ -118,6 +120,7 @@ class _Run:
         self._on_rows = on_rows
         self._waiting: deque[_Waiting] = deque()
         self._forward = setup.forward()
+        self._in_batch: list[_Waiting] = []
         self._started = time.monotonic()
 
     def over(self, inputs: Iterable[Found]) -> None:
@@ -142,27 +145,29 @@ class _Run:
             ) as pool:
                 for task, outcome in pool.ordered(work, tasks(), slots.count):
                     self._take(queue.popleft(), outcome, slots, task.slot)
-        self._answer()
+        self._answer(last=True)
 
     def _take(self, found: Found, outcome: Facts | PhotoError, slots: Slots, slot: int) -> None:
         row = self._setup.begun(found, outcome)
+        self._waiting.append(_Waiting(row, ready=row.status == FAILED))
         if row.status != FAILED:
             self._forward.batch.add(slots.read(slot))
-        self._waiting.append(_Waiting(row, ready=row.status == FAILED))
-        if self._forward.batch.full or len(self._waiting) >= _WAITING:
-            self._answer()
+            self._in_batch.append(self._waiting[-1])
+        long = len(self._waiting) >= _LONGEST * self._setup.batch_size
+        if self._forward.batch.full or long:
+            self._answer(last=long)
         elif self._waiting[0].ready:
             self._write()
 
-    def _answer(self) -> None:
-        """Run the network on what is in the batch."""
-        setup, answers = self._setup, iter(self._forward())
-        self._forward.batch.clear()
-        for waiting in self._waiting:
-            if not waiting.ready:
-                waiting.row = setup.answered(waiting.row, next(answers))
-                waiting.ready = True
+    def _answer(self, last: bool = False) -> None:
+        """Run the network on what is in the batch; *last*: and leave no row without an answer."""
+        self._forward([partial(self._answered, row) for row in self._in_batch], last)
+        self._in_batch.clear()
         self._write()
+
+    def _answered(self, waiting: _Waiting, answer: Answer) -> None:
+        waiting.row = self._setup.answered(waiting.row, answer)
+        waiting.ready = True
 
     def _write(self) -> None:
         """Write the rows before the first that is not ready."""

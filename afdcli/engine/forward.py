@@ -27,11 +27,13 @@ class Answer:
         guesses: the top-k classes, best first; None where an output was not a number.
         direct: those of the plain backbone, likewise; () unless ``compare``.
         drift: degrees, None without an AFD module.
+        close: the two best classes are about as probable, see `Forward`.
     """
 
     guesses: tuple[Guess, ...] | None
     direct: tuple[Guess, ...] | None = ()
     drift: float | None = None
+    close: bool = False
 
 
 class Forward:
@@ -40,6 +42,10 @@ class Forward:
     Every pass has the full batch size, also the last of a run: a processor adds up in another
     order for another size, which moves the last digits. At a fixed size they depend neither on a
     picture's place nor on its neighbours.
+
+    Args:
+        margin: answers whose two best classes (of the plain backbone, too, where it is asked) are
+            at most so far apart, in nats, are marked as close.
 
     Attributes:
         batch: to be filled by the caller.
@@ -55,11 +61,13 @@ class Forward:
         device: torch.device,
         batch_size: int,
         topk: int = 1,
+        margin: float = 0.0,
     ) -> None:
         self._network = network.to(device)
         self._device = device
         self._names = class_names
         self._topk = min(topk, len(class_names))
+        self._margin = margin
         self.size = batch_size
         self.batch = Batch(layout, batch_size, _pinned if device.type == "cuda" else np.zeros)
 
@@ -84,19 +92,28 @@ class Forward:
 
     @torch.inference_mode()
     def _chunk(self, start: int) -> list[Answer]:
-        arrays = (self.batch.pixels, self.batch.grid, self.batch.side)
         inputs = [
             torch.from_numpy(array[start : start + self.size]).to(self._device, non_blocking=True)
-            for array in arrays
+            for array in self.batch.arrays
         ]
         logits, direct, drift = self._network(*inputs)
         guesses = self._guesses(logits)
         plain = [()] * self.size if direct is None else self._guesses(direct)
         angles = [None] * self.size if drift is None else drift.tolist()
+        close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
-            Answer(guess, beside, None if angle is None else round(angle, 4))
-            for guess, beside, angle in zip(guesses, plain, angles, strict=True)
+            Answer(guess, beside, None if angle is None else round(angle, 4), near)
+            for guess, beside, angle, near in zip(
+                guesses, plain, angles, close.tolist(), strict=True
+            )
         ]
+
+    def _close(self, logits: Tensor) -> Tensor:
+        """(B, K) -> (B,) bool."""
+        if self._margin <= 0 or logits.shape[1] < 2:
+            return torch.zeros(len(logits), dtype=torch.bool)
+        best = logits.float().topk(2).values.cpu()
+        return best[:, 0] - best[:, 1] <= self._margin
 
     def _guesses(self, logits: Tensor) -> list[tuple[Guess, ...] | None]:
         logits = logits.cpu()

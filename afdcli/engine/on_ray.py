@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import cycle, islice
 from typing import Any, NamedTuple
 
@@ -89,9 +90,9 @@ class Network:
         """Answers for the views, in order; as many of them as a batch holds at most."""
         for pixels, grid, side in zip(*views, strict=True):
             self._forward.batch.add(View(pixels, grid, side))
-        answers = self._forward()
-        self._forward.batch.clear()
-        return answers
+        answers: dict[int, Answer] = {}
+        self._forward([partial(answers.__setitem__, n) for n in range(len(views.pixels))], True)
+        return [answers[n] for n in range(len(views.pixels))]
 
 
 class RayRun:

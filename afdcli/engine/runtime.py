@@ -57,32 +57,92 @@ class Running(NamedTuple):
         network: answers with a `Prediction`.
         runtime: "torch", "onnxruntime" or "openvino".
         note: why it is not the one that *auto* would take, or "".
+        exact: the same in float32, for pictures that less precision cannot decide; or None.
     """
 
     network: nn.Module
     runtime: str
     note: str = ""
+    exact: nn.Module | None = None
 
 
-def run_somewhere(plugged: Plugged, view: tuple[int, int], name: str, device: str) -> Running:
+def run_somewhere(
+    plugged: Plugged,
+    view: tuple[int, int],
+    name: str,
+    device: str,
+    *,
+    compiled: bool = False,
+    exact: bool = False,
+) -> Running:
     """Bring *plugged* into the runtime *name*; *auto* comes back to torch where that fails.
 
+    Args:
+        compiled: through ``torch.compile``, in torch; *auto* then means torch.
+        exact: have the network in float32, too.
+
     Raises:
-        UsageError: as `choose_runtime`.
+        UsageError: as `choose_runtime`, or *compiled* is asked of another runtime.
         ModuleError: the network cannot be exported.
     """
     precision = plugged.site.precision
-    runtime = choose_runtime(name, device, precision)
-    if runtime == "torch":
-        return Running(plugged, runtime)
-    plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
-    try:
-        return Running(Elsewhere(plugged, view, runtime, precision, cache_folder()), runtime)
-    except ModuleError as error:
-        if name != "auto":
-            raise
-        plugged.site.precision = precision
-        return Running(plugged, "torch", f"runs in torch, for {runtime} cannot: {error}")
+    if compiled and name not in ("auto", "torch"):
+        raise UsageError(f"--compile is of torch: it does not go with --runtime {name}")
+    runtime = choose_runtime("torch" if compiled else name, device, precision)
+    note = ""
+    if runtime != "torch":
+        plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
+        kinds = (precision, torch.float32)[: 1 + exact]
+        try:
+            nets = [Elsewhere(plugged, view, runtime, kind, cache_folder()) for kind in kinds]
+            return Running(nets[0], runtime, exact=nets[1] if exact else None)
+        except ModuleError as error:
+            if name != "auto":
+                raise
+            plugged.site.precision = precision
+            note = f"runs in torch, for {runtime} cannot: {error}"
+    net = _Compiled(plugged) if compiled else plugged  # kernels are kept by torch itself
+    return Running(net, "torch", note, Exact(plugged) if exact else None)
+
+
+class Exact(nn.Module):
+    """A `Plugged` network in float32, whatever its own precision is."""
+
+    def __init__(self, plugged: Plugged) -> None:
+        super().__init__()
+        self._plugged = plugged
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """As `Plugged.forward`."""
+        site = self._plugged.site
+        usual, site.precision = site.precision, torch.float32
+        try:
+            answer: Prediction = self._plugged(pixels, grid, side)
+        finally:
+            site.precision = usual
+        return answer
+
+
+class _Compiled(nn.Module):
+    """A `Plugged` network through ``torch.compile``, whose errors say what to do."""
+
+    def __init__(self, plugged: Plugged) -> None:
+        super().__init__()
+        self._call = torch.compile(plugged)
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """As `Plugged.forward`. Raises UsageError where nothing can be compiled."""
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            answer: Prediction = self._call(pixels, grid, side)
+        except TorchDynamoException as error:
+            reason = next(filter(None, map(str.strip, str(error).splitlines())), "no reason given")
+            raise UsageError(
+                f"--compile: torch cannot compile this classifier here ({reason});"
+                " install a C++ compiler, or leave --compile out"
+            ) from error
+        return answer
 
 
 class Elsewhere(nn.Module):

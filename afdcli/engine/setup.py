@@ -28,6 +28,7 @@ from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
 from afdcli.engine.prepare import Facts
 from afdcli.engine.rows import FAILED, Columns, Row
 from afdcli.engine.runtime import run_somewhere
+from afdcli.engine.second import MARGIN, PASS, Opinions
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.view.spec import ViewSpec
 
@@ -57,6 +58,7 @@ class Settings:
         shard: which part of the inputs this is, "I/N".
         engine: "local" or "ray".
         actors, actor_gpus: on Ray, how many networks, and the share of a GPU that each has.
+        compile: through ``torch.compile``.
         resume: go on behind the rows that are in the results already.
     """
 
@@ -78,8 +80,9 @@ class Settings:
     max_pixels: int = Limits().max_pixels
     strict: bool = False
     device: str = "auto"
-    precision: str = "fp32"
+    precision: str = "auto"
     runtime: str = "auto"
+    compile: bool = False
     shard: str = "1/1"
     engine: str = "local"
     actors: int = 1
@@ -122,6 +125,7 @@ class Setup:
         labels: the true classes, or None.
         columns: of the results.
         network: both as one that answers with a `Prediction`.
+        exact: the same in float32, asked where *network* is not sure; None where it is not.
         runtime: in which it runs: "torch", "onnxruntime" or "openvino".
         workers: processes that read files.
     """
@@ -135,6 +139,7 @@ class Setup:
     device: torch.device
     precision: torch.dtype
     network: nn.Module
+    exact: nn.Module | None
     runtime: str
     batch_size: int
     workers: int
@@ -146,15 +151,20 @@ class Setup:
             return replace(self.backbone.spec, coefficients="none")
         return replace(self.backbone.spec, coefficients=self.module.module.config.coefficients)
 
-    def forward(self) -> Forward:
+    def forward(self) -> Opinions:
         """The network, ready for batches."""
+        exact = None if self.exact is None else self._forward(self.exact, PASS)
+        return Opinions(self._forward(self.network, self.batch_size, MARGIN), exact)
+
+    def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:
         return Forward(
-            self.network,
+            network,
             Layout.of(self.spec),
             self.backbone.class_names,
             device=self.device,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             topk=self.columns.topk,
+            margin=margin,
         )
 
     def begun(self, found: Found, outcome: Facts | PhotoError) -> Row:
@@ -189,7 +199,8 @@ class Setup:
             "topk": self.columns.topk,
             "device": str(self.device),
             "runtime": self.runtime,
-            "precision": str(self.precision).removeprefix("torch."),
+            "precision": str(self.precision).removeprefix("torch.")
+            + (", close calls in float32" if self.exact is not None else ""),
             "batch_size": self.batch_size,
             "workers": self.workers,
             "threads": torch.get_num_threads(),
@@ -214,12 +225,17 @@ def set_up(settings: Settings) -> Setup:
         backbone = replace(backbone, spec=replace(backbone.spec, near=None))
     module = find_module(settings.afd, backbone)
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
-    precision = choose_precision(settings.precision, device.type)
+    asked = settings.precision
+    if asked == "auto" and settings.runtime == "onnxruntime":
+        asked = "fp32"  # the only one that it has
+    precision = choose_precision(asked, device.type)
     running = run_somewhere(
         Plugged(backbone, module, settings.compare, precision).eval(),
         (backbone.spec.height, backbone.spec.width),
         settings.runtime,
         device.type,
+        compiled=settings.compile,
+        exact=asked == "auto" and precision != torch.float32,
     )
     return Setup(
         settings=settings,
@@ -235,6 +251,7 @@ def set_up(settings: Settings) -> Setup:
         device=device,
         precision=precision,
         network=running.network,
+        exact=running.exact,
         runtime=running.runtime,
         batch_size=settings.batch_size or BATCH[device.type],
         workers=settings.workers or _workers(device),

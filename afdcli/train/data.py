@@ -17,7 +17,7 @@ from afdcli.codec.recipe import PAPER_QUALITIES
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
-from afdcli.view.spec import CELL, ViewSpec
+from afdcli.view.spec import ViewSpec
 
 #: What Pillow raises for a broken file; a training photo that turns out broken is replaced.
 BROKEN = (OSError, SyntaxError, ValueError)
@@ -35,37 +35,25 @@ class Batch(NamedTuple):
         """The same on *device*."""
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
-    def window(self, side: int, rng: np.random.Generator) -> Batch:
-        """The same square of *side* pixels out of all views, on the cells' borders.
-
-        Views that are smaller, or no whole number of cells, stay whole.
-        """
-        height, width = self.pixels.shape[1:3]
-        if min(height, width) <= side or height % CELL or width % CELL or side % CELL:
-            return self
-        row, column = (int(rng.integers((size - side) // CELL + 1)) for size in (height, width))
-        cells = (
-            ...,
-            slice(row, row + side // CELL),
-            slice(column, column + side // CELL),
-        )
-        top, left = CELL * row, CELL * column
-        pixels = (slice(None), slice(top, top + side), slice(left, left + side))
-        return Batch(self.clean[pixels], self.pixels[pixels], self.grid[cells], self.side)
-
 
 class Pairs(IterableDataset[tuple[Tensor, ...]]):
-    """An endless stream of random pairs."""
+    """An endless stream of random pairs.
 
-    def __init__(self, photos: Sequence[Path], spec: ViewSpec, mix: Mix, seed: int) -> None:
-        self.photos, self.spec, self.mix, self.seed = tuple(photos), spec, mix, seed
+    Every one of *folders* gives as many: a hundred sharp photos are not lost among thousands.
+    """
+
+    def __init__(
+        self, folders: Sequence[Sequence[Path]], spec: ViewSpec, mix: Mix, seed: int
+    ) -> None:
+        self.folders, self.spec, self.mix, self.seed = tuple(folders), spec, mix, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         """Every worker draws its own stream."""
         info = get_worker_info()
         rng = np.random.default_rng((self.seed, info.id if info else 0))
         while True:
-            path = self.photos[int(rng.integers(len(self.photos)))]
+            photos = self.folders[int(rng.integers(len(self.folders)))]
+            path = photos[int(rng.integers(len(photos)))]
             try:
                 pixels = load_pixels(path)
             except BROKEN:
@@ -115,8 +103,8 @@ def validation_batches(
             pixels = load_pixels(path)
         except BROKEN:
             continue
-        size = (spec.height, spec.width) if i % 2 == 0 else None
+        picture = random_crop(pixels, (spec.height, spec.width), rng, whole=i % 2 == 1)
         rounds = [Compression("jpeg", PAPER_QUALITIES[i % len(PAPER_QUALITIES)], "4:2:0")]
-        made.append(tensors(degraded_pair(random_crop(pixels, size, rng), rounds, spec)))
+        made.append(tensors(degraded_pair(picture, rounds, spec)))
     parts = [made[i : i + batch_size] for i in range(0, len(made), batch_size)]
     return [Batch(*(torch.stack(column) for column in zip(*part, strict=True))) for part in parts]

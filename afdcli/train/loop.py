@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -41,7 +40,8 @@ class Progress:
         pairs_per_second: since the start (or the resume).
         feature_loss, divergence: of this step, see `afdcli.train.losses`.
         score: of the newest validation.
-        best: of the best one so far: least feature angle and divergence, weighed as in the loss.
+        best: of the best one so far: the least divergence of the outputs; the least feature angle
+            where only features are trained for.
     """
 
     step: int
@@ -82,9 +82,6 @@ class Trainer:
         )
         self.optimiser = torch.optim.AdamW(module.parameters(), settings.lr, weight_decay=1e-4)
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
-        fits = settings.window and all(site.accepts(settings.window) for site in sites)
-        self.window = settings.window if fits else 0
-        self._rng = np.random.default_rng((settings.seed, 3))
         self.step, self.elapsed = 0, 0.0
         self.best_state = copy.deepcopy(self.module.state_dict())
         self.score = self.best = validation.score(self._averaged())
@@ -190,10 +187,7 @@ class Trainer:
 
     def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:
         """The next batch, and both of its pictures through the network whose turn it is."""
-        batch = pairs.draw()
-        if self.window:
-            batch = batch.window(self.window, self._rng)
-        batch = batch.to(self.device)
+        batch = pairs.draw().to(self.device)
         outputs = self.settings.divergence > 0 or self.settings.deep > 0
         deep = self.deep[turn]
         return batch, losses.run(self.sites[turn], self.module, batch, outputs=outputs, deep=deep)
@@ -216,9 +210,9 @@ class Trainer:
             self.best_state = copy.deepcopy(self._averaged().state_dict())
 
     def _objective(self, score: Score) -> float:
-        """What is trained for, on the held-out photos."""
-        feature = FEATURE_WEIGHT[self.sites[0].plug] * (1 - score.angle_reduction)
-        return feature + self.settings.divergence * score.divergence
+        """What counts on the held-out photos: the outputs, or the features if only they do."""
+        task = self.settings.divergence > 0 or self.settings.deep > 0
+        return score.divergence if task else score.angle
 
     def _averaged(self) -> nn.Module:
         return self.average.module

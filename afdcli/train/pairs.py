@@ -16,7 +16,7 @@ from afdcli.train.settings import Mix
 from afdcli.view.look import look, view_pixels
 from afdcli.view.spec import View, ViewSpec
 
-_NATIVE_SHORT_SIDES = (224, 640)  # pixels, log-uniform
+_NATIVE_SHORT_SIDES = (1.0, 2.86)  # of the view's, log-uniform
 _MOST_UPSCALING = 1.5
 _LEAST_PART = 0.35  # of the photo
 _UPSCALING = 1.15  # of crops at the size of the view, where the photo is large enough
@@ -40,7 +40,7 @@ def make_pair(
 ) -> Pair:
     """Draw a crop and a degradation of one photo (H, W, 3) uint8."""
     at_view_size = rng.random() >= mix.native
-    picture = random_crop(pixels, None if not at_view_size else (spec.height, spec.width), rng)
+    picture = random_crop(pixels, (spec.height, spec.width), rng, whole=not at_view_size)
     return degraded_pair(picture, draw_rounds(mix, rng), spec)
 
 
@@ -52,24 +52,30 @@ def degraded_pair(picture: NDArray[np.uint8], rounds: list[Compression], spec: V
 
 
 def random_crop(
-    pixels: NDArray[np.uint8], size: tuple[int, int] | None, rng: np.random.Generator
+    pixels: NDArray[np.uint8],
+    view: tuple[int, int],
+    rng: np.random.Generator,
+    whole: bool = False,
 ) -> NDArray[np.uint8]:
-    """A random part of the photo, perhaps mirrored, resized to *size* or to a random size."""
+    """A random part of the photo, perhaps mirrored, resized to the size of the *view*.
+
+    Args:
+        whole: of about the photo's shape, and at a random size that the view is yet to be cut from.
+    """
     height, width = pixels.shape[:2]
     least = _LEAST_PART
-    if size is not None:  # a crop that had to grow much would be blurred, unlike what is classified
-        side = max(size) / _UPSCALING
+    if not whole:  # a crop that had to grow much would be blurred, unlike what is classified
+        side = max(view) / _UPSCALING
         least = min(1.0, max(least, side * side / (height * width)))
     area = rng.uniform(least, 1.0) * height * width
     aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
-    if size is None:
+    if whole:
         aspect *= width / height
     part_w = int(min(width, np.sqrt(area * aspect)))
     part_h = int(min(height, np.sqrt(area / aspect)))
     left = int(rng.integers(0, width - part_w + 1))
     top = int(rng.integers(0, height - part_h + 1))
-    if size is None:
-        size = _native_size(part_h, part_w, rng)
+    size = _native_size(part_h, part_w, min(view), rng) if whole else view
     image = Image.fromarray(pixels[top : top + part_h, left : left + part_w])
     image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
     out = np.asarray(image)
@@ -107,8 +113,8 @@ def _quality(mix: Mix, rng: np.random.Generator) -> int:
     return round(float(np.exp(rng.uniform(np.log(mix.lowest), np.log(mix.highest)))))
 
 
-def _native_size(height: int, width: int, rng: np.random.Generator) -> tuple[int, int]:
+def _native_size(height: int, width: int, view: int, rng: np.random.Generator) -> tuple[int, int]:
     low, high = _NATIVE_SHORT_SIDES
-    short = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    short = view * float(np.exp(rng.uniform(np.log(low), np.log(high))))
     scale = min(short / min(height, width), _MOST_UPSCALING)
     return max(16, round(height * scale)), max(16, round(width * scale))

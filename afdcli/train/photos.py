@@ -25,28 +25,36 @@ class PhotoSet:
     """Usable photos, shuffled and split.
 
     Attributes:
-        training, validation: paths; no photo is in both.
+        folders: paths to train on, for each folder that was given.
+        validation: paths held out; no photo is in both.
         skipped: relative path -> why, for those that cannot be used.
     """
 
-    training: tuple[Path, ...]
+    folders: tuple[tuple[Path, ...], ...]
     validation: tuple[Path, ...]
     skipped: dict[str, str]
+
+    @property
+    def training(self) -> tuple[Path, ...]:
+        """All paths to train on."""
+        return tuple(path for folder in self.folders for path in folder)
 
 
 def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) -> PhotoSet:
     """Find the photos under *folders*; *exclude* holds relative paths to leave out.
 
-    The smaller of *validation* and a fifth of the photos is held out, drawn from *seed*.
+    *validation* photos are held out, as many of each folder and a fifth of it at most, drawn from
+    *seed*.
 
     Raises:
         UsageError: fewer than `FEWEST_PHOTOS` can be used; the message says why others cannot.
     """
-    usable: list[Path] = []
+    usable: list[tuple[int, Path]] = []
     skipped: dict[str, str] = {}
-    found = sorted(discover(folders), key=lambda f: f.relative)
+    found = [(i, item) for i, folder in enumerate(folders) for item in discover([folder])]
+    found.sort(key=lambda pair: pair[1].relative)
     random.Random(seed).shuffle(found)
-    for item in found:
+    for i, item in found:
         if item.relative in exclude:
             continue
         if len(usable) == MOST_PHOTOS:
@@ -55,14 +63,19 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
         if reason:
             skipped[item.relative] = reason
         else:
-            usable.append(item.path)
+            usable.append((i, item.path))
     if len(usable) < FEWEST_PHOTOS:
         raise UsageError(
             f"training needs at least {FEWEST_PHOTOS} photos, {_names(folders)} has {len(usable)} "
             f"usable ones{_skipped_text(skipped)}"
         )
-    held = min(validation, len(usable) // 5)
-    return PhotoSet(tuple(usable[held:]), tuple(usable[:held]), skipped)
+    training, held = [], []
+    for number in range(len(folders)):
+        photos = [path for i, path in usable if i == number]
+        few = min(-(-validation // len(folders)), len(photos) // 5)
+        held += photos[:few]
+        training.append(tuple(photos[few:]))
+    return PhotoSet(tuple(filter(None, training)), tuple(held), skipped)
 
 
 def unusable(path: Path) -> str:

@@ -28,7 +28,7 @@ from afdcli.train.photos import PhotoSet
 from afdcli.train.replay import Replay
 from afdcli.train.settings import Settings
 from afdcli.train.validate import Score, Validation
-from afdcli.view.spec import ViewSpec
+from afdcli.view.spec import CELL, ViewSpec
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def fit(
         trainer.resume()
     # Neither a resumed run nor another process of the group must see the same pairs again.
     seed = settings.seed + trainer.step * group.size + group.rank
-    pairs = Pairs(photos.training, plan.spec, settings.mix, seed)
+    pairs = Pairs(photos.folders, training_view(plan, settings.side), settings.mix, seed)
     fresh = batches(pairs, settings.batch_size, workers)
     replay = Replay(fresh, settings.reuse, checkpoint.parent, pairs.seed)
     interrupted = False
@@ -188,6 +188,14 @@ def fit(
     module.load_state_dict(trainer.best_state)
     module.eval()
     return Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted, group.leads)
+
+
+def training_view(plan: Plan, side: int) -> ViewSpec:
+    """The view of training pictures: *side* pixels wide and high, where all classifiers take it."""
+    smaller = 0 < side < min(plan.spec.height, plan.spec.width)
+    if not smaller or side % CELL or not all(site.accepts(side) for site in plan.sites):
+        return plan.spec
+    return replace(plan.spec, height=side, width=side)
 
 
 def _identity(plan: Plan, settings: Settings) -> str:

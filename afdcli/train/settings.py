@@ -25,15 +25,15 @@ class Mix:
             by the view; the rest is cropped first, as in the paper's protocol.
     """
 
-    clean: float = 0.08
-    single: float = 0.55
+    clean: float = 0.06
+    single: float = 0.6
     double: float = 0.22
-    paper: float = 0.6
+    paper: float = 0.4
     lowest: int = 5
     highest: int = 90
-    other_codec: float = 0.06
-    full_chroma: float = 0.12
-    native: float = 0.3
+    other_codec: float = 0.05
+    full_chroma: float = 0.1
+    native: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Settings:
         temperature: of the outputs in that divergence.
         deep: weight of the loss at the ends of the classifier's stages, see
             `afdcli.train.losses.deep_loss`; grows with `divergence`.
-        window: side of the square that is cut out of each view for a step, in pixels (whole cells
-            of 8); 0 for the whole view. Networks of convolutions learn as much from less.
+        side: of the pictures trained on, in pixels; 0 for the size of the view. Networks of
+            convolutions learn as much from smaller ones, in less time, and a photo that was made
+            smaller is sharper and shows less of its own compression.
         angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ramp: share of the budget over which that weight grows from zero: at once, it drowns the
@@ -66,11 +67,11 @@ class Settings:
     minutes: float | None = 20.0
     steps: int | None = None
     batch_size: int = 16
-    lr: float = 1.5e-3
+    lr: float = 2e-3
     divergence: float = 0.25
     temperature: float = 3.0
     deep: float = 2.0
-    window: int = 160
+    side: int = 160
     angle: float = 0.5
     fdm: float = 0.0
     ramp: float = 0.33

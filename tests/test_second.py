@@ -1,0 +1,124 @@
+"""Close calls of bfloat16 are asked again in float32, and no row is lost or shifted by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from classify_kit import afd, make_kit, make_photos, table
+from torch import Tensor, nn
+
+from afdcli.backbones import precision
+from afdcli.backbones.plug import Prediction
+from afdcli.engine import setup
+from afdcli.engine.batches import Layout
+from afdcli.engine.forward import Answer, Forward
+from afdcli.engine.second import PASS, Opinions
+from afdcli.view.spec import View
+
+LAYOUT = Layout(16, 16)
+CLASSES = [str(i) for i in range(4)]
+
+
+class Stand(nn.Module):
+    """Class 1 leads class 0 by the first pixel's red, in hundredths, plus *shift*."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+        self.asked: list[list[int]] = []
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        red = pixels[:, 0, 0, 0].float()
+        self.asked.append([int(value) for value in red])
+        logits = torch.zeros(len(pixels), 4) - 9
+        logits[:, 0], logits[:, 1] = 0.0, red / 100 + self.shift
+        return Prediction(logits, None, None)
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_kit(tmp_path_factory.mktemp("kit"))
+    make_photos(folder / "photos")
+    return folder
+
+
+@pytest.fixture
+def here(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").symlink_to(kit / "photos")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(precision, "has_native_bf16", lambda _: True)
+
+
+def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:
+    quick, exact = Stand(0.0), Stand(-0.05)
+    cpu = torch.device("cpu")
+    opinions = Opinions(
+        Forward(quick, LAYOUT, CLASSES, device=cpu, batch_size=size, margin=margin),
+        Forward(exact, LAYOUT, CLASSES, device=cpu, batch_size=PASS),
+    )
+    said: dict[int, int] = {}
+    in_batch: list[int] = []
+
+    def done(number: int, answer: Answer) -> None:
+        assert number not in said
+        assert answer.guesses is not None
+        said[number] = answer.guesses[0].index
+
+    def go(last: bool) -> None:
+        opinions([lambda answer, n=n: done(n, answer) for n in in_batch], last)
+        in_batch.clear()
+
+    for number, value in enumerate(values):
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+        in_batch.append(number)
+        if opinions.batch.full:
+            go(last=False)
+    go(last=True)
+    return [said[number] for number in range(len(values))], exact
+
+
+def test_only_close_calls_are_asked_again_and_come_back_in_their_places() -> None:
+    values = [1, 50, 4, 30, 6, 3, 70, 2, 9, 4, 20]
+    said, exact = ask(values, margin=0.101)
+    # The exact network sees class 1 ahead from 6 hundredths on; the quick one from 1 on.
+    assert said == [0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1]
+    assert exact.asked[0] == [1, 4, 6, 3]
+    assert exact.asked[1][:3] == [2, 9, 4]
+    assert ask(values, margin=0.0)[0] == [1] * len(values)
+
+
+@pytest.mark.parametrize("size", [1, 2, 16])
+def test_close_calls_do_not_depend_on_the_batch(size: int) -> None:
+    values = [3, 90, 7, 2, 2, 40, 8, 1]
+    assert ask(values, 0.1, size)[0] == ask(values, 0.1)[0] == [0, 1, 1, 0, 0, 1, 1, 0]
+
+
+@pytest.mark.usefixtures("here")
+def test_labels_of_auto_are_those_of_float32(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "MARGIN", 9.0)  # everything is a close call
+    assert afd(kit, "photos", "--precision", "auto", "--compare").exit_code == 1
+    auto = table()
+    said = json.loads(Path("results.csv.meta.json").read_text())["precision"]
+    assert said == "bfloat16, close calls in float32"
+    assert (
+        afd(kit, "photos", "--precision", "fp32", "--compare", "--batch-size", "4").exit_code == 1
+    )
+    exact = table()
+    assert list(auto["label"]) == list(exact["label"])
+    assert list(auto["direct_label"]) == list(exact["direct_label"])
+    np.testing.assert_allclose(auto["prob"], exact["prob"], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("here")
+def test_close_calls_survive_a_resume(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "MARGIN", 0.5)
+    assert afd(kit, "photos").exit_code == 1
+    whole = Path("results.csv").read_bytes()
+    for cut in range(0, len(whole), max(1, len(whole) // 5)):
+        Path("results.csv").write_bytes(whole[:cut])
+        assert afd(kit, "photos", "--resume").exit_code == 1
+        assert Path("results.csv").read_bytes() == whole
