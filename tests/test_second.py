@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from classify_kit import afd, make_kit, make_photos, table
+from classify_kit import afd, table
 from torch import Tensor, nn
 
 from afdcli.backbones import precision
@@ -39,17 +39,8 @@ class Stand(nn.Module):
         return Prediction(logits, None, None)
 
 
-@pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_kit(tmp_path_factory.mktemp("kit"))
-    make_photos(folder / "photos")
-    return folder
-
-
 @pytest.fixture
-def here(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "photos").symlink_to(kit / "photos")
-    monkeypatch.chdir(tmp_path)
+def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_native_bf16", lambda _: True)
 
 
@@ -99,7 +90,7 @@ def test_close_calls_do_not_depend_on_the_batch(size: int) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_labels_of_auto_are_those_of_float32(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "MARGIN", 9.0)  # everything is a close call
+    monkeypatch.setattr(setup, "close_margin", lambda *_: 9.0)  # everything is a close call
     assert afd(kit, "photos", "--precision", "auto", "--compare").exit_code == 1
     auto = table()
     said = json.loads(Path("results.csv.meta.json").read_text())["precision"]
@@ -115,7 +106,7 @@ def test_labels_of_auto_are_those_of_float32(kit: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("here")
 def test_close_calls_survive_a_resume(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "MARGIN", 0.5)
+    monkeypatch.setattr(setup, "close_margin", lambda *_: 0.5)
     assert afd(kit, "photos").exit_code == 1
     whole = Path("results.csv").read_bytes()
     for cut in range(0, len(whole), max(1, len(whole) // 5)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
 
 from afdcli.errors import UsageError
 
@@ -32,6 +33,24 @@ def choose_precision(name: str, device: str) -> torch.dtype:
     if name == "fp16" and not device.startswith("cuda"):
         raise UsageError("--precision fp16 needs a CUDA device; on a CPU choose bf16 or auto")
     return PRECISIONS[name]
+
+
+def keep_logits_exact(net: nn.Module) -> None:
+    """Have the last layer of a timm classifier in float32, whatever the rest is computed in.
+
+    Logits of 8 and more come in steps of 1/16 in bfloat16, so that the best two are often equal.
+    """
+    find = getattr(net, "get_classifier", None)
+    head = find() if callable(find) else None
+    if not isinstance(head, (nn.Linear, nn.Conv2d)):
+        return
+    forward = head.forward
+
+    def exact(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return forward(x.float())
+
+    head.forward = exact  # type: ignore[assignment, method-assign]
 
 
 def precision_name(dtype: torch.dtype) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from afdcli import __version__
 from afdcli.backbones.export import export, whole
 from afdcli.backbones.plug import Plugged, Prediction
+from afdcli.backbones.precision import keep_logits_exact
 from afdcli.errors import ModuleError, UsageError
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
@@ -101,6 +102,8 @@ def run_somewhere(
                 raise
             plugged.site.precision = precision
             note = f"runs in torch, for {runtime} cannot: {error}"
+    if precision != torch.float32:
+        keep_logits_exact(plugged.site.net)
     net = _Compiled(plugged) if compiled else plugged  # kernels are kept by torch itself
     return Running(net, "torch", note, Exact(plugged) if exact else None)
 

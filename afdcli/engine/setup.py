@@ -28,7 +28,7 @@ from afdcli.engine.pool import MEBI, MEMORY_LIMIT, default_workers
 from afdcli.engine.prepare import Facts
 from afdcli.engine.rows import FAILED, Columns, Row
 from afdcli.engine.runtime import run_somewhere
-from afdcli.engine.second import MARGIN, PASS, Opinions
+from afdcli.engine.second import PASS, Opinions, close_margin
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.view.spec import ViewSpec
 
@@ -153,8 +153,12 @@ class Setup:
 
     def forward(self) -> Opinions:
         """The network, ready for batches."""
-        exact = None if self.exact is None else self._forward(self.exact, PASS)
-        return Opinions(self._forward(self.network, self.batch_size, MARGIN), exact)
+        if self.exact is None:
+            return Opinions(self._forward(self.network, self.batch_size))
+        exact = self._forward(self.exact, PASS)
+        self.network.to(self.device)
+        margin = close_margin(self.network, self.exact, Layout.of(self.spec), self.device)
+        return Opinions(self._forward(self.network, self.batch_size, margin), exact)
 
     def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:
         return Forward(
