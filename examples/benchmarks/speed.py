@@ -1,13 +1,14 @@
 """What AFD costs, and how near `afd classify` comes to the network alone: ratios from one run.
 
     python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
-        [--import FILE.py] [--sizes 224x224,500x375,4000x3000] [--runtimes torch,openvino] --out DIR
+        [--import FILE.py] [--sizes 500x375,224x224,4000x3000] [--runtimes torch,openvino] --out DIR
 
 For each classifier, in images/s, each the median of several rounds in turn (so that a busy moment
 of the machine hits all): module and classifier on tensors in memory; the classifier alone;
-`afd classify` from files; timm's own way from files (ImageFolder, DataLoader, create_transform),
-with and without channels_last. Besides, milliseconds of the module in every preset, unfused and
-fused, and of pixel-domain removers (DnCNN, ARCNN) on the same picture. Writes DIR/speed.csv.
+`afd classify` from files, in float32 and as it runs by default; timm's own way from files
+(ImageFolder, DataLoader, create_transform), with and without channels_last. Besides, milliseconds
+of the module in every preset, unfused and fused, and of pixel-domain removers (DnCNN, ARCNN) on the
+same picture. Writes DIR/speed.csv and DIR/module.csv.
 
 `--rows 1000,100000` measures the peak memory of `afd classify` over that many rows instead.
 """
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -35,12 +37,14 @@ from torchvision.datasets import ImageFolder
 
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.plug import Plugged
+from afdcli.backbones.precision import choose_precision
 from afdcli.core.config import PRESETS, preset
 from afdcli.core.fusing import random_inputs
 from afdcli.core.module import AFDModule
 from afdcli.core.repconv import RepConv
 from afdcli.engine.discover import discover
 from afdcli.engine.memory import keep_freed_memory
+from afdcli.engine.runtime import run_somewhere
 
 BATCH = 16
 REPEATS = 8  # passes per round on tensors in memory
@@ -58,43 +62,50 @@ def make_files(photos: Path, size: tuple[int, int], count: int, folder: Path) ->
     return folder
 
 
-def rate(work: Callable[[], int]) -> float:
-    """Images per second of one call, which returns how many it did."""
-    begin = time.perf_counter()
-    done = work()
-    return done / (time.perf_counter() - begin)
+class Way(NamedTuple):
+    """A runtime and a precision, as options of `afd classify`."""
+
+    runtime: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.runtime} {self.precision}"
 
 
-def on_tensors(net: Plugged, backbone: Backbone) -> Callable[[], int]:
-    """Passes over a batch that lies in memory."""
+def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[], float]:
+    """Passes over a batch that lies in memory, in images/s."""
+    backbone, loaded = load(item, imports)
     spec = backbone.spec
     pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
     cells = (-(-spec.height // 8), -(-spec.width // 8))
     grid, side = 50 * torch.randn(BATCH, 384, *cells), torch.rand(BATCH, 197)
+    precision = choose_precision(way.precision, "cpu")
+    plugged = Plugged(backbone, loaded if afd else None, precision=precision).eval()
+    net = run_somewhere(plugged, (spec.height, spec.width), way.runtime, "cpu").network
 
-    def work() -> int:
+    def work() -> float:
+        begin = time.perf_counter()
         with torch.inference_mode():
             for _ in range(REPEATS):
                 net(pixels, grid, side)
-        return BATCH * REPEATS
+        return BATCH * REPEATS / (time.perf_counter() - begin)
 
     return work
 
 
-def by_timm(backbone: Backbone, files: Path, channels_last: bool) -> Callable[[], int]:
+def by_timm(backbone: Backbone, files: Path, channels_last: bool) -> Callable[[], float]:
     """As timm's inference script: its transform, two loader workers, plain float32."""
     config = resolve_model_data_config(backbone.net)
     data = ImageFolder(str(files), create_transform(**config, is_training=False))
     layout = torch.channels_last if channels_last else torch.contiguous_format
 
-    def work() -> int:
+    def work() -> float:
         net = backbone.net.to(memory_format=layout)
-        done = 0
+        done, begin = 0, time.perf_counter()
         with torch.inference_mode():
             for pictures, _ in DataLoader(data, BATCH, num_workers=2):
                 done += len(net(pictures.to(memory_format=layout)).softmax(-1).topk(1).indices)
-        backbone.net.to(memory_format=torch.channels_last)
-        return done
+        return done / (time.perf_counter() - begin)
 
     return work
 
@@ -120,52 +131,58 @@ def by_afd(item: str, files: Path, args: argparse.Namespace, *extra: str) -> Cal
 
 def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """All rates of one classifier."""
-    backbone, loaded = load(item, args.imports)
-    with_afd = on_tensors(Plugged(backbone, loaded).eval(), backbone)
-    alone = on_tensors(Plugged(backbone, None).eval(), backbone)
-    rates: dict[tuple[str, str], list[float]] = {}
-
-    def note(what: str, size: str, value: float) -> None:
-        rates.setdefault((what, size), []).append(value)
-
+    ways = [Way(runtime, p) for runtime in args.runtimes.split(",") for p in ("fp32", "auto")]
+    first = args.sizes.split(",")[0]
+    works: dict[tuple[str, str, str], Callable[[], float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        files = {}
+        for way in ways:
+            for afd, what in ((True, "AFD + classifier, in memory"), (False, "classifier alone")):
+                works[what, str(way), ""] = on_tensors(item, args.imports, way, afd)
         for size in args.sizes.split(","):
             width, height = map(int, size.split("x"))
             count = args.count if width * height < 10**6 else max(BATCH, args.count // 8)
-            files[size] = make_files(args.photos, (width, height), count, Path(folder) / size)
-        for round_ in range(args.rounds + 1):  # the first warms up
-            for size, place in files.items():
-                for runtime in args.runtimes.split(","):
-                    runs = by_afd(item, place, args, "--runtime", runtime)
-                    value = runs()
-                    note(f"afd classify, {runtime}", size, value) if round_ else None
-                    if runtime == "openvino":
-                        runs = by_afd(
-                            item, place, args, "--runtime", runtime, "--precision", "bf16"
-                        )
-                        value = runs()
-                        note("afd classify, openvino bf16", size, value) if round_ else None
-                for channels_last in (False, True):
-                    value = rate(by_timm(backbone, place, channels_last))
-                    name = "timm, channels_last" if channels_last else "timm"
-                    note(name, size, value) if round_ else None
-            value = rate(with_afd)
-            note("AFD + classifier, in memory", "", value) if round_ else None
-            value = rate(alone)
-            note("classifier, in memory", "", value) if round_ else None
-    ceiling = statistics.median(rates["AFD + classifier, in memory", ""])
-    for (what, size), values in rates.items():
-        value = statistics.median(values)
-        plain = rates.get(("timm", size))
+            files = make_files(args.photos, (width, height), count, Path(folder) / size)
+            for way in ways:
+                if size == first or way.precision == "auto":
+                    options = ("--runtime", way.runtime, "--precision", way.precision)
+                    works["afd classify", str(way), size] = by_afd(item, files, args, *options)
+            if size == first:
+                works["afd classify --compare", str(way), size] = by_afd(
+                    item, files, args, *options, "--compare"
+                )
+            backbone, _ = load(item, args.imports)
+            for channels_last in (False, True):
+                name = "timm, channels_last" if channels_last else "timm"
+                works[name, "torch fp32", size] = by_timm(backbone, files, channels_last)
+        rates = in_turn(works, args.rounds)
+    for (what, way, size), value in rates.items():
+        ceiling = rates["AFD + classifier, in memory", way, ""]
+        plain, last = (
+            rates.get((name, "torch fp32", size)) for name in ("timm", "timm, channels_last")
+        )
         yield {
-            "backbone": backbone.name,
+            "backbone": item.partition("=")[0],
             "what": what,
+            "runtime": way,
             "size": size,
             "images_per_second": round(value, 1),
             "of_ceiling": round(value / ceiling, 2),
-            "of_timm": round(value / statistics.median(plain), 2) if plain else None,
+            "of_timm": round(value / plain, 2) if plain else None,
+            "of_channels_last": round(value / last, 2) if last else None,
         }
+
+
+def in_turn(
+    works: dict[tuple[str, str, str], Callable[[], float]], rounds: int
+) -> dict[tuple[str, str, str], float]:
+    """Median rate of each, from *rounds* rounds behind one that warms up."""
+    rates: dict[tuple[str, str, str], list[float]] = {name: [] for name in works}
+    for round_ in range(rounds + 1):
+        for name, work in works.items():
+            value = work()
+            if round_:
+                rates[name].append(value)
+    return {name: statistics.median(values) for name, values in rates.items()}
 
 
 def milliseconds(nets: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -237,7 +254,7 @@ def memory_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
 def main() -> None:
     """Parse, measure, print, write."""
     parser = arguments(__doc__, many=True)
-    parser.add_argument("--sizes", default="224x224,500x375,4000x3000")
+    parser.add_argument("--sizes", default="500x375,224x224,4000x3000")
     parser.add_argument("--runtimes", default="torch")
     parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
     parser.add_argument("--rounds", type=int, default=3)
