@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from afdcli.backbones.plug import Prediction
 from afdcli.cli.console import stop_politely
 from afdcli.engine import batches
+from afdcli.engine import device as engine_device
 from afdcli.engine.batches import Layout, Slots
 from afdcli.engine.forward import Forward
 from afdcli.engine.inputs import Inputs
@@ -395,3 +396,15 @@ def test_the_count_runs_beside(photos: Path) -> None:
         assert counter.total == 15
     with Inputs(["-"], stdin=[b"x.jpg\n"]).counter() as counter:
         assert counter.total is None
+
+
+def test_batch_size_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    sizes = []
+    for gigabytes in (64, 4, 1, 0.01):
+        monkeypatch.setattr(engine_device, "_memory", lambda _, n=gigabytes: int(n * 2**30))
+        sizes.append(engine_device.batch_size(cpu, 224, 224))
+    assert sizes == [16, 8, 2, 1]
+    assert engine_device.batch_size(cpu, 32, 32) == 1
+    monkeypatch.undo()
+    assert engine_device.batch_size(cpu, 16, 16) == 16

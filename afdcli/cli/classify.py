@@ -112,7 +112,9 @@ def classify(
     ] = False,
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, help="Images per pass; default: by device (CPU 16)."),
+        typer.Option(
+            "--batch-size", min=1, help="Images per pass; default: by device and memory (CPU 16)."
+        ),
     ] = None,
     workers: Annotated[
         int | None,

@@ -133,7 +133,8 @@ def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
             return np.asarray(page.convert("RGB")), ("transparency laid over white",)
         image = rgba
     try:
-        return np.asarray(image.convert("RGB")), ()
+        # Of RGB, convert() would make a copy: 12 MP of it for nothing.
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), ()
     except ValueError as error:
         message = f"no way from {image.mode} colours to RGB"
         raise PhotoError(ErrorCode.UNSUPPORTED, message) from error

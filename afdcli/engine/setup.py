@@ -17,7 +17,7 @@ from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
 from afdcli.engine.batches import Layout
-from afdcli.engine.device import choose_device
+from afdcli.engine.device import batch_size, choose_device
 from afdcli.engine.discover import Found
 from afdcli.engine.forward import Answer, Forward
 from afdcli.engine.labels import Labels, load_labels
@@ -31,10 +31,6 @@ from afdcli.engine.runtime import run_somewhere
 from afdcli.engine.second import PASS, Opinions, close_margin
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.view.spec import ViewSpec
-
-#: Pictures per pass, by kind of device.
-BATCH = {"cpu": 16, "cuda": 64, "mps": 32}
-
 
 _POSITIVE = (
     *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
@@ -257,7 +253,8 @@ def set_up(settings: Settings) -> Setup:
         network=running.network,
         exact=running.exact,
         runtime=running.runtime,
-        batch_size=settings.batch_size or BATCH[device.type],
+        batch_size=settings.batch_size
+        or batch_size(device, backbone.spec.height, backbone.spec.width),
         workers=settings.workers or _workers(device),
     )
 

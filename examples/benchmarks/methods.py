@@ -71,6 +71,8 @@ LINES = {
     "stem loss only": Line(settings=STEM_ONLY),
     "no angle in the loss": Line(settings={"angle": 0.0}),
     "FDM supervised by the angle": Line(settings={"fdm": 1.0}),
+    "preset small": Line(config={"width": 16, "stride": 2, "hidden": (64, 32)}),
+    "preset nano": Line(config={"width": 8, "stride": 2, "hidden": (32, 32)}),
     "half width": Line(config={"width": 8}),
     "double width": Line(config={"width": 32}),
     "paper's recipe": Line(

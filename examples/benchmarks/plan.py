@@ -101,9 +101,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="auto")
     parser.add_argument("--count", type=int, default=300, help="photos for the reading rate")
     parser.add_argument("--core-hour", type=float, default=0.04, help="price of a core for an hour")
-    parser.add_argument(
-        "--gigabits", type=float, default=10.0, help="what storage delivers, Gbit/s"
-    )
+    parser.add_argument("--gigabits", type=float, default=10.0, help="Gbit/s of the storage")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))[:2]
