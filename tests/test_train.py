@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
-from afdcli.backbones.points import stages
+from afdcli.backbones.points import find_stem, stages
 from afdcli.backbones.precision import choose_precision, has_native_bf16
 from afdcli.backbones.site import Site
 from afdcli.cli.main import app
@@ -32,6 +32,7 @@ from afdcli.codec.reader import read_photo
 from afdcli.core import AFDModule, preset
 from afdcli.errors import UsageError
 from afdcli.train import losses, session
+from afdcli.train.budget import affordable
 from afdcli.train.data import Batch, Pairs, tensors
 from afdcli.train.distributed import Group
 from afdcli.train.loop import Progress
@@ -327,6 +328,15 @@ def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path
     assert not plan.sites[0].accepts(1) or session.training_view(plan, 8).height == 8
     for site in plan.sites:
         site.remove()
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [("resnet50", "paper"), ("mobilenetv2_100", "small"), ("lcnet_035", "nano")]
+)
+def test_auto_preset_is_what_the_backbone_can_afford(name: str, preset: str) -> None:
+    net = timm.create_model(name, pretrained=False).eval()
+    point = find_stem(net, (224, 224))
+    assert affordable(net, (224, 224), point) == preset
 
 
 def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:

@@ -56,8 +56,11 @@ def train(
         typer.Option("--plug-at", metavar="MODULE", help="Plug in behind this module instead."),
     ] = None,
     preset: Annotated[
-        str, typer.Option("--preset", help="Size of the module: paper, small or nano.")
-    ] = "paper",
+        str,
+        typer.Option(
+            "--preset", help="Size of the module: paper, small, nano, or auto: by the backbone's."
+        ),
+    ] = "auto",
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.01, help="Budget; 20 unless --steps.")
     ] = None,

@@ -31,15 +31,20 @@ def measure(net: nn.Module, inputs: tuple[Tensor, ...], repeats: int = 7) -> Cos
     """Cost of ``net(*inputs)``; the first dimension of the inputs is the batch."""
     batch = inputs[0].shape[0]
     with torch.inference_mode():
-        counter = FlopCounterMode(display=False)
-        with counter:
-            net(*inputs)
         seconds = median_seconds(lambda: net(*inputs), repeats)
     return Cost(
         parameters=sum(p.numel() for p in net.parameters()),
-        macs=counter.get_total_flops() // (2 * batch),
+        macs=count_macs(net, inputs),
         milliseconds=1000 * seconds / batch,
     )
+
+
+def count_macs(net: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    """Multiply-accumulates of ``net(*inputs)`` per image of the batch."""
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        net(*inputs)
+    return int(counter.get_total_flops()) // (2 * inputs[0].shape[0])
 
 
 def median_seconds(call: Callable[[], object], repeats: int) -> float:

@@ -20,6 +20,7 @@ from afdcli.backbones.site import Plug, Site
 from afdcli.core.config import AFDConfig, preset
 from afdcli.core.module import AFDModule
 from afdcli.errors import UsageError
+from afdcli.train.budget import AUTO, affordable
 from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.data import Pairs, batches, validation_batches
 from afdcli.train.distributed import Group
@@ -99,11 +100,15 @@ def make_plan(
         backbone.net.to(device)
     where = ""
     if plug == "stem":
-        point = find_stem(first.net, (first.spec.height, first.spec.width), at)
+        view = (first.spec.height, first.spec.width)
+        point = find_stem(first.net, view, at)
         where = point.where
+        if preset_name == AUTO:
+            preset_name = affordable(first.net, view, point)
         config = preset(preset_name, point.channels, activation=point.activation, **changes)
     else:
-        config = preset(preset_name, 3, activation="none", unshuffle=2, **changes)
+        name = "paper" if preset_name == AUTO else preset_name  # it is to fit any backbone
+        config = preset(name, 3, activation="none", unshuffle=2, **changes)
     for backbone in backbones:
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":
