@@ -161,11 +161,26 @@ def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> Non
     grid = 50 * torch.randn(2, 384, *cells)
     with torch.inference_mode():
         y = module(x, grid, side, view)
-        assert module.fde is not None
-        fdm = module.drifting_map(grid, side, size, view)
-        unguided = module.fe(x) * fdm + x
+        assert module.fe.guide is not None
+        for weights in module.fe.guide.parameters():
+            weights.zero_()
+        unguided = module(x, grid, side, view)
     assert y.shape == x.shape
-    assert not torch.allclose(y, unguided.relu())
+    assert not torch.allclose(y, unguided)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_output_is_the_papers_equation(stride: int) -> None:
+    module = AFDModule(AFDConfig(channels=8, stride=stride)).eval()
+    randomise(module)
+    x, grid, side = torch.randn(2, 8, 64, 48), 50 * torch.randn(2, 384, 16, 12), torch.rand(2, 197)
+    with torch.inference_mode():
+        fdm = module.drifting_map(grid, side, (64 // stride, 48 // stride))
+        correction = module.fe(x) * fdm
+        if stride == 2:
+            correction = nn.functional.interpolate(correction, scale_factor=2, mode="bilinear")
+        expected = (correction + x).relu()
+        assert (module(x, grid, side) - expected).abs().max() < 1e-5
 
 
 def test_gates() -> None:

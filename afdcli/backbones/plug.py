@@ -12,6 +12,8 @@ from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.site import Site
 from afdcli.core.module import AFDModule
 
+_THINNING = 4
+
 
 class Prediction(NamedTuple):
     """Output of `Plugged`.
@@ -20,8 +22,9 @@ class Prediction(NamedTuple):
         logits: (B, K) float32, with the AFD module where there is one.
         direct: (B, K) float32, of the plain backbone, or None unless it was asked for.
         drift: (B,) float32 degrees, mean angle between what reached the plug point and what the
-            module made of it; None without a module. At the `input` plug the vectors are 8x8
-            blocks of pixels, so that the angle is the paper's DCT angle.
+            module made of it, over every fourth place in both directions (all of them would take
+            as long as the module); None without a module. At the `input` plug the vectors are 8x8
+            blocks of pixels, all of them, so that the angle is the paper's DCT angle.
     """
 
     logits: Tensor
@@ -57,7 +60,7 @@ class Plugged(nn.Module):
             grid: (B, 384, h, w) float16 or float32.
             side: (B, 197) float32.
         """
-        logits, angles = self._run(pixels, grid, side)
+        logits, angles = self._run(pixels, grid, side, _THINNING)
         drift = None if angles is None else angles.flatten(1).mean(1)
         if self.compare:
             count = pixels.shape[0]
@@ -65,10 +68,12 @@ class Plugged(nn.Module):
         return Prediction(logits, None, drift)
 
     def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
-        """Angles of `Prediction.drift` place by place: (B, h, w) degrees; None without a module."""
-        return self._run(pixels, grid, side)[1]
+        """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""
+        return self._run(pixels, grid, side, 1)[1]
 
-    def _run(self, pixels: Tensor, grid: Tensor, side: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _run(
+        self, pixels: Tensor, grid: Tensor, side: Tensor, thinning: int
+    ) -> tuple[Tensor, Tensor | None]:
         module = self.module
         if module is None:
             return self.site(pixels), None
@@ -77,7 +82,9 @@ class Plugged(nn.Module):
 
         def restore(x: Tensor) -> Tensor:
             y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
-            angles.append(self.site.angle(x.float(), y.float()))
+            some = thinning if self.site.plug == "stem" else 1
+            few = (t[..., ::some, ::some].float() for t in (x, y))
+            angles.append(self.site.angle(*few))
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 

@@ -18,7 +18,7 @@ from afdcli.core.repconv import RepConv, zero_output
 
 
 class FENet(nn.Module):
-    """Feature enhancement, (B, C, H, W) -> (B, C, H, W), any H and W."""
+    """Feature enhancement, (B, C, H, W) -> (B, C, H / stride, W / stride), any H and W."""
 
     def __init__(self, config: AFDConfig, channels: int) -> None:
         super().__init__()
@@ -53,9 +53,7 @@ class FENet(nn.Module):
         up1 = _double(self.act_up1(self.up1(down2)))  # 2c @56
         up2 = _double(self.act_up2(self.up2(torch.cat((up1, down1), 1))))  # c @112
         out: Tensor = self.out(torch.cat((up2, inc), 1))  # C @112
-        if self.stride == 2:
-            out = _double(out)
-        return out[..., :height, :width]
+        return out[..., : -(-height // self.stride), : -(-width // self.stride)]
 
     def bottom(self, height: int, width: int) -> tuple[int, int]:
         """Size at the bottom of the U, without padding, of features of *height* x *width*."""

@@ -13,6 +13,7 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -78,22 +79,35 @@ class AFDModule(nn.Module):
         if fold > 1:
             x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
-        size = (x.shape[-2], x.shape[-1])
-        y: Tensor
-        if self.fde is None:
-            y = self.fe(x) + x
-        else:
-            known = self.fde.features(grid, side)
-            fdm = self._laid(self.fde.map(known), size, view)
-            guide = self._laid(known, self.fe.bottom(*size), view) if self.config.guide else None
-            y = self.fe(x, guide) * fdm + x
+        y = self._corrected(x, grid, side, view)
         if fold > 1:
             y = F.pixel_shuffle(y, fold)[..., :height, :width]
         if self.config.activation == "relu":
-            return F.relu(y)
+            return F.relu(y, inplace=True)  # of a tensor that is nobody else's
         if self.config.activation == "relu6":
-            return F.relu6(y)
+            return F.relu6(y, inplace=True)
         return y
+
+    def _corrected(
+        self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None
+    ) -> Tensor:
+        """``FE(x) * FDM + x``; with stride 2 the product is taken at half size, then enlarged."""
+        height, width = x.shape[-2:]
+        if self.fde is None:
+            correction = self.fe(x)
+        else:
+            known = self.fde.features(grid, side)
+            bottom = self.fe.bottom(height, width)
+            guide = self._laid(known, bottom, view) if self.config.guide else None
+            correction = self.fe(x, guide)
+            size = (correction.shape[-2], correction.shape[-1])
+            fdm = self._laid(self.fde.map(known), size, view)
+            if self.config.stride == 1:
+                return torch.addcmul(x, correction, fdm)  # one pass over the largest tensors
+            correction = correction * fdm
+        if self.config.stride == 2:
+            correction = F.interpolate(correction, scale_factor=2, mode="bilinear")
+        return x + correction[..., :height, :width]
 
     def reparameterize(self) -> AFDModule:
         """A copy whose RepConv blocks are plain 3x3 convolutions; outputs agree to rounding."""

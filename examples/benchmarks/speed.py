@@ -47,7 +47,7 @@ from afdcli.engine.memory import keep_freed_memory
 from afdcli.engine.runtime import run_somewhere
 
 BATCH = 16
-REPEATS = 8  # passes per round on tensors in memory
+REPEATS = 4  # passes per round on tensors in memory
 
 
 def make_files(photos: Path, size: tuple[int, int], count: int, folder: Path) -> Path:
