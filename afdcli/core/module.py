@@ -107,7 +107,8 @@ class AFDModule(nn.Module):
             correction = correction * fdm
         if self.config.stride == 2:
             correction = F.interpolate(correction, scale_factor=2, mode="bilinear")
-        return x + correction[..., :height, :width]
+        y: Tensor = x + correction[..., :height, :width]
+        return y
 
     def reparameterize(self) -> AFDModule:
         """A copy whose RepConv blocks are plain 3x3 convolutions; outputs agree to rounding."""

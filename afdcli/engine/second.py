@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from afdcli.engine.batches import Layout
 from afdcli.engine.forward import Answer, Forward
@@ -21,18 +21,24 @@ from afdcli.view.spec import View
 
 PASS = 4  # pictures at a time: few, so that none waits long
 
-_TRIALS = 16  # pictures that the precision of a network is measured on
+_TRIALS = 8  # pictures that the precision of a network is measured on
 _BEST = 10  # of their logits
 #: Standard deviations of the error of a difference of two logits. On 480 views of photos, clean and
 #: at quality factors 18 and 10, this leaves two or three labels that differ (of 8 to 47), and 4 %
 #: (ResNet-50) to 25 % (MobileNetV1) to be asked again.
 _CONFIDENCE = 1.5
+_FALLBACK = 0.3  # nats, what a MobileNet needs
 
 
-def close_margin(quick: nn.Module, exact: nn.Module, layout: Layout, device: torch.device) -> float:
+def close_margin(
+    quick: nn.Module, exact: nn.Module, layout: Layout, device: torch.device, batch_size: int
+) -> float:
     """How near the two best logits must be for *quick* to be unsure, in nats.
 
     From the difference of both networks on pictures that are the same in every run.
+
+    Args:
+        batch_size: that *quick* will run with: it is compiled for one size.
     """
     rng = np.random.default_rng(0)
     (height, width, _), (channels, rows, columns), (sides,) = (shape for shape, _ in layout.fields)
@@ -40,15 +46,26 @@ def close_margin(quick: nn.Module, exact: nn.Module, layout: Layout, device: tor
     grid = rng.normal(0, 20, (_TRIALS, channels, rows, columns)).astype(np.float16)
     side = rng.uniform(0, 3, (_TRIALS, sides)).astype(np.float32)
     inputs = [torch.from_numpy(array).to(device) for array in (pixels, grid, side)]
-    with torch.inference_mode():
-        rough = quick(*inputs).logits.double()
-        starts = range(0, _TRIALS, PASS)
-        parts = [exact(*(tensor[i : i + PASS] for tensor in inputs)).logits for i in starts]
-        fine = torch.cat(parts).double()
+    try:
+        with torch.inference_mode():
+            rough = _in_passes(quick, inputs, batch_size)
+            fine = _in_passes(exact, inputs, PASS)
+    except (RuntimeError, MemoryError):  # out of memory: `Forward` will halve its batch
+        return _FALLBACK
     best = fine.topk(min(_BEST, fine.shape[1])).indices
     error = (rough - fine).gather(1, best)
     # The difference of two logits has twice the variance of one.
     return _CONFIDENCE * float((2 * error.var(1)).mean().sqrt()) if best.shape[1] > 1 else 0.0
+
+
+def _in_passes(network: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
+    """Logits (n, K) float64 of n inputs, always *size* at a time: the last pass repeats some."""
+    count = len(inputs[0])
+    logits = []
+    for start in range(0, count, size):
+        rows = torch.arange(start, start + size) % count
+        logits.append(network(*(tensor[rows] for tensor in inputs)).logits.double())
+    return torch.cat(logits)[:count]
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:

@@ -153,7 +153,8 @@ class Setup:
             return Opinions(self._forward(self.network, self.batch_size))
         exact = self._forward(self.exact, PASS)
         self.network.to(self.device)
-        margin = close_margin(self.network, self.exact, Layout.of(self.spec), self.device)
+        layout, device = Layout.of(self.spec), self.device
+        margin = close_margin(self.network, self.exact, layout, device, self.batch_size)
         return Opinions(self._forward(self.network, self.batch_size, margin), exact)
 
     def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:

@@ -1,7 +1,8 @@
 """What AFD costs, and how near `afd classify` comes to the network alone: ratios from one run.
 
     python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
-        [--import FILE.py] [--sizes 500x375,224x224,4000x3000] [--runtimes torch,openvino] --out DIR
+        [--import FILE.py] [--sizes 500x375,224x224,4000x3000]
+        [--ways "torch fp32,torch auto,openvino auto"] --out DIR
 
 For each classifier, in images/s, each the median of several rounds in turn (so that a busy moment
 of the machine hits all): module and classifier on tensors in memory; the classifier alone;
@@ -84,8 +85,9 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     net = run_somewhere(plugged, (spec.height, spec.width), way.runtime, "cpu").network
 
     def work() -> float:
-        begin = time.perf_counter()
         with torch.inference_mode():
+            net(pixels, grid, side)  # warms up
+            begin = time.perf_counter()
             for _ in range(REPEATS):
                 net(pixels, grid, side)
         return BATCH * REPEATS / (time.perf_counter() - begin)
@@ -131,7 +133,7 @@ def by_afd(item: str, files: Path, args: argparse.Namespace, *extra: str) -> Cal
 
 def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """All rates of one classifier."""
-    ways = [Way(runtime, p) for runtime in args.runtimes.split(",") for p in ("fp32", "auto")]
+    ways = [Way(*way.split()) for way in args.ways.split(",")]
     first = args.sizes.split(",")[0]
     works: dict[tuple[str, str, str], Callable[[], float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -155,8 +157,12 @@ def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, o
                 name = "timm, channels_last" if channels_last else "timm"
                 works[name, "torch fp32", size] = by_timm(backbone, files, channels_last)
         rates = in_turn(works, args.rounds)
+    first_way = str(ways[0])
     for (what, way, size), value in rates.items():
-        ceiling = rates["AFD + classifier, in memory", way, ""]
+        ceiling = (
+            rates.get(("AFD + classifier, in memory", way, ""))
+            or rates["AFD + classifier, in memory", first_way, ""]
+        )
         plain, last = (
             rates.get((name, "torch fp32", size)) for name in ("timm", "timm, channels_last")
         )
@@ -175,13 +181,12 @@ def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, o
 def in_turn(
     works: dict[tuple[str, str, str], Callable[[], float]], rounds: int
 ) -> dict[tuple[str, str, str], float]:
-    """Median rate of each, from *rounds* rounds behind one that warms up."""
+    """Median rate of each, from *rounds* rounds."""
     rates: dict[tuple[str, str, str], list[float]] = {name: [] for name in works}
-    for round_ in range(rounds + 1):
+    for _ in range(rounds):
         for name, work in works.items():
-            value = work()
-            if round_:
-                rates[name].append(value)
+            rates[name].append(work())
+            print(*name, f"{rates[name][-1]:.1f}/s", file=sys.stderr, flush=True)
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
@@ -255,7 +260,9 @@ def main() -> None:
     """Parse, measure, print, write."""
     parser = arguments(__doc__, many=True)
     parser.add_argument("--sizes", default="500x375,224x224,4000x3000")
-    parser.add_argument("--runtimes", default="torch")
+    parser.add_argument(
+        "--ways", default="torch fp32,torch auto", help='e.g. "torch fp32,openvino auto"'
+    )
     parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", help="measure peak memory over that many rows, e.g. 1000,100000")
