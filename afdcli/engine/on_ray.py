@@ -61,6 +61,9 @@ class Reader:
             1, timeout_s=settings.timeout, memory_limit=settings.memory * MEBI
         ).__enter__()
 
+    def ready(self) -> None:
+        """Come back once the process has started."""
+
     def read(self, inputs: list[Found]) -> tuple[list[Outcome], Views]:
         """What became of each input, and the views of those that could be read."""
         tasks = [
@@ -85,6 +88,9 @@ class Network:
 
     def __init__(self, settings: Settings) -> None:
         self._forward = set_up(settings).forward()
+
+    def ready(self) -> None:
+        """Come back once the networks are loaded."""
 
     def answer(self, views: Views) -> list[Answer]:
         """Answers for the views, in order; as many of them as a batch holds at most."""
@@ -130,6 +136,8 @@ class RayRun:
             reader.remote(setup.spec, settings, setup.batch_size) for _ in range(setup.workers)
         ]
         networks = [network.remote(there) for _ in range(settings.actors)]
+        ray.get([actor.ready.remote() for actor in (*readers, *networks)])
+        self._started = time.monotonic()
         most = _AHEAD * (len(readers) + len(networks))
         pending: deque[tuple[list[Found], Any, Any]] = deque()
         try:
