@@ -101,7 +101,8 @@ def classify(
         str, typer.Option("--engine", metavar="E", help="local, or ray for a cluster.")
     ] = "local",
     actors: Annotated[
-        int, typer.Option("--actors", min=1, help="Ray: classifiers, each a process of its own.")
+        int | None,
+        typer.Option("--actors", min=1, help="Ray: classifiers; default: one per CPU, at most 8."),
     ] = 1,
     actor_gpus: Annotated[
         float, typer.Option("--actor-gpus", min=0.0, help="Ray: GPUs of each classifier.")

@@ -38,6 +38,7 @@ from afdcli.errors import AfdError, PhotoError
 from afdcli.view.spec import View, ViewSpec
 
 _AHEAD = 3  # batches per reader and per network
+_MOST_ACTORS = 8  # where no number is given: each holds the networks once
 
 Outcome = Facts | PhotoError
 
@@ -101,6 +102,15 @@ class Network:
         return [answers[n] for n in range(len(views.pixels))]
 
 
+def _actors(settings: Settings) -> int:
+    """How many networks: Ray gives each of them one thread."""
+    if settings.actors is not None:
+        return settings.actors
+    there: Any = ray.cluster_resources  # untyped
+    cpus = int(there().get("CPU", 1))
+    return 1 if settings.actor_gpus else max(1, min(cpus, _MOST_ACTORS))
+
+
 class RayRun:
     """Classifies inputs on Ray; see `afdcli.engine.classify`."""
 
@@ -135,7 +145,7 @@ class RayRun:
         readers = [
             reader.remote(setup.spec, settings, setup.batch_size) for _ in range(setup.workers)
         ]
-        networks = [network.remote(there) for _ in range(settings.actors)]
+        networks = [network.remote(there) for _ in range(_actors(settings))]
         ray.get([actor.ready.remote() for actor in (*readers, *networks)])
         self._started = time.monotonic()
         most = _AHEAD * (len(readers) + len(networks))

@@ -53,7 +53,8 @@ class Settings:
         strict: damaged files fail.
         shard: which part of the inputs this is, "I/N".
         engine: "local" or "ray".
-        actors, actor_gpus: on Ray, how many networks, and the share of a GPU that each has.
+        actors, actor_gpus: on Ray, how many networks, None for one per CPU (at most 8; 1 with
+            GPUs); and the share of a GPU that each has.
         compile: through ``torch.compile``.
         resume: go on behind the rows that are in the results already.
     """
@@ -81,7 +82,7 @@ class Settings:
     compile: bool = False
     shard: str = "1/1"
     engine: str = "local"
-    actors: int = 1
+    actors: int | None = None
     actor_gpus: float = 0.0
     resume: bool = False
 
