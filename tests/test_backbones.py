@@ -282,6 +282,14 @@ def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         weights.verified("y.safetensors")
 
 
+def test_a_changed_stem_module_is_not_quietly_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = load_backbone()
+    real = weights.sha256
+    monkeypatch.setattr(weights, "sha256", lambda p: "0" * 64 if ".stem" in p.name else real(p))
+    with pytest.raises(ModuleError, match="was changed; reinstall"):
+        find_module("auto", backbone)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["resnet50_v1", "mobilenetv2_tf", "mobilenetv1_075_tf"])
 def test_real_classifiers_load(shared: Path, name: str) -> None:

@@ -55,8 +55,9 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
         return load_module(Path(afd), backbone)
     for card in weights.cards():
         if card.plug == "stem" and card.backbone == backbone.name:
+            path = weights.verified(card.file.name)  # a changed file is no reason for another
             try:
-                return load_module(weights.verified(card.file.name), backbone)
+                return load_module(path, backbone)
             except (ModuleError, BackboneError):
                 break  # same name, other weights (--checkpoint): the input module fits any
     for card in weights.cards():

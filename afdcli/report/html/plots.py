@@ -170,9 +170,11 @@ def bars(groups: Sequence[Group], axis: tuple[str, str]) -> Draw:
 def reach(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tuple[float, float]:
     """Limits of a y axis on which all *metrics* of all *groups* fit, within -1 to 1.
 
-    *zero* keeps zero in sight.
+    *zero* keeps zero in sight. Groups too small to say anything count only if all are: their
+    intervals would leave the others no room.
     """
-    found = [group.get(metric) for group in groups for metric in metrics]
+    all_ = [group.get(metric) for group in groups for metric in metrics]
+    found = [e for e in all_ if e.n >= FEW] or all_
     ends = [end for e in found for end in (e.value, e.low, e.high) if not math.isnan(end)]
     if zero:
         ends.append(0.0)
@@ -225,7 +227,7 @@ def _percent(axes: Axes, signed: bool = False) -> None:
 
 
 def _share(value: float, _: float) -> str:
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.3g} %" if abs(value) > 1e-9 else "0 %"
 
 
 def _signed_share(value: float, _: float) -> str:

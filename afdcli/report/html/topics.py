@@ -114,7 +114,9 @@ def drift(reports: Sequence[Report], drawer: Drawer) -> Topic:
     if made:
         about = [
             "Drift is the angle between the features that reached the module and what it made of "
-            "them. Each mark is about a fifth of the pictures, with its 95 % interval."
+            "them. Each mark is about a fifth of the pictures"
+            + (" of all results together" if len(reports) > 1 else "")
+            + ", with its 95 % interval."
         ]
     return Topic("drift", title, tuple(about), tuple(made))
 
