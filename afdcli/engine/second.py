@@ -24,7 +24,7 @@ PASS = 4  # pictures at a time: few, so that none waits long
 _TRIALS = 8  # pictures that the precision of a network is measured on
 _BEST = 10  # of their logits
 #: Standard deviations of the error of a difference of two logits. On 480 views of photos, clean and
-#: at quality factors 18 and 10, this leaves two or three labels that differ (of 8 to 47), and 4 %
+#: at quality factors 18 and 10, this leaves none to three labels that differ (of 8 to 47), and 3 %
 #: (ResNet-50) to 25 % (MobileNetV1) to be asked again.
 _CONFIDENCE = 1.5
 _FALLBACK = 0.3  # nats, what a MobileNet needs
