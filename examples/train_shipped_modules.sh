@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/, leaving the test split out. About half an hour on two
+# Train the AFD modules that ship in weights/, leaving the test split out. About twenty minutes on two
 # cores with bfloat16 units. README, "Results", has the commands that measure them.
 #
 #   examples/train_shipped_modules.sh CALTECH101 MORE_PHOTOS BACKBONES WORK
@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"
 
 afd train --backbone afd_resnet12 --preset small --data "$caltech" --data "$more" \
-    --exclude "$here/caltech101_test.txt" --minutes "${STEM_MINUTES:-12}" \
+    --exclude "$here/caltech101_test.txt" --minutes "${STEM_MINUTES:-6}" \
     --out "$work/afd_resnet12.stem.safetensors"
 
 afd train --plug input --preset paper --data "$caltech" --data "$more" \

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from afdcli.engine.folders import Folder, folder_of
 from afdcli.engine.places import Place, Url, file_system, trouble
@@ -81,18 +80,11 @@ class PartsSink(Sink):
             self._begin()
             self._place()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            super().__exit__(kind, error, trace)
-        finally:
-            if self._lines is not None:
-                self._lines.close()
-            self._folder.end()
+    def release(self) -> None:
+        """See `Sink`: no drafts stay behind."""
+        if self._lines is not None:
+            self._lines.close()
+        self._folder.end()
 
     @property
     def _draft(self) -> Path:

@@ -94,10 +94,11 @@ def run_somewhere(
     note = ""
     if runtime != "torch":
         plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
-        kinds = (precision, torch.float32)[: 1 + exact]
         try:
-            nets = [Elsewhere(plugged, view, runtime, kind, cache_folder()) for kind in kinds]
-            return Running(nets[0], runtime, exact=nets[1] if exact else None)
+            graph = graph_file(plugged, view)
+            net = Elsewhere(graph, plugged.compare, runtime, precision)
+            fine = Elsewhere(graph, plugged.compare, runtime, torch.float32) if exact else None
+            return Running(net, runtime, exact=fine)
         except ModuleError as error:
             if name != "auto":
                 raise
@@ -106,8 +107,8 @@ def run_somewhere(
     if precision != torch.float32:
         keep_logits_exact(plugged.site.net)
     # Kernels are kept between runs by torch itself.
-    net = _Compiled(plugged) if compiled else in_streams(plugged, device)
-    return Running(net, "torch", note, in_streams(Exact(plugged), device) if exact else None)
+    quick = _Compiled(plugged) if compiled else in_streams(plugged, device)
+    return Running(quick, "torch", note, in_streams(Exact(plugged), device) if exact else None)
 
 
 class Exact(nn.Module):
@@ -154,29 +155,15 @@ class Elsewhere(nn.Module):
     """Stands for a `Plugged` network and gives the same answers, from another runtime.
 
     Args:
-        plugged: in float32.
-        view: (height, width) in pixels.
+        file: from `graph_file`.
+        compare: as that of the network.
         runtime: "onnxruntime" or "openvino".
         precision: of the arithmetic.
-        cache: folder for graphs.
-
-    Raises:
-        ModuleError: the network cannot be exported.
     """
 
-    def __init__(
-        self,
-        plugged: Plugged,
-        view: tuple[int, int],
-        runtime: str,
-        precision: torch.dtype,
-        cache: Path,
-    ) -> None:
+    def __init__(self, file: Path, compare: bool, runtime: str, precision: torch.dtype) -> None:
         super().__init__()
-        self._compare = plugged.compare
-        file = cache / f"{_key(plugged, view)}.onnx"
-        if not file.exists():
-            export(whole(plugged, view), file, "onnx")
+        self._compare = compare
         load = _onnxruntime if runtime == "onnxruntime" else _openvino
         self._graph = load(file, precision)
 
@@ -187,6 +174,18 @@ class Elsewhere(nn.Module):
         logits = outputs.pop(0)
         direct = outputs.pop(0) if self._compare else None
         return Prediction(logits, direct, outputs.pop(0) if outputs else None)
+
+
+def graph_file(plugged: Plugged, view: tuple[int, int]) -> Path:
+    """The ONNX graph of *plugged*, which is in float32; made where it is not kept yet.
+
+    Raises:
+        ModuleError: the network cannot be exported.
+    """
+    file = cache_folder() / f"{_key(plugged, view)}.onnx"
+    if not file.exists():
+        export(whole(plugged, view), file, "onnx")
+    return file
 
 
 def cache_folder() -> Path:
@@ -241,15 +240,15 @@ def _openvino(file: Path, precision: torch.dtype) -> Graph:
         "INFERENCE_NUM_THREADS": str(threads),
         "CACHE_DIR": str(file.with_suffix("")),
     }
-    compiled: list[Any] = []
+    queue: list[Any] = []
 
     def run(arrays: Arrays) -> Arrays:
-        if not compiled:
+        if not queue:
             model = core.read_model(file)
             shapes = [(1, *array.shape[1:]) for array in arrays]
             model.reshape(dict(zip(model.inputs, shapes, strict=True)))
-            compiled.append(core.compile_model(model, "CPU", settings))
-        jobs = openvino.AsyncInferQueue(compiled[0])
+            queue.append(openvino.AsyncInferQueue(core.compile_model(model, "CPU", settings)))
+        jobs = queue[0]
         answers: list[list[NDArray[Any]]] = [[] for _ in arrays[0]]
 
         def done(request: Any, number: int) -> None:

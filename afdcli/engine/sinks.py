@@ -71,6 +71,11 @@ class Sink(ABC):
         except ResultsError:
             if error is None:  # else the first error is the one to tell
                 raise
+        finally:
+            self.release()
+
+    def release(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of what `close` leaves, also where it failed."""
 
 
 class _LineSink(Sink):
