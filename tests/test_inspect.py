@@ -153,7 +153,9 @@ def test_other_codecs_say_what_is_not_known(format: str, tmp_path: Path) -> None
 def test_energy_of_one_cosine() -> None:
     wave = np.cos((2 * np.arange(8) + 1) * np.pi / 16)
     row = np.rint(128 + 100 * np.tile(wave, 5)).astype(np.uint8)
-    found = spectrum(Photo(np.repeat(np.tile(row, (24, 1))[:, :, None], 3, axis=2), "png"))
+    found = spectrum(
+        Photo.from_pixels(np.repeat(np.tile(row, (24, 1))[:, :, None], 3, axis=2), "png")
+    )
     expected = np.zeros((8, 8))
     expected[0, 1] = 100 * 4 * np.sqrt(2)  # amplitude x 8 rows x sum of squares / norms
     assert np.abs(found.rms - expected).max() < 4  # 8 pixels, each rounded by at most a half
@@ -163,13 +165,13 @@ def test_energy_of_one_cosine() -> None:
 
 
 def test_energy_of_nothing() -> None:
-    flat = spectrum(Photo(np.full((20, 20, 3), 128, np.uint8), "png"))
+    flat = spectrum(Photo.from_pixels(np.full((20, 20, 3), 128, np.uint8), "png"))
     assert flat.bands is None
     assert np.abs(flat.rms).max() < 1e-3
 
 
 def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, pixels = saved(40), Photo(scene(100, 90), "png")
+    own, pixels = saved(40), Photo.from_pixels(scene(100, 90), "png")
     whole = [spectrum(photo).rms for photo in (own, pixels)]
     monkeypatch.setattr("afdcli.inspection.spectrum._STRIP", 1)
     for photo, expected in zip((own, pixels), whole, strict=True):
@@ -214,7 +216,7 @@ def test_too_little_to_tell() -> None:
     assert "beyond 1 and -1" in hard.reason
     flat = resaved(read_photo(encoded(np.full((200, 200, 3), 90, np.uint8))))
     assert (flat.verdict, flat.score) == ("cannot tell", None)
-    assert resaved(Photo(scene(64, 64), "png")).verdict == "cannot tell"
+    assert resaved(Photo.from_pixels(scene(64, 64), "png")).verdict == "cannot tell"
 
 
 # --- the classifier's part ---------------------------------------------------------------------

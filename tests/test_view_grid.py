@@ -100,8 +100,8 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
     pixels = noise(301, 407)
     whole = pixel_coefficients(pixels)
     spec = ViewSpec(crop_pct=0.6)  # the region under the crop starts and ends inside blocks
-    computed = look(Photo(pixels, "png"), spec)
-    given = look(Photo(pixels, "png", file_coefficients=whole), spec)
+    computed = look(Photo.from_pixels(pixels, "png"), spec)
+    given = look(Photo.from_pixels(pixels, "png", file_coefficients=whole), spec)
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
     np.testing.assert_array_equal(computed.side, given.side)
     assert extras(computed.side)["exact"] == 0
@@ -111,8 +111,10 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
 def test_a_large_picture_is_computed_in_strips():
     pixels = noise(2300, 2400)
     spec = ViewSpec(crop_pct=1.0, crop_mode="squash")
-    computed = look(Photo(pixels, "png"), spec)
-    given = look(Photo(pixels, "png", file_coefficients=pixel_coefficients(pixels)), spec)
+    computed = look(Photo.from_pixels(pixels, "png"), spec)
+    given = look(
+        Photo.from_pixels(pixels, "png", file_coefficients=pixel_coefficients(pixels)), spec
+    )
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
 
 
@@ -145,7 +147,9 @@ def turned_photo(orientation: int, chroma: tuple[int, int]) -> Photo:
     planes = [
         Plane(plane.levels / steps, steps, size) for plane, size in zip(sources, sizes, strict=True)
     ]
-    return Photo(luma, "jpeg", file_coefficients=Coefficients(tuple(planes), exact=True))
+    return Photo.from_pixels(
+        luma, "jpeg", file_coefficients=Coefficients(tuple(planes), exact=True)
+    )
 
 
 @pytest.mark.parametrize("chroma", [(2, 2), (1, 2), (2, 1), (1, 1)])
@@ -163,8 +167,8 @@ def test_orientation_tag_equals_turning_the_picture(orientation, chroma):
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_orientation_of_a_picture_without_coefficients(orientation):
     pixels = noise(240, 352)
-    tagged = look(Photo(pixels, "png", orientation), ViewSpec())
-    turned = look(Photo(exif_transposed(pixels, orientation), "png"), ViewSpec())
+    tagged = look(Photo.from_pixels(pixels, "png", orientation=orientation), ViewSpec())
+    turned = look(Photo.from_pixels(exif_transposed(pixels, orientation), "png"), ViewSpec())
     np.testing.assert_allclose(tagged.grid, turned.grid, rtol=2e-3, atol=0.05)
     np.testing.assert_array_equal(tagged.side, turned.side)
 
@@ -192,7 +196,9 @@ def test_weights_sum_to_one_where_there_is_picture(height, width, orientation, s
     plane = Plane(levels, np.full((8, 8), 2, np.float32), (size, size))
     coefficients = Coefficients((plane,), exact=True)
     white = np.full((height, width, 3), 255, np.uint8)
-    photo = Photo(white, "jpeg", orientation, file_coefficients=coefficients)
+    photo = Photo.from_pixels(
+        white, "jpeg", orientation=orientation, file_coefficients=coefficients
+    )
     spec = replace(spec, fill=(0, 0, 0), interpolation="nearest")
     view = look(photo, spec)
     # The picture is white and its surround black, so the pixels tell which cells show picture.
@@ -221,7 +227,9 @@ def test_pooling_preserves_the_mean_over_the_picture(height, width, orientation,
     plane = Plane(levels, np.ones((8, 8), np.float32), (8, 8))
     pixels = np.zeros((height, width, 3), np.uint8)
     coefficients = Coefficients((plane,), exact=True)
-    photo = Photo(pixels, "jpeg", orientation, file_coefficients=coefficients)
+    photo = Photo.from_pixels(
+        pixels, "jpeg", orientation=orientation, file_coefficients=coefficients
+    )
     view = look(photo, ViewSpec(8 * side, 8 * side, crop_pct=1.0, crop_mode="squash"))
     area = np.outer(
         np.diff(np.minimum(8 * np.arange(rows + 1), height)),
@@ -238,20 +246,20 @@ def test_hostile_levels_and_steps_stay_finite():
     extreme[::2] = -32768
     plane = Plane(extreme, np.full((8, 8), 65535, np.float32), (8, 8))
     pixels = np.zeros((224, 224, 3), np.uint8)
-    photo = Photo(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
+    photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
     view = look(photo, WHOLE)
     assert view.grid[0, 1, 0] == 32768
     assert view.grid[0, 0, 0] == -32768
     assert view.grid[192].min() == 32768
     empty = replace(plane, steps=np.zeros((8, 8), np.float32))
-    photo = Photo(pixels, "jpeg", file_coefficients=Coefficients((empty,), exact=True))
+    photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((empty,), exact=True))
     assert np.isfinite(look(photo, WHOLE).side).all()
 
 
 def test_fewer_blocks_than_pixels_leave_zeros():
     plane = Plane(np.ones((10, 28, 8, 8), np.int16), np.ones((8, 8), np.float32), (8, 8))
     pixels = np.zeros((224, 224, 3), np.uint8)
-    photo = Photo(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
+    photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
     grid = look(photo, WHOLE).grid
     assert (grid[0, :10] == 1).all()
     assert not grid[0, 10:].any()

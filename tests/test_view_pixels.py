@@ -54,7 +54,7 @@ def test_pixels_are_timms(size, mode, size_in, crop_pct, kernel, orientation):
     stored = noise(*size)
     transform = create_transform(**config, is_training=False, normalize=False)
     spec = replace(spec_from_data_config(config), near=None)
-    view = look(Photo(stored, "png", orientation), spec)
+    view = look(Photo.from_pixels(stored, "png", orientation=orientation), spec)
     assert view.pixels.dtype == np.uint8
     assert view.pixels.shape == (*size_in[1:], 3)
     try:
@@ -67,7 +67,7 @@ def test_pixels_are_timms(size, mode, size_in, crop_pct, kernel, orientation):
 
 
 def test_a_view_does_not_share_memory_with_its_photo():
-    photo = Photo(noise(224, 224), "png")
+    photo = Photo.from_pixels(noise(224, 224), "png")
     view = look(photo, ViewSpec(crop_pct=1.0))
     view.pixels[:] = 0
     assert photo.pixels.any()
@@ -76,7 +76,7 @@ def test_a_view_does_not_share_memory_with_its_photo():
 @pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 1)])
 def test_an_extreme_shape_needs_little_memory(shape):
     # timm would make 256 x 15 million pixels of it.
-    photo = Photo(np.full((*shape, 3), (10, 200, 30), np.uint8), "png")
+    photo = Photo.from_pixels(np.full((*shape, 3), (10, 200, 30), np.uint8), "png")
     view = look(photo, ViewSpec())
     assert (view.pixels == (10, 200, 30)).all()
 
@@ -108,20 +108,20 @@ def test_a_picture_near_the_view_is_cropped_not_resized(size):
     stored = noise(*size)
     # 1.5 is rounded to the even number, as torchvision's CenterCrop does.
     top, left = round((size[0] - 224) / 2), round((size[1] - 224) / 2)
-    view = look(Photo(stored, "png"), ViewSpec())
+    view = look(Photo.from_pixels(stored, "png"), ViewSpec())
     np.testing.assert_array_equal(view.pixels, stored[top : top + 224, left : left + 224])
 
 
 @pytest.mark.parametrize("size", [(223, 224), (241, 224), (241, 241)])
 def test_other_pictures_are_resized(size):
     stored = noise(*size)
-    view, timms = (look(Photo(stored, "png"), ViewSpec(near=n)) for n in (16, None))
+    view, timms = (look(Photo.from_pixels(stored, "png"), ViewSpec(near=n)) for n in (16, None))
     np.testing.assert_array_equal(view.pixels, timms.pixels)
     assert view.side[-4] != 0
 
 
 def test_without_coefficients_the_pixels_are_the_same_and_the_grid_is_empty():
-    photo = Photo(noise(300, 400), "png")
+    photo = Photo.from_pixels(noise(300, 400), "png")
     view, whole = (look(photo, ViewSpec(coefficients=c)) for c in ("none", "file"))
     np.testing.assert_array_equal(view.pixels, whole.pixels)
     assert view.grid.shape == whole.grid.shape

@@ -178,7 +178,7 @@ def test_orientation_of_the_file_itself_is_used(drawn, orientation):
     assert photo.orientation == orientation
     shown = look(photo, ViewSpec()).pixels
     turned = np.array(ImageOps.exif_transpose(Image.open(file)))
-    np.testing.assert_array_equal(shown, look(Photo(turned, "png"), ViewSpec()).pixels)
+    np.testing.assert_array_equal(shown, look(Photo.from_pixels(turned, "png"), ViewSpec()).pixels)
 
 
 @pytest.mark.shared

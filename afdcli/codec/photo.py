@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 DAMAGED = "damaged: "  # how a note begins where the decoder had to guess
 
@@ -51,7 +53,7 @@ class Photo:
     """One picture as read from a file.
 
     Attributes:
-        pixels: (height, width, 3) uint8 RGB, as stored, *before* EXIF orientation.
+        image: RGB, 8 bits, as stored, *before* EXIF orientation; loaded.
         codec: "jpeg", "avif", "webp", "png", "bmp", "tiff" or "gif".
         orientation: EXIF orientation, 1 to 8 (1 = as stored).
         quality: estimated IJG quality factor, 1 to 100, of the last JPEG compression; None
@@ -63,7 +65,7 @@ class Photo:
         file_coefficients: the file's own coefficients, None where it has none that make sense.
     """
 
-    pixels: NDArray[np.uint8]
+    image: Image.Image = field(repr=False)
     codec: str
     orientation: int = 1
     quality: float | None = None
@@ -71,6 +73,16 @@ class Photo:
     progressive: bool = False
     notes: tuple[str, ...] = ()
     file_coefficients: Coefficients | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_pixels(cls, pixels: NDArray[np.uint8], codec: str = "png", **known: Any) -> Photo:
+        """The picture of *pixels* (height, width, 3) uint8 RGB; *known* as the attributes."""
+        return cls(Image.fromarray(pixels), codec, **known)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB, as stored, read-only: a copy, made when first asked for."""
+        return np.asarray(self.image)
 
     @property
     def damage(self) -> str:
@@ -81,12 +93,12 @@ class Photo:
     @property
     def width(self) -> int:
         """Stored width in pixels, before orientation."""
-        return int(self.pixels.shape[1])
+        return self.image.width
 
     @property
     def height(self) -> int:
         """Stored height in pixels, before orientation."""
-        return int(self.pixels.shape[0])
+        return self.image.height
 
     @cached_property
     def coefficients(self) -> Coefficients:

@@ -38,12 +38,12 @@ class Raster:
     """What Pillow makes of a file.
 
     Attributes:
-        pixels: (height, width, 3) uint8 RGB, read-only.
+        image: RGB, 8 bits, loaded.
         orientation: EXIF orientation, 1 to 8.
         notes: remarks on how the pixels were made.
     """
 
-    pixels: NDArray[np.uint8]
+    image: Image.Image
     orientation: int
     notes: tuple[str, ...]
 
@@ -66,8 +66,8 @@ def decode(codec: str, data: bytes, max_pixels: int) -> Raster:
     with _quiet(codec), _pixel_limit(max_pixels):
         try:
             image = _load(codec, data, max_pixels)
-            pixels, notes = _rgb(image)
-            return Raster(pixels, _orientation(image), notes)
+            rgb, notes = _rgb(image)
+            return Raster(rgb, _orientation(image), notes)
         except PhotoError:
             raise
         except MemoryError as error:
@@ -91,7 +91,7 @@ def salvaged(data: bytes, max_pixels: int) -> Raster | None:
         raster = decode("jpeg", data, max_pixels)
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
-    missing = _grey_rows_at_the_end(raster.pixels) / len(raster.pixels)
+    missing = _grey_rows_at_the_end(np.asarray(raster.image)) / raster.image.height
     if missing > 1 - _LEAST_SALVAGED:
         return None
     note = f"{DAMAGED}the file ends too early; {1 - missing:.0%} of the picture's rows are there"
@@ -119,8 +119,8 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise PhotoError(ErrorCode.TOO_LARGE, message)
 
 
-def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """(height, width, 3) uint8 and remarks."""
+def _rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """*image* as 8-bit RGB, and remarks."""
     if image.mode.startswith("I"):
         return _from_grey16(image), ("16-bit grey reduced to 8 bits",)
     if image.mode == "F":
@@ -130,22 +130,22 @@ def _rgb(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         if rgba.getchannel("A").getextrema() != (255, 255):
             page = Image.new("RGBA", rgba.size, "white")
             page.alpha_composite(rgba)
-            return np.asarray(page.convert("RGB")), ("transparency laid over white",)
+            return page.convert("RGB"), ("transparency laid over white",)
         image = rgba
     try:
         # Of RGB, convert() would make a copy: 12 MP of it for nothing.
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), ()
+        return image if image.mode == "RGB" else image.convert("RGB"), ()
     except ValueError as error:
         message = f"no way from {image.mode} colours to RGB"
         raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
 
 
-def _from_grey16(image: Image.Image) -> NDArray[np.uint8]:
+def _from_grey16(image: Image.Image) -> Image.Image:
     samples = np.asarray(image).astype(np.int64)
     if samples.min() < 0 or samples.max() > 65535:
         raise PhotoError(ErrorCode.UNSUPPORTED, "32-bit samples are no picture")
     grey = ((samples * 255 + 32767) // 65535).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    return Image.fromarray(grey).convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -103,7 +103,7 @@ def _identify(data: bytes) -> str:
 
 def _read_other(codec: str, data: bytes, limits: Limits) -> Photo:
     raster = decode(codec, data, limits.max_pixels)
-    return Photo(raster.pixels, codec, orientation=raster.orientation, notes=raster.notes)
+    return Photo(raster.image, codec, orientation=raster.orientation, notes=raster.notes)
 
 
 def _read_jpeg(data: bytes, limits: Limits, salvage: bool) -> Photo:
@@ -112,7 +112,7 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool) -> Photo:
     raster = _decode_jpeg(data, header, limits, salvage)
     coefficients, notes = _coefficients(data, header, raster)
     return Photo(
-        pixels=raster.pixels,
+        image=raster.image,
         codec="jpeg",
         orientation=raster.orientation,
         quality=_quality(header),
@@ -156,7 +156,7 @@ def _coefficients(
 ) -> tuple[Coefficients | None, tuple[str, ...]]:
     """The file's own coefficients, or None and a note that says why not."""
     refusal = coefficient_refusal(header)
-    if not refusal and raster.pixels.shape[:2] != (header.height, header.width):
+    if not refusal and raster.image.size != (header.width, header.height):
         refusal = "two sizes in one file"
     if refusal:
         return None, (f"{refusal}: {_FROM_PIXELS}",)

@@ -46,7 +46,7 @@ def make_pair(
 
 def degraded_pair(picture: NDArray[np.uint8], rounds: list[Compression], spec: ViewSpec) -> Pair:
     """*picture* as the classifier sees it, before and after *rounds* of compression."""
-    clean = Photo(picture, "png")
+    clean = Photo.from_pixels(picture)
     drifted = read_photo(compress(picture, rounds)) if rounds else clean
     return Pair(view_pixels(clean, spec), look(drifted, spec))
 

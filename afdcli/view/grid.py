@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from afdcli.codec.photo import Coefficients, Plane
 from afdcli.view.spec import COMPONENTS, FREQUENCIES
 
-#: Largest band of float32 coefficients worked on at once, in bytes: stays in a core's cache.
-_BAND = 1 << 20
+#: Largest band of float32 coefficients worked on at once, in bytes. It stays in a core's cache, and
+#: a small photo takes a few: a cell lies over two or three rows of blocks, and the product of
+#: matrices multiplies the others of its band by zero.
+_BAND = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,19 @@ def pool(
 
     Returns:
         (2, 3, cells_y, cells_x, 8, 8) float32: area-weighted signed mean, then root mean square,
-        of the dequantised coefficients. Cb and Cr of a grey picture are zero.
+        of the dequantised coefficients. Cb and Cr of a grey picture are zero. In memory, the cells
+        of a row lie side by side, as in `View.grid`.
     """
-    pooled = np.zeros((2, COMPONENTS, len(y), len(x), FREQUENCIES), dtype=np.float32)
+    pooled = np.zeros((2, COMPONENTS, len(y), FREQUENCIES, len(x)), dtype=np.float32)
     for c, plane in enumerate(coefficients.planes):
         rows = weights(y, plane.levels.shape[0], plane.block_size[0])
         cols = weights(x, plane.levels.shape[1], plane.block_size[1])
         _pool_plane(plane, rows, cols, pooled[:, c])
-    return pooled.reshape(2, COMPONENTS, len(y), len(x), 8, 8)
+    return np.moveaxis(pooled.reshape(2, COMPONENTS, len(y), 8, 8, len(x)), -1, 3)
 
 
 def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.float32]) -> None:
-    """Write mean and root mean square of one component into *out* (2, cells_y, cells_x, 64)."""
+    """Write mean and root mean square of one component into *out* (2, cells_y, 64, cells_x)."""
     for cells, blocks in _bands(rows, cols):
         high = slice(rows.first + blocks.start, rows.first + blocks.stop)
         band = plane.levels[high, cols.first : cols.last]
@@ -85,21 +88,21 @@ def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.floa
             if power:
                 np.square(values, out=values)
             column = (share @ values).reshape(len(share), -1, FREQUENCIES)
-            np.matmul(cols.matrix, column, out=out[power, cells])
+            np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[power, cells])
     np.sqrt(out[1], out=out[1])
     # One step per frequency: it may be applied to a few hundred cells instead of every block.
-    out *= plane.steps.ravel()
+    out *= plane.steps.reshape(FREQUENCIES, 1)
 
 
 def _bands(rows: Weights, cols: Weights) -> list[tuple[slice, slice]]:
     """Rows of cells that are pooled together, each with the rows of blocks under them."""
     limit = max(1, _BAND // (4 * FREQUENCIES * max(1, cols.matrix.shape[1])))
     bands: list[tuple[slice, slice]] = []
-    for cell, share in enumerate(rows.matrix):
-        touched = np.flatnonzero(share)
-        if not touched.size:
-            continue
-        start, stop = int(touched[0]), int(touched[-1]) + 1
+    touched = rows.matrix > 0
+    starts = touched.argmax(axis=1)
+    stops = touched.shape[1] - touched[:, ::-1].argmax(axis=1)
+    for cell in np.flatnonzero(touched.any(axis=1)).tolist():
+        start, stop = int(starts[cell]), int(stops[cell])
         if bands and stop - bands[-1][1].start <= limit:
             cells, blocks = bands[-1]
             bands[-1] = slice(cells.start, cell + 1), slice(blocks.start, stop)

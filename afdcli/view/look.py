@@ -30,7 +30,7 @@ def look(photo: Photo, spec: ViewSpec) -> View:
     """
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    pixels = render(photo.pixels, turned, where, spec)
+    pixels = render(photo.image, turned, where, spec)
     if spec.coefficients == "none":
         cells = (GRID_CHANNELS, len(where.y.cells), len(where.x.cells))
         return View(pixels, np.zeros(cells, np.float16), np.zeros(SIDE_CHANNELS, np.float32))
@@ -46,7 +46,7 @@ def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:
     """`View.pixels` alone, (height, width, 3) uint8, for who needs no grid."""
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    return render(photo.pixels, turned, where, spec)
+    return render(photo.image, turned, where, spec)
 
 
 def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry) -> NDArray[np.float16]:

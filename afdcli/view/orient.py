@@ -38,9 +38,12 @@ class Turn:
     def blocks(self, stored: NDArray[Number]) -> NDArray[Number]:
         """Blocks (..., rows, cols, 8, 8) of coefficients [v, u] of the oriented picture.
 
-        Exact where the stored sides are whole multiples of the block size.
+        Exact where the stored sides are whole multiples of the block size. No copy without a flip.
         """
-        return self.magnitudes(stored) * self._signs.astype(stored.dtype)
+        turned = self.magnitudes(stored)
+        if self.flip_y or self.flip_x:
+            turned = turned * self._signs.astype(stored.dtype)
+        return turned
 
     def magnitudes(self, stored: NDArray[Number]) -> NDArray[Number]:
         """As `blocks`, for quantities without a sign, such as a root mean square; no copy."""

@@ -32,10 +32,8 @@ _MOVES = {  # of Pillow, by (transpose, flip_y, flip_x)
 _MAX_RESIZED = 1 << 26
 
 
-def render(
-    stored: NDArray[np.uint8], turn: Turn, where: Geometry, spec: ViewSpec
-) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 pixels of the view of *stored* (H, W, 3) uint8 RGB pixels.
+def render(stored: Image.Image, turn: Turn, where: Geometry, spec: ViewSpec) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 pixels of the view of the RGB picture *stored*.
 
     The whole picture is resized and then cropped. Resizing the crop alone (Pillow's ``box``)
     rounds the phase of the filter differently, and the order of Pillow's two passes, which round
@@ -58,11 +56,10 @@ def render(
     return view
 
 
-def _upright(stored: NDArray[np.uint8], turn: Turn) -> Image.Image:
+def _upright(stored: Image.Image, turn: Turn) -> Image.Image:
     """The oriented picture; Pillow transposes large ones three times as fast as numpy."""
-    image = Image.fromarray(stored)
     move = _MOVES.get((turn.transpose, turn.flip_y, turn.flip_x))
-    return image if move is None else image.transpose(move)
+    return stored if move is None else stored.transpose(move)
 
 
 def _resize_crop_alone(image: Image.Image, where: Geometry, spec: ViewSpec) -> Image.Image:

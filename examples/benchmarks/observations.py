@@ -57,7 +57,7 @@ def angles(site: Site, crops: list[np.ndarray], spec) -> pd.DataFrame:
     plain = replace(spec, coefficients="view")
     parts = []
     for crop in crops:
-        clean = look(Photo(crop, "png"), plain)
+        clean = look(Photo.from_pixels(crop), plain)
         before = site.features(batch(clean)[0]).float()
         for quality in QUALITIES:
             seen = look(read_photo(compress(crop, [Compression("jpeg", quality)])), plain)

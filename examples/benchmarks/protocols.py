@@ -126,7 +126,7 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
         clean = read_photo(found.path)
         pixels = upright(clean) if condition.native else benchmark_crop(clean, self.spec.height)
         rounds = condition.compressions(found.relative)
-        photo = read_photo(compress(pixels, rounds)) if rounds else Photo(pixels, "png")
+        photo = read_photo(compress(pixels, rounds)) if rounds else Photo.from_pixels(pixels)
         view = look(photo, self.spec)
         return tuple(torch.from_numpy(np.array(a)) for a in (view.pixels, view.grid, view.side))  # type: ignore[return-value]
 
