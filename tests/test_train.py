@@ -298,7 +298,7 @@ def test_replay_brings_whole_pairs_back(tmp_path: Path) -> None:
     drawn = []
     replay = Replay((numbered(2 * i) for i in itertools.count()), 4, tmp_path, seed=0)
     for _ in range(60):
-        batch = replay.draw()
+        batch, _ = replay.draw()
         numbers = batch.side[:, 0]
         assert torch.equal(batch.clean[:, 0, 0, 0].float(), numbers)
         assert torch.equal(batch.pixels[:, 1, 1, 2].float(), numbers)
@@ -313,9 +313,49 @@ def test_replay_brings_whole_pairs_back(tmp_path: Path) -> None:
 
 def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
     replay = Replay((numbered(2 * i) for i in itertools.count()), 1, tmp_path, seed=0)
-    drawn = [replay.draw().side[0, 0].item() for _ in range(5)]
+    drawn = [replay.draw().batch.side[0, 0].item() for _ in range(5)]
     assert drawn == [0, 2, 4, 6, 8]
     assert not list(tmp_path.iterdir())
+
+
+def test_replay_brings_back_what_is_known_of_each_pair(tmp_path: Path) -> None:
+    replay = Replay((numbered(2 * i) for i in itertools.count()), 4, tmp_path, seed=0)
+    remembered = 0
+    for turn in range(40):
+        batch, known = replay.draw()
+        numbers = batch.side
+        if known:
+            remembered += 1
+            assert torch.equal(known[0], 10 * numbers)
+            assert torch.equal(known[1].float(), -numbers.view(-1, 1, 1, 1).expand(-1, 1, 2, 2))
+        elif turn != 3:  # once it was forgotten: such a pair comes back with nothing
+            replay.keep([10 * numbers, -numbers.half().view(-1, 1, 1, 1).expand(-1, 1, 2, 2)])
+    assert 15 < remembered < 30
+    replay.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_known_targets_change_no_loss(world: Path) -> None:
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    site = Site(backbone, "stem", "act1")
+    rng = np.random.default_rng(0)
+    rounds = [Compression("jpeg", 7, "4:2:0")]
+    made = [
+        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, backbone.spec) for n in (1, 2)
+    ]
+    batch = Batch(*(torch.stack(column) for column in zip(*map(tensors, made), strict=True)))
+    module = AFDModule(preset("nano", 64))
+    deep = stages(site.net)
+    with torch.no_grad():
+        first = losses.run(site, module, batch, deep=deep)
+    stored = first.targets.packed()
+    assert {tensor.dtype for tensor in stored[1:]} == {torch.float16}
+    targets = losses.Targets.unpacked(stored, torch.device("cpu"))
+    with torch.no_grad():
+        again = losses.run(site, module, batch, targets, deep=deep)
+    assert torch.equal(again.clean, first.clean)
+    assert float(losses.divergence(again)) == float(losses.divergence(first))
+    assert float(losses.deep_loss(again)) == pytest.approx(float(losses.deep_loss(first)), rel=1e-3)
 
 
 def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path) -> None:

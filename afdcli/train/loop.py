@@ -186,11 +186,23 @@ class Trainer:
         return float(feature.detach()), float(divergence.detach())
 
     def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:
-        """The next batch, and both of its pictures through the network whose turn it is."""
-        batch = pairs.draw().to(self.device)
-        outputs = self.settings.divergence > 0 or self.settings.deep > 0
-        deep = self.deep[turn]
-        return batch, losses.run(self.sites[turn], self.module, batch, outputs=outputs, deep=deep)
+        """The next batch, and both of its pictures through the network whose turn it is.
+
+        A single classifier sees each clean picture once, and is then remembered. With several,
+        few pairs would come back to the same one; a GPU is faster than what would be read.
+        """
+        drawn, known = pairs.draw()
+        batch, site = drawn.to(self.device), self.sites[turn]
+        targets = losses.Targets.unpacked(known, self.device) if known else None
+        outputs, deep = self._looks_behind_the_plug, self.deep[turn]
+        f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep)
+        if outputs and not known and len(self.sites) == 1 and self.device.type == "cpu":
+            pairs.keep(f.targets.packed())
+        return batch, f
+
+    @property
+    def _looks_behind_the_plug(self) -> bool:
+        return self.settings.divergence > 0 or self.settings.deep > 0
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then a cosine to zero."""
@@ -211,8 +223,7 @@ class Trainer:
 
     def _objective(self, score: Score) -> float:
         """What counts on the held-out photos: the outputs, or the features if only they do."""
-        task = self.settings.divergence > 0 or self.settings.deep > 0
-        return score.divergence if task else score.angle
+        return score.divergence if self._looks_behind_the_plug else score.angle
 
     def _averaged(self) -> nn.Module:
         return self.average.module

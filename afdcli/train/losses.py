@@ -17,6 +17,29 @@ from afdcli.train.data import Batch
 THINNING = 4
 
 
+class Targets(NamedTuple):
+    """What the classifier makes of the clean pictures of a batch.
+
+    Attributes:
+        logits: (B, K) float32.
+        deep: outputs of the stages behind the plug, as far as asked for.
+    """
+
+    logits: Tensor
+    deep: Sequence[Tensor] = ()
+
+    def packed(self) -> tuple[Tensor, ...]:
+        """Small enough to be stored: the stages as float16, which numpy knows, too."""
+        most = torch.finfo(torch.float16).max
+        return self.logits, *(x.clamp(-most, most).half() for x in self.deep)
+
+    @classmethod
+    def unpacked(cls, stored: Sequence[Tensor], device: torch.device) -> Targets:
+        """From `packed`."""
+        logits, *deep = (tensor.to(device) for tensor in stored)
+        return cls(logits, deep)
+
+
 class Features(NamedTuple):
     """One batch at the plug point and at the output.
 
@@ -33,6 +56,11 @@ class Features(NamedTuple):
     restored_logits: Tensor
     clean_deep: Sequence[Tensor] = ()
     restored_deep: Sequence[Tensor] = ()
+
+    @property
+    def targets(self) -> Targets:
+        """What need not be computed again when these pictures come back."""
+        return Targets(self.clean_logits, self.clean_deep)
 
     def thinned(self, row: int, column: int) -> Features:
         """Every `THINNING`-th place in both directions, from *row* and *column* on, in float32.
@@ -54,15 +82,15 @@ def run(
     site: Site,
     module: nn.Module,
     batch: Batch,
-    clean_logits: Tensor | None = None,
+    targets: Targets | None = None,
     outputs: bool = True,
     deep: Sequence[str] = (),
 ) -> Features:
     """Clean and restored pictures through the frozen classifier.
 
     Args:
-        clean_logits: (B, K), where they are known from an earlier pass; the clean picture then
-            goes through the stem only, and *deep* says nothing.
+        targets: where they are known from an earlier pass; the clean picture then goes through
+            the stem only.
         outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
         deep: names of modules whose outputs are kept, too.
     """
@@ -84,16 +112,16 @@ def run(
             restore(drifted)
         none = drifted.new_zeros(len(drifted), 0)
         return Features(clean, drifted, seen[1], none, none)
-    with torch.no_grad(), site.watching(deep) as clean_deep:
-        if clean_logits is None:
-            clean_logits = site(batch.clean, look_only)
-        else:
-            seen.append(site.features(batch.clean))
+    if targets is None:
+        with torch.no_grad(), site.watching(deep) as clean_deep:
+            targets = Targets(site(batch.clean, look_only), clean_deep)
+    else:
+        seen.append(site.features(batch.clean))
     with site.watching(deep) as restored_deep:
         restored_logits = site(batch.pixels, restore)
     clean, drifted, restored = seen
     return Features(
-        clean, drifted, restored, clean_logits, restored_logits, clean_deep, restored_deep
+        clean, drifted, restored, targets.logits, restored_logits, targets.deep, restored_deep
     )
 
 

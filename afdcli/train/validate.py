@@ -67,7 +67,7 @@ class Validation:
     def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:
         """The six numbers of `Score` for each picture of one batch: (6, B)."""
         site, clean, direct = self.sites[s], self._clean[s][b], self._direct[s][b]
-        f = losses.run(site, module, self.batches[b], clean)
+        f = losses.run(site, module, self.batches[b], losses.Targets(clean))
         features = [tensor.float() for tensor in (f.clean, f.drifted, f.restored)]
         truth = clean.argmax(1)
         return torch.stack(
