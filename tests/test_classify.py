@@ -340,10 +340,10 @@ def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | 
     names = [str(i) for i in range(9)]
     cpu = torch.device("cpu")
     forward = Forward(network, LAYOUT, names, device=cpu, batch_size=batch_size)
+    batch = forward.new_batch()
     for value in values:
-        view = View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields))
-        forward.batch.add(view)
-    return [answer.guesses[0].index if answer.guesses else None for answer in forward()]
+        batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+    return [answer.guesses[0].index if answer.guesses else None for answer in forward(batch)]
 
 
 def test_out_of_memory_halves_the_batch() -> None:

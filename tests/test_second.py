@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event, Semaphore, Timer
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from classify_kit import afd, table
 from torch import Tensor, nn
 
 from afdcli.backbones import precision
-from afdcli.backbones.plug import Prediction
+from afdcli.backbones.loader import load_backbone
+from afdcli.backbones.plug import Plugged, Prediction
 from afdcli.engine import setup
 from afdcli.engine.batches import Layout
 from afdcli.engine.forward import Answer, Forward
+from afdcli.engine.runtime import in_float32
 from afdcli.engine.second import PASS, Opinions
 from afdcli.view.spec import View
 
@@ -113,3 +116,71 @@ def test_close_calls_survive_a_resume(kit: Path, monkeypatch: pytest.MonkeyPatch
         Path("results.csv").write_bytes(whole[:cut])
         assert afd(kit, "photos", "--resume").exit_code == 1
         assert Path("results.csv").read_bytes() == whole
+
+
+class Slow(nn.Module):
+    """Answers when it is let go; fails for a batch that begins with *broken*."""
+
+    def __init__(self, broken: int = 255) -> None:
+        super().__init__()
+        self.broken, self.let_go, self.begun = broken, Event(), Semaphore(0)
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        self.begun.release()
+        assert self.let_go.wait(60)
+        red = pixels[:, 0, 0, 0].long()
+        if int(red[0]) == self.broken:
+            raise RuntimeError("broken network")
+        return Prediction(nn.functional.one_hot(red, 4).float(), None, None)
+
+
+def batch(opinions: Opinions, *values: int) -> None:
+    for value in values:
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
+    slow, said = Slow(), []
+    forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=2)
+    opinions = Opinions(forward, threads=threads)
+
+    def take(answer: Answer) -> None:
+        said.append(answer.guesses[0].index if answer.guesses else None)
+
+    batch(opinions, 3, 1)
+    opinions([take] * 2)
+    assert slow.begun.acquire(timeout=60) and not said
+    batch(opinions, 2, 0)
+    Timer(0.2, slow.let_go.set).start()
+    opinions([take] * 2)  # comes back with a free batch: that of the first pictures
+    assert said == [3, 1]
+    batch(opinions, 1)
+    opinions([take], last=True)
+    assert said == [3, 1, 2, 0, 1]
+    opinions([], last=True)
+
+
+def test_error_of_the_network_reaches_the_caller() -> None:
+    slow = Slow(broken=2)
+    slow.let_go.set()
+    forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=1)
+    opinions = Opinions(forward, threads=2)
+    said: list[Answer] = []
+    batch(opinions, 1)
+    opinions([said.append])
+    batch(opinions, 2)
+    opinions([said.append])
+    with pytest.raises(RuntimeError, match="broken network"):
+        opinions([], last=True)
+    assert len(said) == 1
+
+
+def test_the_exact_network_shares_weights_and_leaves_the_quick_one_alone() -> None:
+    backbone = load_backbone("afd_resnet12")
+    quick = Plugged(backbone, None, precision=torch.bfloat16).eval()
+    exact = in_float32(quick)
+    assert quick.site.precision == torch.bfloat16
+    assert exact.site.precision == torch.float32
+    shared = {id(p) for p in quick.parameters()}
+    assert all(id(p) in shared for p in exact.parameters())

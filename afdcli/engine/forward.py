@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from afdcli.engine.batches import Batch, Layout
@@ -37,7 +38,7 @@ class Answer:
 
 
 class Forward:
-    """A plugged network that answers for the pictures in `batch`.
+    """A plugged network that answers for the pictures in a batch.
 
     Every pass has the full batch size, also the last of a run: a processor adds up in another
     order for another size, which moves the last digits. At a fixed size they depend neither on a
@@ -48,7 +49,6 @@ class Forward:
             at most so far apart, in nats, are marked as close.
 
     Attributes:
-        batch: to be filled by the caller.
         size: pictures per pass; halved for good when memory runs out.
     """
 
@@ -68,38 +68,44 @@ class Forward:
         self._names = class_names
         self._topk = min(topk, len(class_names))
         self._margin = margin
+        self._layout, self._most = layout, batch_size
         self.size = batch_size
-        self.batch = Batch(layout, batch_size, _pinned if device.type == "cuda" else np.zeros)
 
-    def __call__(self) -> list[Answer]:
-        """Answers for the filled part of `batch`, in its order.
+    def new_batch(self) -> Batch:
+        """An empty batch of the size that the network is meant to run with."""
+        pinned = self._device.type == "cuda"
+        return Batch(self._layout, self._most, _pinned if pinned else np.zeros)
+
+    def __call__(self, batch: Batch) -> list[Answer]:
+        """Answers for the filled part of *batch*, in its order. Threads may call it, too.
+
+        Args:
+            batch: from `new_batch`.
 
         Raises:
             AfdError: not even one picture at a time fits into memory.
             BackboneError: the outputs do not match the class names.
         """
         answers: list[Answer] = []
-        while len(answers) < self.batch.filled:
+        while len(answers) < batch.filled:
+            size = self.size
             # Where the size does not divide the batch, the last chunk begins earlier.
-            start = min(len(answers), self.batch.size - self.size)
+            start = min(len(answers), batch.size - size)
             try:
-                chunk = self._chunk(start)
+                chunk = self._chunk([array[start : start + size] for array in batch.arrays])
             except (RuntimeError, MemoryError) as error:
-                self._shrink(error)
+                self._shrink(size, error)
                 continue
             answers += chunk[len(answers) - start :]
-        return answers[: self.batch.filled]
+        return answers[: batch.filled]
 
     @torch.inference_mode()
-    def _chunk(self, start: int) -> list[Answer]:
-        inputs = [
-            torch.from_numpy(array[start : start + self.size]).to(self._device, non_blocking=True)
-            for array in self.batch.arrays
-        ]
+    def _chunk(self, arrays: list[NDArray[Any]]) -> list[Answer]:
+        inputs = [torch.from_numpy(a).to(self._device, non_blocking=True) for a in arrays]
         logits, direct, drift = self._network(*inputs)
         guesses = self._guesses(logits)
-        plain = [()] * self.size if direct is None else self._guesses(direct)
-        angles = [None] * self.size if drift is None else drift.tolist()
+        plain = [()] * len(guesses) if direct is None else self._guesses(direct)
+        angles = [None] * len(guesses) if drift is None else drift.tolist()
         close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
             Answer(guess, beside, None if angle is None else round(angle, 4), near)
@@ -135,17 +141,17 @@ class Forward:
             for prob, index in zip(probs, classes, strict=True)
         )
 
-    def _shrink(self, error: Exception) -> None:
-        """Halve the size after *error*, or raise it if it is not about memory."""
+    def _shrink(self, size: int, error: Exception) -> None:
+        """Halve the size after *error* at *size*, or raise it if it is not about memory."""
         text = str(error).lower()
         words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
         if not isinstance(error, MemoryError) and not any(word in text for word in words):
             raise error
-        if self.size == 1:
+        if size == 1:
             raise AfdError(
                 "out of memory with a single picture; choose a smaller --backbone or --device cpu"
             ) from error
-        self.size //= 2
+        self.size = min(self.size, size // 2)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 

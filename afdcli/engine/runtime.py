@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock, local
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from afdcli import __version__
 from afdcli.backbones.export import export, whole
 from afdcli.backbones.plug import Plugged, Prediction
 from afdcli.backbones.precision import keep_logits_exact
-from afdcli.engine.streams import in_streams
+from afdcli.engine.streams import in_streams, twin
 from afdcli.errors import ModuleError, UsageError
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
@@ -108,25 +110,15 @@ def run_somewhere(
         keep_logits_exact(plugged.site.net)
     # Kernels are kept between runs by torch itself.
     quick = _Compiled(plugged) if compiled else in_streams(plugged, device)
-    return Running(quick, "torch", note, in_streams(Exact(plugged), device) if exact else None)
+    return Running(quick, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
 
 
-class Exact(nn.Module):
-    """A `Plugged` network in float32, whatever its own precision is."""
-
-    def __init__(self, plugged: Plugged) -> None:
-        super().__init__()
-        self._plugged = plugged
-
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
-        """As `Plugged.forward`."""
-        site = self._plugged.site
-        usual, site.precision = site.precision, torch.float32
-        try:
-            answer: Prediction = self._plugged(pixels, grid, side)
-        finally:
-            site.precision = usual
-        return answer
+def in_float32(plugged: Plugged) -> Plugged:
+    """*plugged* with the same weights and in float32, whatever its own precision is."""
+    exact = twin(plugged)
+    assert isinstance(exact, Plugged)
+    exact.site.precision = torch.float32
+    return exact
 
 
 class _Compiled(nn.Module):
@@ -240,24 +232,29 @@ def _openvino(file: Path, precision: torch.dtype) -> Graph:
         "INFERENCE_NUM_THREADS": str(threads),
         "CACHE_DIR": str(file.with_suffix("")),
     }
-    queue: list[Any] = []
+    lock, own = Lock(), local()
+    loaded: list[Any] = []
+
+    def request(shapes: list[tuple[int, ...]]) -> Any:
+        """This thread's own; the first one compiles the graph for one picture of *shapes*."""
+        with lock:
+            if not loaded:
+                model = core.read_model(file)
+                model.reshape(dict(zip(model.inputs, shapes, strict=True)))
+                loaded.append(core.compile_model(model, "CPU", settings))
+        return loaded[0].create_infer_request()
+
+    def answer(picture: Arrays) -> list[NDArray[Any]]:
+        inputs = [array[None] for array in picture]
+        if not hasattr(own, "request"):
+            own.request = request([array.shape for array in inputs])
+        own.request.infer(inputs, share_inputs=True)
+        return [np.array(tensor.data) for tensor in own.request.output_tensors]
+
+    pool = ThreadPoolExecutor(threads)
 
     def run(arrays: Arrays) -> Arrays:
-        if not queue:
-            model = core.read_model(file)
-            shapes = [(1, *array.shape[1:]) for array in arrays]
-            model.reshape(dict(zip(model.inputs, shapes, strict=True)))
-            queue.append(openvino.AsyncInferQueue(core.compile_model(model, "CPU", settings)))
-        jobs = queue[0]
-        answers: list[list[NDArray[Any]]] = [[] for _ in arrays[0]]
-
-        def done(request: Any, number: int) -> None:
-            answers[number] = [np.array(tensor.data) for tensor in request.output_tensors]
-
-        jobs.set_callback(done)
-        for number, picture in enumerate(zip(*arrays, strict=True)):
-            jobs.start_async([array[None] for array in picture], number)
-        jobs.wait_all()
+        answers = pool.map(answer, zip(*arrays, strict=True))
         return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 
     return run

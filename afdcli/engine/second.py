@@ -7,7 +7,10 @@ float32.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,12 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from afdcli.engine.batches import Layout
+from afdcli.engine.batches import Batch, Layout
 from afdcli.engine.forward import Answer, Forward
 from afdcli.view.spec import View
 
 PASS = 4  # pictures at a time: few, so that none waits long
 
+_BATCHES = 2  # one is being filled, or waits its turn, while the network has the other
 _TRIALS = 8  # pictures that the precision of a network is measured on
 _BEST = 10  # of their logits
 #: Standard deviations of the error of a difference of two logits. On 480 views of photos, clean and
@@ -79,44 +83,79 @@ def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uin
     return picture
 
 
+class _Running(NamedTuple):
+    """A batch that is with the quick network, and who takes its answers."""
+
+    answers: Future[list[Answer]]
+    batch: Batch
+    take: list[Callable[[Answer], None]]
+
+
 class Opinions:
     """Answers of a quick network, and of an exact one where the quick one is not sure.
 
+    The quick network runs in threads of its own: while it is busy with one batch the caller fills
+    the next, so that the network never waits for the caller.
+
     Args:
-        quick: its batch is to be filled by the caller.
-        exact: with a batch of `PASS`; None where every answer of *quick* stands.
+        quick: what runs in the background.
+        exact: with batches of `PASS`; None where every answer of *quick* stands.
+        threads: batches that *quick* may have at the same time. With two, the cores that one has
+            no more work for go on with the next.
 
     Attributes:
-        batch: of *quick*.
+        batch: to be filled by the caller; another one after each call.
     """
 
-    def __init__(self, quick: Forward, exact: Forward | None = None) -> None:
+    def __init__(self, quick: Forward, exact: Forward | None = None, threads: int = 1) -> None:
         self._quick, self._exact = quick, exact
+        self._close = None if exact is None else exact.new_batch()
         self._asking: list[Callable[[Answer], None]] = []
-        self.batch = quick.batch
+        self._free = deque(quick.new_batch() for _ in range(_BATCHES - 1))
+        self._running: deque[_Running] = deque()
+        cores = torch.get_num_threads()
+        # What this sets counts for the thread that calls it.
+        self._pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(cores))
+        self.batch = quick.new_batch()
 
     def __call__(self, take: Sequence[Callable[[Answer], None]], last: bool = False) -> None:
-        """Answer for the filled part of `batch`, and clear it.
+        """Have the filled part of `batch` answered, and go on with an empty one.
 
         Args:
-            take: gets the answer of each picture: at once, or during a later call.
+            take: gets the answer of each picture, during this or a later call.
             last: no answer may be left for later.
+
+        Raises:
+            AfdError: as `Forward.__call__`, of this batch or of an earlier one.
         """
-        for i, (answer, done) in enumerate(zip(self._quick(), take, strict=True)):
-            if self._exact is None or not answer.close:
-                done(answer)
-                continue
-            self._exact.batch.add(View(*(array[i] for array in self.batch.arrays)))
-            self._asking.append(done)
-            if self._exact.batch.full:
-                self._ask()
-        self.batch.clear()
+        if take:
+            answers = self._pool.submit(self._quick, self.batch)
+            self._running.append(_Running(answers, self.batch, list(take)))
+            if not self._free:
+                self._deliver()
+            self.batch = self._free.popleft()
+        while last and self._running:
+            self._deliver()
         if last and self._asking:
             self._ask()
 
+    def _deliver(self) -> None:
+        """Wait for the oldest batch, and hand its answers over."""
+        answers, batch, take = self._running.popleft()
+        for i, (answer, done) in enumerate(zip(answers.result(), take, strict=True)):
+            if self._close is None or not answer.close:
+                done(answer)
+                continue
+            self._close.add(View(*(array[i] for array in batch.arrays)))
+            self._asking.append(done)
+            if self._close.full:
+                self._ask()
+        batch.clear()
+        self._free.append(batch)
+
     def _ask(self) -> None:
-        assert self._exact is not None
-        for answer, done in zip(self._exact(), self._asking, strict=True):
+        assert self._exact is not None and self._close is not None
+        for answer, done in zip(self._exact(self._close), self._asking, strict=True):
             done(answer)
-        self._exact.batch.clear()
+        self._close.clear()
         self._asking.clear()

@@ -151,12 +151,18 @@ class Setup:
     def forward(self) -> Opinions:
         """The network, ready for batches."""
         if self.exact is None:
-            return Opinions(self._forward(self.network, self.batch_size))
+            return Opinions(self._forward(self.network, self.batch_size), threads=self._threads)
         exact = self._forward(self.exact, PASS)
         self.network.to(self.device)
         layout, device = Layout.of(self.spec), self.device
         margin = close_margin(self.network, self.exact, layout, device, self.batch_size)
-        return Opinions(self._forward(self.network, self.batch_size, margin), exact)
+        quick = self._forward(self.network, self.batch_size, margin)
+        return Opinions(quick, exact, threads=self._threads)
+
+    @property
+    def _threads(self) -> int:
+        """Batches at a time: two where pictures go through the network independently."""
+        return 1 if self.device.type != "cpu" or self.settings.compile else 2
 
     def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:
         return Forward(

@@ -30,10 +30,7 @@ class Streams(nn.Module):
 
     def __init__(self, network: nn.Module, count: int) -> None:
         super().__init__()
-        weights = {id(t): t for t in chain(network.parameters(), network.buffers())}
-        self.copies = nn.ModuleList(
-            [network, *(copy.deepcopy(network, dict(weights)) for _ in range(count - 1))]
-        )
+        self.copies = nn.ModuleList([network, *(twin(network) for _ in range(count - 1))])
         self._free: SimpleQueue[nn.Module] = SimpleQueue()
         for each in self.copies:
             self._free.put(each)
@@ -56,6 +53,12 @@ class Streams(nn.Module):
         finally:
             self._free.put(network)
         return answer
+
+
+def twin(network: nn.Module) -> nn.Module:
+    """Another *network* with the same weights, not copies of them."""
+    weights = {id(t): t for t in chain(network.parameters(), network.buffers())}
+    return copy.deepcopy(network, dict(weights))
 
 
 def in_streams(network: nn.Module, device: str) -> nn.Module:

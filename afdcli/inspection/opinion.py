@@ -80,8 +80,9 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
         batch_size=1,
         topk=TOP,
     )
-    forward.batch.add(view)
-    (answer,) = forward()
+    batch = forward.new_batch()
+    batch.add(view)
+    (answer,) = forward(batch)
     restored = answer.guesses if loaded else ()
     direct = answer.direct if loaded else answer.guesses
     if direct is None or restored is None:

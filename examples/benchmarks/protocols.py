@@ -133,13 +133,13 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 @torch.inference_mode()
 def outcomes(net: Plugged, views: Views, targets: np.ndarray) -> np.ndarray:
-    """(photos, 2) bool: right directly, right with the module."""
+    """(photos, 2) bool: right directly, where *net* compares, and right with the module."""
     loader = DataLoader(views, 16, num_workers=1, multiprocessing_context="spawn")
     answers = []
     for pixels, grid, side in loader:
         prediction = net(pixels, grid, side)
-        assert prediction.direct is not None
-        answers.append(torch.stack([prediction.direct.argmax(1), prediction.logits.argmax(1)], 1))
+        direct = prediction.logits if prediction.direct is None else prediction.direct
+        answers.append(torch.stack([direct.argmax(1), prediction.logits.argmax(1)], 1))
     return torch.cat(answers).numpy() == targets[:, None]
 
 
