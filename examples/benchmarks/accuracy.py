@@ -37,6 +37,7 @@ from protocols import (
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.engine.memory import keep_freed_memory
+from afdcli.engine.runtime import run_somewhere
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:
@@ -51,9 +52,13 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
             args.photos, args.labels, backbone.class_names, args.only, args.limit
         )
         dtype = choose_precision(args.precision, "cpu")
-        net = Plugged(backbone, loaded, compare=True, precision=dtype).eval()
+        plugged = Plugged(backbone, loaded, compare=True, precision=dtype).eval()
+        view = (backbone.spec.height, backbone.spec.width)
+        net, runtime, *_ = run_somewhere(plugged, view, args.runtime, "cpu")
         spec = replace(backbone.spec, coefficients=loaded.module.config.coefficients)
-        folder = args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}"
+        folder = (
+            args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}-{runtime}"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         clean: dict[bool, np.ndarray] = {}
         for condition in conditions(args.protocols.split(",")):
@@ -69,6 +74,17 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns=["qualities", "rounds", "codec", "native"])
 
 
+def _share(row: pd.Series) -> str:
+    """The recovered share of one condition in words."""
+    if row.protocol == "clean" or "clean" in row["name"]:
+        return ""
+    if np.isnan(row.recovered):
+        return "next to nothing was lost"
+    if np.isnan(row.recovered_low):
+        return f"{row.recovered:.0f} %"
+    return f"{row.recovered:.0f} % ({row.recovered_low:.0f} to {row.recovered_high:.0f})"
+
+
 def markdown(table: pd.DataFrame) -> Iterator[str]:
     """One table per classifier, rows as in the CSV."""
     for (name, plug), part in table.groupby(["backbone", "plug"], sort=False):
@@ -76,14 +92,9 @@ def markdown(table: pd.DataFrame) -> Iterator[str]:
         yield "| condition | direct | AFD | difference (95 %) | recovered (95 %) |"
         yield "|---|---|---|---|---|"
         for _, r in part.iterrows():
-            share = (
-                ""
-                if r.protocol == "clean" or "clean" in r["name"]
-                else (f"{r.recovered:.0f} % ({r.recovered_low:.0f} to {r.recovered_high:.0f})")
-            )
             yield (
                 f"| {r['name']} | {r.direct:.1f} | {r.afd:.1f} | {r.difference:+.1f} "
-                f"({r.difference_low:+.1f} to {r.difference_high:+.1f}) | {share} |"
+                f"({r.difference_low:+.1f} to {r.difference_high:+.1f}) | {_share(r)} |"
             )
         for protocol in ("single", "multiple", "codecs"):
             rows = part[part.protocol == protocol]
@@ -133,6 +144,7 @@ def main() -> None:
     parser.add_argument("--only", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--runtime", default="auto", help="as of afd classify")
     parser.add_argument("--protocols", default="clean,single,multiple,codecs,native")
     args = parser.parse_args()
     single_threaded_blas()

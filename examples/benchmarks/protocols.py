@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from afdcli.backbones.loader import Backbone, load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module
-from afdcli.backbones.plug import Plugged
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.photo import Photo
 from afdcli.codec.reader import read_photo
@@ -132,7 +131,7 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 @torch.inference_mode()
-def outcomes(net: Plugged, views: Views, targets: np.ndarray) -> np.ndarray:
+def outcomes(net: nn.Module, views: Views, targets: np.ndarray) -> np.ndarray:
     """(photos, 2) bool: right directly, where *net* compares, and right with the module."""
     loader = DataLoader(views, 16, num_workers=1, multiprocessing_context="spawn")
     answers = []
