@@ -61,15 +61,16 @@ def whole(plugged: Plugged, view: tuple[int, int]) -> Subject:
     """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
 
     Pixels are (B, H, W, 3) uint8 of the *view* (H, W); grid and side as in `afdcli.view.spec.View`,
-    float32.
+    float32; the grid companded where the network takes it so.
     """
+    largest = 1 if plugged.companded else 50
 
     def draw(batch: int) -> Inputs:
         generator = torch.Generator().manual_seed(batch)
         cells = (-(-view[0] // 8), -(-view[1] // 8))
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
-            50 * torch.randn(batch, 384, *cells, generator=generator),
+            largest * torch.randn(batch, 384, *cells, generator=generator),
             5 * torch.rand(batch, 197, generator=generator),
         )
 

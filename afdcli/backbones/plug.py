@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
@@ -67,6 +68,12 @@ class Plugged(nn.Module):
             return Prediction(logits[count:], logits[:count], drift)
         return Prediction(logits, None, drift)
 
+    @property
+    def companded(self) -> bool:
+        """Whether `forward` takes the grid through `afdcli.core.fde.compand`."""
+        fde = None if self.module is None else self.module.fde
+        return fde is not None and fde.companded
+
     def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
         """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""
         return self._run(pixels, grid, side, 1)[1]
@@ -83,9 +90,20 @@ class Plugged(nn.Module):
         def restore(x: Tensor) -> Tensor:
             y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
             some = thinning if self.site.plug == "stem" else 1
-            few = (t[..., ::some, ::some].float() for t in (x, y))
+            few = (_thinned(t, some).float() for t in (x, y))
             angles.append(self.site.angle(*few))
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 
         return self.site(pixels, restore), angles[0]
+
+
+def _thinned(x: Tensor, step: int) -> Tensor:
+    """Every *step*-th place in both directions.
+
+    Not as a slice: OpenVINO would then take everything from the plug point on for a part of the
+    angle, and keep all of it in float32.
+    """
+    if step == 1 or min(x.shape[-2:]) < step:
+        return x
+    return F.interpolate(x, scale_factor=1 / step, mode="nearest")

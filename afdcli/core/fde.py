@@ -8,6 +8,7 @@ classifier's view (`afdcli.view`), and the quantisation steps say how large thei
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.core.config import AFDConfig
@@ -15,6 +16,14 @@ from afdcli.core.config import AFDConfig
 LARGEST_DC = 1024.0  # of an 8-bit JPEG block: 8 x 128
 COMPANDED_DC = 6.93  # log1p(1024)
 LARGEST_LOG_STEP = 5.55  # log(256): the range of side inputs
+
+
+def compand(grid: Tensor) -> Tensor:
+    """Coefficients (JPEG scale) as logarithms that keep their sign: 0 is 0, +-1024 is +-1.
+
+    They span three decades; so the small ones stay visible.
+    """
+    return grid.abs().log1p_().mul_(grid.sign()).div_(COMPANDED_DC)
 
 
 class FDENet(nn.Module):
@@ -26,7 +35,12 @@ class FDENet(nn.Module):
         side: (B, 197) log quantisation steps (0 ... 5.5) and the extras of `afdcli.view.spec`.
 
     Output: the FDM, in 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.
+
+    Attributes:
+        companded: the grid comes through `compand` already. Logarithms are slow in some runtimes.
     """
+
+    companded = False
 
     def __init__(self, config: AFDConfig, outputs: int) -> None:
         super().__init__()
@@ -49,9 +63,11 @@ class FDENet(nn.Module):
 
     def features(self, grid: Tensor, side: Tensor) -> Tensor:
         """What the FDM is made from: (B, hidden[1], h, w), not negative."""
-        # Coefficients span three decades: companding keeps the small ones visible.
-        compressed = grid.sign() * torch.log1p(grid.abs()) / COMPANDED_DC
-        # The steps are the same in all blocks, so their share of the first layer is one vector.
-        steps = self.file(side / LARGEST_LOG_STEP)[:, :, None, None]
+        compressed = grid if self.companded else compand(grid)
+        # The steps are the same in all blocks, so their share of the first layer is one vector: a
+        # linear layer, written as a convolution because OpenVINO is slow at one this small.
+        steps = F.conv2d(
+            side[:, :, None, None] / LARGEST_LOG_STEP, self.file.weight[:, :, None, None]
+        )
         x = torch.relu(self.cells(compressed) + steps)
         return torch.relu(self.mix(x))
