@@ -318,6 +318,17 @@ def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def batch_of(count: int, spec: ViewSpec) -> Batch:
+    """Pictures, compressed at QF 7."""
+    rng = np.random.default_rng(0)
+    rounds = [Compression("jpeg", 7, "4:2:0")]
+    pairs = [
+        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, spec) for n in range(count)
+    ]
+    columns = zip(*(tensors(pair) for pair in pairs), strict=True)
+    return Batch(*(torch.stack(column) for column in columns))
+
+
 def test_replay_brings_back_what_is_known_of_each_pair(tmp_path: Path) -> None:
     replay = Replay((numbered(2 * i) for i in itertools.count()), 4, tmp_path, seed=0)
     remembered = 0
@@ -338,12 +349,7 @@ def test_replay_brings_back_what_is_known_of_each_pair(tmp_path: Path) -> None:
 def test_known_targets_change_no_loss(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
     site = Site(backbone, "stem", "act1")
-    rng = np.random.default_rng(0)
-    rounds = [Compression("jpeg", 7, "4:2:0")]
-    made = [
-        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, backbone.spec) for n in (1, 2)
-    ]
-    batch = Batch(*(torch.stack(column) for column in zip(*map(tensors, made), strict=True)))
+    batch = batch_of(2, backbone.spec)
     module = AFDModule(preset("nano", 64))
     deep = stages(site.net)
     with torch.no_grad():
@@ -427,14 +433,7 @@ def test_a_module_can_learn_one_batch(world: Path) -> None:
     """Both losses reach all weights: what little can be learnt of eight pictures is learnt."""
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
     site = Site(backbone, "stem", "act1")
-    rng = np.random.default_rng(0)
-    rounds = [Compression("jpeg", 7, "4:2:0")]
-    pairs = [
-        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, backbone.spec)
-        for n in range(8)
-    ]
-    columns = zip(*(tensors(pair) for pair in pairs), strict=True)
-    batch = Batch(*(torch.stack(column) for column in columns))
+    batch = batch_of(8, backbone.spec)
     torch.manual_seed(0)
     module = AFDModule(preset("nano", 64))
     optimiser = torch.optim.AdamW(module.parameters(), 3e-3)
