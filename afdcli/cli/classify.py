@@ -159,6 +159,7 @@ def classify(
     be read get a row too; the exit code is then 1.
     """
     from afdcli.engine.inputs import Inputs, Shard
+    from afdcli.engine.keeper import start_server
     from afdcli.engine.parts import ROWS_PER_PART, check_out
     from afdcli.engine.places import is_url, place
 
@@ -172,6 +173,7 @@ def classify(
         stdin=sys.stdin.buffer if "-" in paths else (),
         shard=Shard.parse(shard),
     )
+    start_server()
 
     from afdcli.backbones.loader import DEFAULT
     from afdcli.cli.classify_screen import show_summary

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -32,6 +33,18 @@ _LAST_BREATH_S = 5.0  # between the end of a worker's pipe and the end of the wo
 # what workers import: one that died is replaced in hundredths of a second.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["afdcli.engine.preload"])
+
+
+def start_server() -> None:
+    """Start the server that workers are forked from, before it is needed.
+
+    It imports the codecs while the caller imports torch. It does not see Ctrl-C.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
