@@ -133,7 +133,7 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
 @torch.inference_mode()
 def outcomes(net: nn.Module, views: Views, targets: np.ndarray) -> np.ndarray:
     """(photos, 2) bool: right directly, where *net* compares, and right with the module."""
-    loader = DataLoader(views, 16, num_workers=1, multiprocessing_context="spawn")
+    loader = DataLoader(views, 16, num_workers=2, multiprocessing_context="spawn")
     answers = []
     for pixels, grid, side in loader:
         prediction = net(pixels, grid, side)
