@@ -40,8 +40,8 @@ class Progress:
         pairs_per_second: since the start (or the resume).
         feature_loss, divergence: of this step, see `afdcli.train.losses`.
         score: of the newest validation.
-        best: of the best one so far: the least divergence of the outputs; the least feature angle
-            where only features are trained for.
+        best: of the best one so far: the least divergence of the outputs, whatever the module is
+            trained for.
     """
 
     step: int
@@ -217,13 +217,9 @@ class Trainer:
 
     def _validate(self) -> None:
         self.score = self.validation.score(self._averaged())
-        if self._objective(self.score) <= self._objective(self.best):
+        if self.score.divergence <= self.best.divergence:
             self.best = self.score
             self.best_state = copy.deepcopy(self._averaged().state_dict())
-
-    def _objective(self, score: Score) -> float:
-        """What counts on the held-out photos: the outputs, or the features if only they do."""
-        return score.divergence if self._looks_behind_the_plug else score.angle
 
     def _averaged(self) -> nn.Module:
         return self.average.module
