@@ -103,7 +103,7 @@ def classify(
     actors: Annotated[
         int | None,
         typer.Option("--actors", min=1, help="Ray: classifiers; default: one per CPU, at most 8."),
-    ] = 1,
+    ] = None,
     actor_gpus: Annotated[
         float, typer.Option("--actor-gpus", min=0.0, help="Ray: GPUs of each classifier.")
     ] = 0.0,

@@ -118,7 +118,6 @@ def run_somewhere(
 def in_float32(plugged: Plugged) -> Plugged:
     """*plugged* with the same weights and in float32, whatever its own precision is."""
     exact = twin(plugged)
-    assert isinstance(exact, Plugged)
     exact.site.precision = torch.float32
     return exact
 
@@ -129,7 +128,6 @@ def with_companded_grid(plugged: Plugged) -> Plugged:
     OpenVINO takes longer over them than over a convolution.
     """
     network = twin(plugged)
-    assert isinstance(network, Plugged)
     if network.module is not None and network.module.fde is not None:
         network.module.fde.companded = True
     return network

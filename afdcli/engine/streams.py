@@ -11,11 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from afdcli.backbones.plug import Prediction
+
+Net = TypeVar("Net", bound=nn.Module)
 
 _MOST = 4
 _PARTS = 2  # of a batch for each stream: who is done first takes the next
@@ -55,7 +58,7 @@ class Streams(nn.Module):
         return answer
 
 
-def twin(network: nn.Module) -> nn.Module:
+def twin(network: Net) -> Net:
     """Another *network* with the same weights, not copies of them."""
     weights = {id(t): t for t in chain(network.parameters(), network.buffers())}
     return copy.deepcopy(network, dict(weights))

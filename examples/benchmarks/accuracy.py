@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
 
 def _share(row: pd.Series) -> str:
     """The recovered share of one condition in words."""
-    if row.protocol == "clean" or "clean" in row["name"]:
+    if "clean" in row["name"]:
         return ""
     if np.isnan(row.recovered):
         return "next to nothing was lost"

@@ -141,9 +141,9 @@ def score(
         known = args.out / f"direct-{condition.name}-{len(photos)}-{args.precision}.npy"
         net = Plugged(backbone, loaded, not known.exists(), dtype).eval()
         right = outcomes(net, Views(photos, condition, spec), targets)
-        if known.exists():
-            right[:, 0] = np.load(known)
-        np.save(known, right[:, 0])
+        if net.compare:
+            np.save(known, right[:, 0])
+        right[:, 0] = np.load(known)
         if condition.protocol == "clean":
             clean = right[:, 0]
         rows.append({**_name(condition), **facts(right, clean)})
