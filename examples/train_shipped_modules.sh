@@ -12,7 +12,7 @@ caltech=$1 more=$2 backbones=$3 work=$4
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"
 
-afd train --backbone afd_resnet12 --preset small --data "$caltech" --data "$more" \
+afd train --backbone afd_resnet12 --preset nano --data "$caltech" --data "$more" \
     --exclude "$here/caltech101_test.txt" --minutes "${STEM_MINUTES:-6}" \
     --out "$work/afd_resnet12.stem.safetensors"
 

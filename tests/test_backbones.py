@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 
 from afdcli.backbones import embedded, hub, weights
 from afdcli.backbones.loader import Backbone, load_backbone
-from afdcli.backbones.modules import find_module, stem_signature
+from afdcli.backbones.modules import find_module, signature
 from afdcli.backbones.plug import Plugged
-from afdcli.backbones.points import find_stem
+from afdcli.backbones.points import find_stages, find_stem
 from afdcli.core import AFDModule, preset
 from afdcli.errors import BackboneError, ModuleError
 
@@ -171,9 +171,13 @@ def small_backbone(seed: int = 0) -> Backbone:
 
 
 def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) -> Path:
+    """A module of random weights; plug "stages": a stem module that corrects the stages, too."""
+    stages = find_stages(backbone.net, (64, 64)) if plug == "stages" else ()
+    plug = "stem" if plug == "stages" else plug
     config = preset(
         "nano",
         64 if plug == "stem" else 3,
+        stages,
         unshuffle=1 if plug == "stem" else 2,
         activation="relu" if plug == "stem" else "none",
     )
@@ -184,8 +188,9 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
             parameter.normal_(0, 0.05)
     metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
     if plug == "stem":
-        signature = stem_signature(backbone.net, "act1")
-        metadata |= {"signature": json.dumps(signature.tolist()), "backbone": backbone.name}
+        parts = signature(backbone.net, ["act1", *(stage.where for stage in stages)])
+        text = json.dumps([part.tolist() for part in parts])
+        metadata |= {"signature": text, "backbone": backbone.name}
     path = tmp_path / f"{plug}.safetensors"
     module.save(path, metadata)
     return path
@@ -198,7 +203,7 @@ def batch(count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return pixels, grid, torch.rand(count, 197, generator=generator)
 
 
-@pytest.mark.parametrize("plug", ["stem", "input"])
+@pytest.mark.parametrize("plug", ["stem", "stages", "input"])
 def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
     backbone = small_backbone()
     file = module_file(tmp_path, backbone, plug)
@@ -230,8 +235,55 @@ def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
 
 def test_stem_module_of_other_weights_is_refused(tmp_path: Path) -> None:
     file = module_file(tmp_path, small_backbone(0), "stem")
-    with pytest.raises(ModuleError, match="trained for the stem of resnet10t"):
+    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
         find_module(str(file), small_backbone(1))
+
+
+def test_module_for_stages_of_other_weights_is_refused(tmp_path: Path) -> None:
+    """The same stem, but a stage behind it was trained on."""
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, "stages")
+    loaded = find_module(str(file), backbone)
+    assert loaded is not None
+    assert [stage.where for stage in loaded.module.config.stages] == ["layer1", "layer2", "layer3"]
+    with torch.no_grad():
+        for parameter in backbone.net.layer2.parameters():
+            parameter.normal_(0, 0.1)
+    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
+        find_module(str(file), backbone)
+    other = small_backbone()
+    other.net.layer3 = torch.nn.Identity()
+    other.net.layer4 = other.net.fc = torch.nn.Identity()
+    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
+        find_module(str(module_file(tmp_path, small_backbone(), "stages")), other)
+
+
+def test_stages_take_part(tmp_path: Path) -> None:
+    """Without the stages' corrections, the same module gives other logits."""
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, "stages")
+    inputs = batch()
+    loaded = find_module(str(file), backbone)
+    assert loaded is not None
+    with torch.inference_mode():
+        whole = Plugged(backbone, loaded)(*inputs).logits
+        for stage in loaded.module.stages:
+            stage.up.weight.zero_()
+        assert not torch.allclose(Plugged(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
+
+
+STAGES = [
+    ("resnet10t", [("layer1", 64, 4), ("layer2", 128, 8), ("layer3", 256, 16)]),
+    ("vit_tiny_patch16_224", []),
+    ("swin_tiny_patch4_window7_224", []),
+    (embedded.NAME, [("stages.0", 40, 4), ("stages.1", 80, 8), ("stages.2", 160, 16)]),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), STAGES)
+def test_stages_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
+    found = find_stages(timm.create_model(name).eval(), (224, 224))
+    assert [(s.where, s.channels, s.stride) for s in found] == expected
 
 
 def test_off_means_none() -> None:

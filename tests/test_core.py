@@ -20,7 +20,9 @@ from afdcli.core import (
     feature_angle,
     preset,
 )
+from afdcli.core.config import Stage
 from afdcli.core.fusing import fuse_file, random_inputs
+from afdcli.core.module import AllParts
 from afdcli.errors import ModuleError
 
 
@@ -216,6 +218,54 @@ def test_save_and_load(tmp_path: Path) -> None:
     inputs = random_inputs(module.config)
     with torch.inference_mode():
         assert torch.equal(loaded(*inputs), module(*inputs))
+
+
+STAGES = (Stage("layer1", 24, 4, "relu"), Stage("layer3", 40, 16, "none"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"gate": "channel"}, {"gate": "none"}, {"block": "conv"}])
+def test_stages_are_saved_fused_and_the_identity_at_first(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    module = AFDModule(preset("nano", 12, STAGES, **changes)).eval()
+    inputs = random_inputs(module.config, 1)
+    assert [x.shape[1] for x in inputs[3:]] == [24, 40]
+    with torch.inference_mode():
+        restored = AllParts(module)(*inputs)
+        for x, y in zip((inputs[0], *inputs[3:]), restored, strict=True):
+            assert torch.equal(x, y)
+        randomise(module)
+        branches(module)
+        expected = AllParts(module)(*inputs)
+        module.save(tmp_path / "m.safetensors")
+        loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
+        assert loaded.config.stages == STAGES
+        fused = loaded.reparameterize()
+        got = AllParts(fused)(*inputs)
+    assert not any(isinstance(child, RepConv) for child in fused.modules())
+    for x, a, b in zip((inputs[0], *inputs[3:]), expected, got, strict=True):
+        assert not torch.allclose(x, a, atol=1e-3)
+        assert torch.allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:
+    module = AFDModule(preset("nano", 12, STAGES)).eval()
+    randomise(module)
+    _, grid, side, *deep = random_inputs(module.config, 1)
+    gate = module.stages[0].gate
+    with torch.inference_mode():
+        known = module.estimate(grid, side)
+        assert not torch.equal(module.repair(0, deep[0], known), deep[0])
+        gate.weight.zero_()
+        gate.bias.fill_(-1e4)
+        assert torch.equal(module.repair(0, deep[0], known), deep[0])
+
+
+def test_only_presets_with_a_width_for_stages_take_them() -> None:
+    assert preset("paper", 64, STAGES).stages == ()
+    config = preset("small", 64, STAGES)
+    assert config.stages == STAGES
+    assert [config.width_at(stage) for stage in STAGES] == [32, 128]
 
 
 def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:

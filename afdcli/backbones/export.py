@@ -23,7 +23,7 @@ from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
 
 Format = Literal["pt2", "onnx"]
-Inputs = tuple[Tensor, Tensor, Tensor]
+Inputs = tuple[Tensor, ...]
 
 BATCHES = (2, 5)  # the first is the example; another one shows that the size is free
 #: Largest difference from torch, over the larger of 1 and the largest output.
@@ -48,12 +48,22 @@ class Subject:
 
 
 def alone(module: AFDModule) -> Subject:
-    """The module by itself: (features, grid, side) -> de-drifted features."""
+    """The module by itself: (features, grid, side) -> de-drifted features.
+
+    Raises:
+        ModuleError: it works at several places of its classifier.
+    """
+    if module.config.stages:
+        places = ", ".join(stage.where for stage in module.config.stages)
+        raise ModuleError(
+            f"this module also corrects the outputs of {places}: export it together with its"
+            " classifier, --backbone NAME, or train one of preset small or paper"
+        )
     return Subject(
         _Tuple(module).eval(),
         ("features", "grid", "side"),
         ("restored",),
-        lambda batch: random_inputs(module.config, batch),
+        lambda batch: random_inputs(module.config, batch)[:3],
     )
 
 

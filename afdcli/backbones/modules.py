@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,33 +96,45 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
 def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone: Backbone) -> None:
     size = (backbone.spec.height, backbone.spec.width)
     point = find_stem(backbone.net, size, metadata["where"])
-    mine = torch.tensor(json.loads(metadata["signature"]))
-    theirs = stem_signature(backbone.net, point.where)
-    same = point.channels == module.config.channels and len(mine) == len(theirs)
-    if not same or (mine - theirs).norm() > _TOLERANCE * mine.norm():
+    places = [point.where, *(stage.where for stage in module.config.stages)]
+    names = dict(backbone.net.named_modules())
+    mine = [torch.tensor(part) for part in json.loads(metadata["signature"])]
+    same = point.channels == module.config.channels and all(name in names for name in places)
+    theirs = signature(backbone.net, places) if same else []
+    if len(mine) != len(theirs) or not all(map(_alike, mine, theirs)):
         raise ModuleError(
-            f"{path} was trained for the stem of {metadata.get('backbone', 'another backbone')}, "
+            f"{path} was trained for the features of "
+            f"{metadata.get('backbone', 'another backbone')}, "
             f"which differs from {backbone.name} with these weights; train one with `afd train`, "
             "or use --afd auto"
         )
 
 
+def _alike(mine: Tensor, theirs: Tensor) -> bool:
+    near = mine.shape == theirs.shape and (mine - theirs).norm() <= _TOLERANCE * mine.norm()
+    return bool(near)
+
+
 @torch.inference_mode()
-def stem_signature(net: nn.Module, where: str) -> Tensor:
-    """Mean of each channel of the stem's output for one fixed picture: (C,) float32.
+def signature(net: nn.Module, places: Sequence[str]) -> list[Tensor]:
+    """Mean of each channel of the outputs of *places* for one fixed picture: (C,) float32 each.
 
     Tells two sets of weights of the same architecture apart: a stem module fits only one.
     """
-    captured: list[Tensor] = []
-    handle = net.get_submodule(where).register_forward_hook(
-        lambda _m, _i, out: captured.append(out.float())
-    )
+    captured: dict[str, Tensor] = {}
+    handles = [
+        net.get_submodule(place).register_forward_hook(
+            lambda _m, _i, out, place=place: captured.update({place: out.float()})
+        )
+        for place in places
+    ]
     parameter = next(net.parameters())
     try:
         net(_probe().to(parameter.device, parameter.dtype))
     finally:
-        handle.remove()
-    return captured[0].mean((0, 2, 3)).cpu()
+        for handle in handles:
+            handle.remove()
+    return [captured[place].mean((0, 2, 3)).cpu() for place in places]
 
 
 def _probe() -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
-from afdcli.backbones.site import Site
+from afdcli.backbones.site import Restorer, Site
 from afdcli.core.module import AFDModule
 
 _THINNING = 4
@@ -49,7 +49,8 @@ class Plugged(nn.Module):
     ) -> None:
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
-        self.site = Site(backbone, plug, where, precision)
+        stages = loaded.module.config.stages if loaded else ()
+        self.site = Site(backbone, plug, where, precision, [stage.where for stage in stages])
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
 
@@ -84,18 +85,26 @@ class Plugged(nn.Module):
         module = self.module
         if module is None:
             return self.site(pixels), None
-        view = (pixels.shape[1], pixels.shape[2])
+        count, view = pixels.shape[0], (pixels.shape[1], pixels.shape[2])
+        restorer = Restorer(module, grid, side, view)
         angles: list[Tensor] = []
 
         def restore(x: Tensor) -> Tensor:
-            y: Tensor = module(x, grid.to(x.dtype), side.to(x.dtype), view)
+            y = restorer(x)
             some = thinning if self.site.plug == "stem" else 1
             few = (_thinned(t, some).float() for t in (x, y))
             angles.append(self.site.angle(*few))
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 
-        return self.site(pixels, restore), angles[0]
+        def repair(stage: int, x: Tensor) -> Tensor:
+            assert restorer.stages is not None
+            if not self.compare:
+                return restorer.stages(stage, x)
+            return torch.cat((x[:count], restorer.stages(stage, x[count:])))
+
+        logits = self.site(pixels, restore, repair if restorer.stages else None)
+        return logits, angles[0]
 
 
 def _thinned(x: Tensor, step: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where the AFD module is plugged in: behind the stem of a backbone.
+"""Where the AFD module is plugged in: behind the stem of a backbone, and at the ends of stages.
 
 The paper plugs in behind the first convolution, its normalisation and its activation. `find_stem`
 knows that place in the large families and finds it by structure in others; both are verified
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from afdcli.core.config import STAGE_STRIDE, Activation, Stage
 from afdcli.errors import BackboneError
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
@@ -30,6 +31,7 @@ STEMS: dict[str, str] = {
 }
 
 _DEEP = 8  # view pixels per feature
+_DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 
@@ -47,7 +49,7 @@ class StemPoint:
     where: str
     channels: int
     stride: float
-    activation: Literal["relu", "relu6", "none"]
+    activation: Activation
 
 
 def find_stem(net: nn.Module, size: tuple[int, int], at: str | None = None) -> StemPoint:
@@ -123,7 +125,7 @@ def _verify(net: nn.Module, where: str, size: tuple[int, int]) -> StemPoint:
             "not (B, C, h, w); choose another module with --plug-at, or --plug input"
         )
     active = [m for m in last if not isinstance(m, nn.Identity)]
-    activation: Literal["relu", "relu6", "none"] = "none"
+    activation: Activation = "none"
     if active and isinstance(active[-1], nn.ReLU6):
         activation = "relu6"
     elif active and isinstance(active[-1], nn.ReLU):
@@ -154,12 +156,33 @@ def _run(net: nn.Module, size: tuple[int, int], handles: list[Any]) -> None:
 def stages(net: nn.Module) -> tuple[str, ...]:
     """Modules that end the stages behind the stem, for comparing features deep in the network.
 
-    timm names them (``feature_info``); taken is the last one of each resolution of an eighth of the
-    view and below. Empty for a network that does not name any.
+    Those of an eighth of the view and below. Empty for a network that does not name any.
     """
+    return tuple(name for stride, name in _stage_ends(net).items() if stride >= _DEEP)
+
+
+def find_stages(net: nn.Module, size: tuple[int, int]) -> tuple[Stage, ...]:
+    """Stages whose features can be corrected, for inputs of *size*: from a quarter to a 16th of it.
+
+    Stages with outputs other than (B, C, h, w), as of transformers, are left out.
+    """
+    found = []
+    for stride, name in _stage_ends(net).items():
+        if not STAGE_STRIDE <= stride <= _DEEPEST_REPAIR:
+            continue
+        try:
+            point = _verify(net, name, size)
+        except BackboneError:
+            continue
+        found.append(Stage(name, point.channels, stride, point.activation))
+    return tuple(found)
+
+
+def _stage_ends(net: nn.Module) -> dict[int, str]:
+    """View pixels per feature -> the last module of that resolution, as timm names them."""
     modules = dict(net.named_modules())
     last: dict[int, str] = {}
     for info in getattr(net, "feature_info", None) or ():
-        if info["reduction"] >= _DEEP and info["module"] in modules:
+        if info["module"] in modules:
             last[info["reduction"]] = info["module"]
-    return tuple(last.values())
+    return last

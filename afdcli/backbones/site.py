@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.precision import autocast
 from afdcli.core.angles import block_angle, feature_angle
+from afdcli.core.module import AFDModule
 
 Transform = Callable[[Tensor], Tensor]
+Repair = Callable[[int, Tensor], Tensor]
 Plug = Literal["stem", "input"]
 
 
@@ -29,6 +32,7 @@ class Site(nn.Module):
         plug: "stem": the function sees the output of the module *where*; "input": it sees the
             pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
         where: name of the backbone's module; "" at the input.
+        stages: names of modules behind the stem whose outputs can be changed, too.
         precision: of convolutions and matrix products, see `afdcli.backbones.precision`.
     """
 
@@ -41,6 +45,7 @@ class Site(nn.Module):
         plug: Plug,
         where: str = "",
         precision: torch.dtype = torch.float32,
+        stages: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.net = backbone.net
@@ -49,17 +54,27 @@ class Site(nn.Module):
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
         self._transform: Transform | None = None
-        self._hook = None
+        self._repair: Repair | None = None
+        self._hooks = []
         if plug == "stem":
-            self._hook = self.net.get_submodule(where).register_forward_hook(self._at_stem)
+            self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
+        for i, name in enumerate(stages):
+            at_stage = partial(self._at_stage, i)
+            self._hooks.append(self.net.get_submodule(name).register_forward_hook(at_stage))
 
-    def forward(self, pixels: Tensor, transform: Transform | None = None) -> Tensor:
+    def forward(
+        self,
+        pixels: Tensor,
+        transform: Transform | None = None,
+        repair: Repair | None = None,
+    ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
         *transform* may change the batch size, and so B'; None leaves the features as they are.
+        *repair* is called with the number of each of the `stages` and the features there.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        self._transform = transform
+        self._transform, self._repair = transform, repair
         try:
             with self.autocast():
                 if self.plug == "input" and transform is not None:
@@ -68,7 +83,7 @@ class Site(nn.Module):
                     x = x / 255
                 logits: Tensor = self.net((x - self.mean) / self.std)
         finally:
-            self._transform = None
+            self._transform = self._repair = None
         return logits.float()
 
     def autocast(self) -> torch.autocast:
@@ -121,9 +136,46 @@ class Site(nn.Module):
                 hook.remove()
 
     def remove(self) -> None:
-        """Take the hook off the network again."""
-        if self._hook is not None:
-            self._hook.remove()
+        """Take the hooks off the network again."""
+        for hook in self._hooks:
+            hook.remove()
 
     def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return output if self._transform is None else self._transform(output)
+
+    def _at_stage(self, stage: int, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return output if self._repair is None else self._repair(stage, output)
+
+
+class Restorer:
+    """What a module does to one batch, place by place on its way through a `Site`.
+
+    Args:
+        module: an `AFDModule`, or something that is called as one and knows no stages.
+        grid, side: see `AFDModule`.
+        view: (height, width) in pixels.
+
+    Attributes:
+        stages: at the ends of the site's stages, or None where the module corrects only once.
+    """
+
+    def __init__(
+        self, module: nn.Module, grid: Tensor, side: Tensor, view: tuple[int, int]
+    ) -> None:
+        self._module, self._grid, self._side, self._view = module, grid, side, view
+        self._known: Tensor | None = None
+        staged = isinstance(module, AFDModule) and len(module.stages) > 0
+        self.stages: Repair | None = self._at_stage if staged else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """De-drifted features of the plug point."""
+        grid, side = self._grid.to(x.dtype), self._side.to(x.dtype)
+        if not isinstance(self._module, AFDModule):
+            y: Tensor = self._module(x, grid, side, self._view)
+            return y
+        self._known = self._module.estimate(grid, side)
+        return self._module.restore(x, self._known, self._view)
+
+    def _at_stage(self, stage: int, x: Tensor) -> Tensor:
+        assert isinstance(self._module, AFDModule)
+        return self._module.repair(stage, x, self._known, self._view)

@@ -9,6 +9,28 @@ from typing import Literal
 from afdcli.errors import ModuleError
 
 Gate = Literal["spatial", "channel", "none"]
+Activation = Literal["relu", "relu6", "none"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place behind the stem where features are corrected once more, see `StageRepair`.
+
+    Attributes:
+        where: name of the classifier's module whose output is corrected.
+        channels: of that output, (B, channels, H, W).
+        stride: view pixels per feature.
+        activation: what the features went through last.
+    """
+
+    where: str
+    channels: int
+    stride: int
+    activation: Activation
+
+
+#: View pixels per feature at the first stage behind the stem of most classifiers.
+STAGE_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -22,6 +44,9 @@ class AFDConfig:
         hidden: widths of FDE-Net's two hidden layers.
         gate: "spatial" FDM per block (the paper); "channel": one per image (the authors' released
             code); "none": no FDM (ablation).
+        stage_width: width of the corrections at the ends of the classifier's stages, for a stage of
+            `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
+        stages: where these are.
         guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
         block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
         activation: what the plug point's features went through: "relu", "relu6" or "none".
@@ -36,14 +61,20 @@ class AFDConfig:
     stride: int = 1
     hidden: tuple[int, int] = (128, 64)
     gate: Gate = "spatial"
+    stage_width: int = 0
+    stages: tuple[Stage, ...] = ()
     guide: bool = False
     block: Literal["repconv", "conv"] = "repconv"
-    activation: Literal["relu", "relu6", "none"] = "relu"
+    activation: Activation = "relu"
     unshuffle: int = 1
     coefficients: Literal["file", "view"] = "file"
     grid_channels: int = 384
     side_channels: int = 197
     fused: bool = False
+
+    def width_at(self, stage: Stage) -> int:
+        """Channels inside of the correction at *stage*."""
+        return max(self.stage_width, self.stage_width * stage.stride // STAGE_STRIDE)
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -55,6 +86,7 @@ class AFDConfig:
         try:
             values = json.loads(text)
             values["hidden"] = tuple(values["hidden"])
+            values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
             known = {f.name for f in fields(cls)}
             if unknown := set(values) - known:
                 raise ModuleError(
@@ -69,13 +101,21 @@ class AFDConfig:
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
 PRESETS: dict[str, AFDConfig] = {
     "paper": AFDConfig(channels=0),
-    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32)),
-    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32)),
+    "large": AFDConfig(channels=0, stage_width=32),
+    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32),
+    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16),
 }
 
 
-def preset(name: str, channels: int, **changes: object) -> AFDConfig:
-    """The preset *name* for a plug point of *channels*, with *changes*. Raises ModuleError."""
+def preset(
+    name: str, channels: int, stages: tuple[Stage, ...] = (), /, **changes: object
+) -> AFDConfig:
+    """The preset *name* for a plug point of *channels*, with *changes*. Raises ModuleError.
+
+    Args:
+        stages: of the classifier behind the plug point; taken by presets that correct there, too.
+    """
     if name not in PRESETS:
         raise ModuleError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return replace(PRESETS[name], channels=channels, **changes)  # type: ignore[arg-type]
+    config = replace(PRESETS[name], channels=channels, **changes)  # type: ignore[arg-type]
+    return replace(config, stages=stages) if config.stage_width else config

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.core.config import AFDConfig
-from afdcli.core.repconv import RepConv, zero_output
+from afdcli.core.repconv import block, zero_output
 
 
 class FENet(nn.Module):
@@ -22,14 +22,14 @@ class FENet(nn.Module):
 
     def __init__(self, config: AFDConfig, channels: int) -> None:
         super().__init__()
-        c = config.width
+        c, plain = config.width, config.block == "conv" or config.fused
         self.stride = config.stride
-        self.inc = _block(config, channels, c, config.stride)
-        self.down1 = _block(config, c, 2 * c)
-        self.down2 = _block(config, 2 * c, 4 * c)
-        self.up1 = _block(config, 4 * c, 2 * c)
-        self.up2 = _block(config, 4 * c, c)
-        self.out = _block(config, 2 * c, channels)
+        self.inc = block(channels, c, config.stride, plain)
+        self.down1 = block(c, 2 * c, plain=plain)
+        self.down2 = block(2 * c, 4 * c, plain=plain)
+        self.up1 = block(4 * c, 2 * c, plain=plain)
+        self.up2 = block(4 * c, c, plain=plain)
+        self.out = block(2 * c, channels, plain=plain)
         self.act_inc, self.act_down1, self.act_down2 = nn.PReLU(c), nn.PReLU(2 * c), nn.PReLU(4 * c)
         self.act_up1, self.act_up2 = nn.PReLU(2 * c), nn.PReLU(c)
         zero_output(self.out)  # an untrained module changes nothing
@@ -59,12 +59,6 @@ class FENet(nn.Module):
         """Size at the bottom of the U, without padding, of features of *height* x *width*."""
         square = 4 * self.stride
         return -(-height // square), -(-width // square)
-
-
-def _block(config: AFDConfig, inputs: int, outputs: int, stride: int = 1) -> RepConv | nn.Conv2d:
-    if config.block == "conv" or config.fused:
-        return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
-    return RepConv(inputs, outputs, stride)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from afdcli.core.config import AFDConfig
 from afdcli.core.cost import Cost, measure
-from afdcli.core.module import AFDModule
+from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
 from afdcli.errors import ModuleError
 
@@ -48,26 +48,30 @@ def fuse_file(source: Path, out: Path) -> Fused:
             child.fold = False  # the branches as they stand, so that the check means something
     fused = module.reparameterize()
     inputs = random_inputs(module.config)
+    before, after = AllParts(module), AllParts(fused)
     with torch.inference_mode():
-        expected, got = module(*inputs), fused(*inputs)
-    difference = float((expected - got).abs().max() / expected.abs().max().clamp_min(1.0))
+        pairs = list(zip(before(*inputs), after(*inputs), strict=True))
+    difference = max(float((a - b).abs().max() / a.abs().max().clamp_min(1.0)) for a, b in pairs)
     if difference > TOLERANCE:
         raise ModuleError(
             f"{source}: fused outputs differ by {difference:.1e}, more than {TOLERANCE:.0e}; "
             "its weights are out of range"
         )
-    result = Fused(measure(module, inputs), measure(fused, inputs), difference)
+    result = Fused(measure(before, inputs), measure(after, inputs), difference)
     fused.save(out, metadata)
     return result
 
 
-def random_inputs(config: AFDConfig, batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
-    """Random (x, grid, side) of plausible ranges, for a view of 224x224."""
-    size = 224 if config.unshuffle > 1 else 112
+def random_inputs(config: AFDConfig, batch: int = 2) -> tuple[Tensor, ...]:
+    """Random inputs of `AllParts`, of plausible ranges, for a view of 224x224."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(batch, config.channels, size, size, generator=generator)
-    if config.activation != "none":
-        x = x.relu()
+
+    def features(channels: int, side: int, activation: str) -> Tensor:
+        x = torch.randn(batch, channels, side, side, generator=generator)
+        return x if activation == "none" else x.relu()
+
+    x = features(config.channels, 224 if config.unshuffle > 1 else 112, config.activation)
     grid = 50 * torch.randn(batch, config.grid_channels, 28, 28, generator=generator)
     side = 5 * torch.rand(batch, config.side_channels, generator=generator)
-    return x, grid, side
+    deep = [features(s.channels, 224 // s.stride, s.activation) for s in config.stages]
+    return x, grid, side, *deep

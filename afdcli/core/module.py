@@ -5,6 +5,9 @@
     coefficients ── FDE-Net ── FDM (0 ... 1)
                                 │
     drifted features x ── FE-Net ── * ── + x ── activation ── de-drifted features
+
+Presets that go beyond the paper correct the features at the ends of later stages, too, by what
+FDE-Net found out for the stem: see `afdcli.core.stage`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from torch import Tensor, nn
 from afdcli.core.config import AFDConfig
 from afdcli.core.fde import FDENet
 from afdcli.core.fe import FENet
-from afdcli.core.repconv import RepConv
+from afdcli.core.repconv import RepConv, activated
+from afdcli.core.stage import StageRepair
 from afdcli.errors import ModuleError
 
 CELL = 8  # view pixels per cell of the coefficient grid
@@ -48,6 +52,7 @@ class AFDModule(nn.Module):
         channels = config.channels * config.unshuffle**2
         self.fe = FENet(config, channels)
         self.fde = FDENet(config, channels) if config.gate != "none" else None
+        self.stages = nn.ModuleList(StageRepair(config, stage) for stage in config.stages)
 
     def drifting_map(
         self, grid: Tensor, side: Tensor, size: tuple[int, int], view: tuple[int, int] | None = None
@@ -74,29 +79,44 @@ class AFDModule(nn.Module):
         self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
     ) -> Tensor:
         """See the class."""
+        return self.restore(x, self.estimate(grid, side), view)
+
+    def estimate(self, grid: Tensor, side: Tensor) -> Tensor | None:
+        """FDE-Net's features, (B, hidden[1], *cells): what `restore` and `repair` go by."""
+        known: Tensor | None = None if self.fde is None else self.fde.features(grid, side)
+        return known
+
+    def repair(
+        self, stage: int, x: Tensor, known: Tensor | None, view: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Correct features x (B, C, H, W) at the end of ``config.stages[stage]``."""
+        if known is not None:
+            pooled = self.config.gate == "channel"
+            size = (x.shape[-2], x.shape[-1])
+            known = known.mean((2, 3), keepdim=True) if pooled else self._laid(known, size, view)
+        y: Tensor = self.stages[stage](x, known)
+        return y
+
+    def restore(
+        self, x: Tensor, known: Tensor | None, view: tuple[int, int] | None = None
+    ) -> Tensor:
+        """`forward`, for what `estimate` said."""
         fold = self.config.unshuffle
         height, width = x.shape[-2:]
         if fold > 1:
             x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
-        y = self._corrected(x, grid, side, view)
+        y = self._corrected(x, known, view)
         if fold > 1:
             y = F.pixel_shuffle(y, fold)[..., :height, :width]
-        if self.config.activation == "relu":
-            return F.relu(y, inplace=True)  # of a tensor that is nobody else's
-        if self.config.activation == "relu6":
-            return F.relu6(y, inplace=True)
-        return y
+        return activated(y, self.config.activation)
 
-    def _corrected(
-        self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None
-    ) -> Tensor:
+    def _corrected(self, x: Tensor, known: Tensor | None, view: tuple[int, int] | None) -> Tensor:
         """``FE(x) * FDM + x``; with stride 2 the product is taken at half size, then enlarged."""
         height, width = x.shape[-2:]
-        if self.fde is None:
+        if self.fde is None or known is None:
             correction = self.fe(x)
         else:
-            known = self.fde.features(grid, side)
             bottom = self.fe.bottom(height, width)
             guide = self._laid(known, bottom, view) if self.config.guide else None
             correction = self.fe(x, guide)
@@ -113,9 +133,10 @@ class AFDModule(nn.Module):
     def reparameterize(self) -> AFDModule:
         """A copy whose RepConv blocks are plain 3x3 convolutions; outputs agree to rounding."""
         fused = copy.deepcopy(self)
-        for name, child in list(fused.fe.named_children()):
-            if isinstance(child, RepConv):
-                setattr(fused.fe, name, child.reparameterize())
+        for parent in (fused.fe, *fused.stages):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, RepConv):
+                    setattr(parent, name, child.reparameterize())
         fused.config = replace(self.config, fused=True)
         return fused.train(self.training)
 
@@ -152,3 +173,17 @@ class AFDModule(nn.Module):
                 f"{path} does not hold what its configuration says: {error}"
             ) from error
         return module.eval(), metadata
+
+
+class AllParts(nn.Module):
+    """Everything a module does to a picture, in one call: to compare it, and to count its cost."""
+
+    def __init__(self, module: AFDModule) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor, grid: Tensor, side: Tensor, *deep: Tensor) -> tuple[Tensor, ...]:
+        """De-drifted features of the plug point, and of each stage from its own *deep* ones."""
+        known = self.module.estimate(grid, side)
+        stages = [self.module.repair(i, y, known) for i, y in enumerate(deep)]
+        return self.module.restore(x, known), *stages

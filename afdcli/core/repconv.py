@@ -73,6 +73,22 @@ class RepConv(nn.Module):
         return conv.to(weight.device, weight.dtype)
 
 
+def block(inputs: int, outputs: int, stride: int = 1, plain: bool = False) -> RepConv | nn.Conv2d:
+    """A `RepConv`, or a *plain* 3x3 convolution: for an ablation, or because it was fused."""
+    if plain:
+        return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    return RepConv(inputs, outputs, stride)
+
+
+def activated(x: Tensor, activation: str) -> Tensor:
+    """*x* through what the features of its place went through last; x itself may be overwritten."""
+    if activation == "relu":
+        return F.relu(x, inplace=True)
+    if activation == "relu6":
+        return F.relu6(x, inplace=True)
+    return x
+
+
 def zero_output(conv: RepConv | nn.Conv2d) -> None:
     """Make *conv* answer zero, with gradients alive: so a residual block starts as the identity."""
     last = (

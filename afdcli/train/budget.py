@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import nn
 
 from afdcli.backbones.points import StemPoint
-from afdcli.core.config import PRESETS, AFDConfig
+from afdcli.core.config import AFDConfig, Stage, preset
 from afdcli.core.cost import count_macs
-from afdcli.core.module import CELL, AFDModule
+from afdcli.core.module import CELL, AFDModule, AllParts
 
 AUTO = "auto"
 #: Multiply-accumulates of the module for each of the backbone.
@@ -20,16 +18,19 @@ BUDGET = 0.4
 _CANDIDATES = ("small", "nano")
 
 
-def affordable(net: nn.Module, view: tuple[int, int], point: StemPoint) -> str:
+def affordable(
+    net: nn.Module, view: tuple[int, int], point: StemPoint, stages: tuple[Stage, ...]
+) -> str:
     """The largest candidate within `BUDGET` of the backbone *net*, whose stem ends at *point*.
 
     Args:
         view: (height, width) of the pictures, in pixels.
+        stages: behind the stem.
     """
     place = next(net.parameters())
     limit = BUDGET * count_macs(net, (torch.zeros(1, 3, *view).to(place),))
     for name in _CANDIDATES:
-        if _macs(replace(PRESETS[name], channels=point.channels), view, point.stride) <= limit:
+        if _macs(preset(name, point.channels, stages), view, point.stride) <= limit:
             return name
     return _CANDIDATES[-1]
 
@@ -39,4 +40,9 @@ def _macs(config: AFDConfig, view: tuple[int, int], stride: float) -> int:
     module = AFDModule(config).eval().reparameterize()
     features = torch.zeros(1, config.channels, *(round(side / stride) for side in view))
     cells = torch.zeros(1, config.grid_channels, *(-(-side // CELL) for side in view))
-    return count_macs(module, (features, cells, torch.zeros(1, config.side_channels)))
+    deep = [
+        torch.zeros(1, stage.channels, *(round(side / stage.stride) for side in view))
+        for stage in config.stages
+    ]
+    inputs = (features, cells, torch.zeros(1, config.side_channels), *deep)
+    return count_macs(AllParts(module), inputs)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.backbones.site import Site
+from afdcli.backbones.site import Restorer, Site
 from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
 from afdcli.train.data import Batch
@@ -95,14 +95,16 @@ def run(
         deep: names of modules whose outputs are kept, too.
     """
     seen: list[Tensor] = []
+    restorer = Restorer(
+        module, batch.grid, batch.side, (batch.pixels.shape[1], batch.pixels.shape[2])
+    )
 
     def look_only(x: Tensor) -> Tensor:
         seen.append(x.clone())  # an in-place activation behind the plug would change it
         return x
 
     def restore(x: Tensor) -> Tensor:
-        view = (batch.pixels.shape[1], batch.pixels.shape[2])
-        y: Tensor = module(x, batch.grid.to(x.dtype), batch.side.to(x.dtype), view)
+        y = restorer(x)
         seen.extend((x.clone(), y))
         return y.clone()
 
@@ -118,7 +120,7 @@ def run(
     else:
         seen.append(site.features(batch.clean))
     with site.watching(deep) as restored_deep:
-        restored_logits = site(batch.pixels, restore)
+        restored_logits = site(batch.pixels, restore, restorer.stages)
     clean, drifted, restored = seen
     return Features(
         clean, drifted, restored, targets.logits, restored_logits, targets.deep, restored_deep

@@ -13,8 +13,8 @@ from torch import nn
 from afdcli import __version__
 from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
 from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import stem_signature
-from afdcli.backbones.points import find_stem
+from afdcli.backbones.modules import signature
+from afdcli.backbones.points import find_stages, find_stem
 from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
 from afdcli.core.config import AFDConfig, preset
@@ -103,9 +103,10 @@ def make_plan(
         view = (first.spec.height, first.spec.width)
         point = find_stem(first.net, view, at)
         where = point.where
+        stages = find_stages(first.net, view)
         if preset_name == AUTO:
-            preset_name = affordable(first.net, view, point)
-        config = preset(preset_name, point.channels, activation=point.activation, **changes)
+            preset_name = affordable(first.net, view, point, stages)
+        config = preset(preset_name, point.channels, stages, activation=point.activation, **changes)
     else:
         name = "paper" if preset_name == AUTO else preset_name  # it is to fit any backbone
         config = preset(name, 3, activation="none", unshuffle=2, **changes)
@@ -113,7 +114,8 @@ def make_plan(
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":
             quicken_depthwise(backbone.net)
-    sites = tuple(Site(backbone, plug, where).to(device) for backbone in backbones)
+    names = [stage.where for stage in config.stages]
+    sites = tuple(Site(backbone, plug, where, stages=names).to(device) for backbone in backbones)
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
 
@@ -227,6 +229,7 @@ def _metadata(
         "command": command,
     }
     if plan.plug == "stem":
-        signature = stem_signature(plan.backbones[0].net, plan.where)
-        metadata["signature"] = json.dumps([round(float(v), 6) for v in signature])
+        places = [plan.where, *(stage.where for stage in plan.config.stages)]
+        parts = signature(plan.backbones[0].net, places)
+        metadata["signature"] = json.dumps([[round(v, 6) for v in part.tolist()] for part in parts])
     return metadata

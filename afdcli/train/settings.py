@@ -25,7 +25,7 @@ class Mix:
             by the view; the rest is cropped first, as in the paper's protocol.
     """
 
-    clean: float = 0.06
+    clean: float = 0.1
     single: float = 0.6
     double: float = 0.22
     paper: float = 0.4

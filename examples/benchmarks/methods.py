@@ -50,12 +50,14 @@ class Line:
 
     Attributes:
         plug: "stem" or "input".
+        preset: of the module, instead of --preset.
         config: changes to the module's configuration.
         settings: changes to the training.
         reference: "pixels", "features", or "" for an AFD module.
     """
 
     plug: str = "stem"
+    preset: str = ""
     config: dict[str, object] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
     reference: str = ""
@@ -71,8 +73,11 @@ LINES = {
     "stem loss only": Line(settings=STEM_ONLY),
     "no angle in the loss": Line(settings={"angle": 0.0}),
     "FDM supervised by the angle": Line(settings={"fdm": 1.0}),
-    "preset small": Line(config={"width": 16, "stride": 2, "hidden": (64, 32)}),
-    "preset nano": Line(config={"width": 8, "stride": 2, "hidden": (32, 32)}),
+    "preset large": Line(preset="large"),
+    "preset small": Line(preset="small"),
+    "preset nano": Line(preset="nano"),
+    "small, stem only": Line(preset="small", config={"stage_width": 0}),
+    "nano, stem only": Line(preset="nano", config={"stage_width": 0}),
     "half width": Line(config={"width": 8}),
     "double width": Line(config={"width": 32}),
     "paper's recipe": Line(
@@ -96,7 +101,8 @@ def trained(
     line: Line, name: str, backbone: Backbone, photos: PhotoSet, args: argparse.Namespace
 ) -> LoadedModule:
     """The module of a line, trained or from DIR; an AFD module is fused."""
-    plan = session.make_plan([backbone], line.plug, args.preset, **line.config)  # type: ignore[arg-type]
+    preset = line.preset or args.preset
+    plan = session.make_plan([backbone], line.plug, preset, **line.config)  # type: ignore[arg-type]
     settings = replace(
         Settings(minutes=args.minutes, precision=args.precision),
         **line.settings,  # type: ignore[arg-type]

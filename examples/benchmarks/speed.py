@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,15 +40,19 @@ from torchvision.datasets import ImageFolder
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
-from afdcli.core.config import PRESETS, preset
+from afdcli.core.config import PRESETS, Stage, preset
 from afdcli.core.fusing import random_inputs
-from afdcli.core.module import AFDModule
+from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
 from afdcli.engine.discover import discover
 from afdcli.engine.memory import keep_freed_memory
 from afdcli.engine.runtime import run_somewhere
 
 BATCH = 16
+RESNET50_STAGES = tuple(
+    Stage(f"layer{i}", channels, stride, "relu")
+    for i, channels, stride in ((1, 256, 4), (2, 512, 8), (3, 1024, 16))
+)
 REPEATS = 4  # passes per round on tensors in memory
 
 
@@ -222,17 +227,21 @@ def arcnn() -> nn.Sequential:
 
 
 def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """Modules behind a stem of 64 channels at 112x112, and pixel removers at 224x224."""
+    """All parts of modules for ResNet-50, each preset, and pixel removers at 224x224."""
     nets: dict[str, Callable[[], object]] = {}
     for name in PRESETS:
-        module = AFDModule(preset(name, 64)).eval().to(memory_format=torch.channels_last)
-        inputs = random_inputs(module.config, BATCH)
+        module = AFDModule(preset(name, 64, RESNET50_STAGES)).eval()
+        module = module.to(memory_format=torch.channels_last)
+        inputs = tuple(
+            t.to(memory_format=torch.channels_last) if t.ndim == 4 else t
+            for t in random_inputs(module.config, BATCH)
+        )
         fused = module.reparameterize()
         for child in module.modules():
             if isinstance(child, RepConv):
                 child.fold = False
-        nets[f"{name}, branches"] = lambda m=module, i=inputs: m(*i)  # type: ignore[misc]
-        nets[f"{name}, fused"] = lambda m=fused, i=inputs: m(*i)  # type: ignore[misc]
+        nets[f"{name}, branches"] = partial(AllParts(module), *inputs)
+        nets[f"{name}, fused"] = partial(AllParts(fused), *inputs)
     picture: Tensor = torch.rand(BATCH, 3, 224, 224).to(memory_format=torch.channels_last)
     for name, net in (("DnCNN", dncnn()), ("ARCNN", arcnn())):
         ready = net.eval().to(memory_format=torch.channels_last)
