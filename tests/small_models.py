@@ -40,7 +40,7 @@ def module(noise: float = 0.1) -> AFDModule:
     """A module that changes something, unlike a fresh one; the same weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = AFDModule(AFDConfig(channels=3, width=8, unshuffle=2, activation="none"))
+        made = AFDModule(AFDConfig(3, plug_stride=1, width=8, unshuffle=2, activation="none"))
         with torch.no_grad():
             for parameter in made.parameters():
                 parameter += noise * torch.randn_like(parameter)

@@ -59,6 +59,15 @@ def test_odd_input_size_and_override() -> None:
         find_stem(net, (224, 224), at="fc")
 
 
+def test_larger_presets_sit_behind_the_pooling_of_the_stem() -> None:
+    point = find_stem(timm.create_model("resnet10t").eval(), (224, 224), pooled=True)
+    assert (point.where, point.channels, point.stride) == ("maxpool", 64, 4)
+    assert point.activation == "relu", "the pooling's input went through it"
+    net = timm.create_model("mobilenetv2_050").eval()
+    assert find_stem(net, (224, 224), pooled=True) == find_stem(net, (224, 224))
+    assert find_stem(net, (224, 224), at="blocks.0", pooled=True).where == "blocks.0"
+
+
 def test_channels_last_tensors_are_no_plug_point() -> None:
     net = timm.create_model("swin_tiny_patch4_window7_224", depths=(1, 1, 1, 1)).eval()
     with pytest.raises(BackboneError, match="choose another module"):

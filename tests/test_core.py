@@ -97,7 +97,9 @@ def test_folded_training_has_the_gradients_of_the_branches() -> None:
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(("channels", "unshuffle"), [(32, 1), (3, 2)])
 def test_module_fuses_exactly(name: str, last: bool, channels: int, unshuffle: int) -> None:
-    config = preset(name, channels, unshuffle=unshuffle, activation="none")
+    config = preset(
+        name, channels, unshuffle=unshuffle, activation="none", plug_stride=3 - unshuffle
+    )
     module = AFDModule(config).eval()
     randomise(module)
     branches(module)

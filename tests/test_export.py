@@ -17,7 +17,10 @@ from classify_kit import afd, table
 from classify_kit import of_kit as kit_options
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones import export
+from afdcli.backbones import export, weights
+from afdcli.backbones.loader import load_backbone
+from afdcli.backbones.modules import find_module
+from afdcli.backbones.plug import Plugged
 from afdcli.cli.main import app
 from afdcli.core import AFDModule
 from afdcli.engine.runtime import choose_runtime
@@ -67,6 +70,24 @@ def test_the_whole_classifier(kit: Path, here: Path) -> None:
         logits, drift = session.run(None, arrays)
         assert logits.shape == (batch, 5)
         assert drift.shape == (batch,)
+
+
+def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -> None:
+    file = weights.folder() / "afd_resnet12.stem.safetensors"
+    result = fuse(file, "--format", "onnx", "--out", "m.onnx")
+    assert result.exit_code == 2
+    message = " ".join(result.stderr.split())
+    assert "also corrects the outputs of stages.0, stages.1, stages.2" in message
+    result = fuse(file, "--format", "pt2", "--backbone", "afd_resnet12", "--out", "w.pt2")
+    assert result.exit_code == 0, result.output
+    backbone = load_backbone("afd_resnet12")
+    plugged = Plugged(backbone, find_module(str(file), backbone)).eval()
+    inputs = export.whole(plugged, (224, 224)).draw(3)
+    with torch.inference_mode():
+        logits, _ = torch.export.load("w.pt2").module()(*inputs)
+        assert torch.allclose(logits, plugged(*inputs).logits, atol=1e-3)
+        plain = Plugged(backbone, None)(*inputs).logits
+    assert not torch.allclose(logits, plain, atol=1e-2)
 
 
 def test_wrong_usage_is_one_line(kit: Path, here: Path) -> None:

@@ -8,7 +8,7 @@ by running the network once and looking at the shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,6 +29,10 @@ STEMS: dict[str, str] = {
     "VisionTransformer": "patch_embed.proj",
     "SwinTransformer": "patch_embed.proj",
 }
+
+#: Class -> the pooling that the stem's features go through next. Most of what a module works on is
+#: thrown away there; behind it, it does the same for a quarter of the time.
+POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
 _DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
@@ -52,8 +56,13 @@ class StemPoint:
     activation: Activation
 
 
-def find_stem(net: nn.Module, size: tuple[int, int], at: str | None = None) -> StemPoint:
+def find_stem(
+    net: nn.Module, size: tuple[int, int], at: str | None = None, pooled: bool = False
+) -> StemPoint:
     """The plug point of *net* for inputs of *size* (height, width); *at* overrides the search.
+
+    Args:
+        pooled: take the place behind the stem's pooling, where the network is known to have one.
 
     Raises:
         BackboneError: there is no module of that name, or its output is not (B, C, h, w).
@@ -64,6 +73,11 @@ def find_stem(net: nn.Module, size: tuple[int, int], at: str | None = None) -> S
             raise BackboneError(f"--plug-at {at}: the backbone has no such module")
         return _verify(net, at, size)
     listed = STEMS.get(type(net).__name__)
+    pooling = POOLINGS.get(type(net).__name__) if pooled else None
+    if pooling is not None and pooling in modules:
+        # A pooling of what was rectified needs no rectifying, but its corrections do.
+        activation = find_stem(net, size).activation
+        return replace(_verify(net, pooling, size), activation=activation)
     if listed is not None and listed in modules:
         return _verify(net, listed, size)
     return _verify(net, _by_structure(net, size), size)

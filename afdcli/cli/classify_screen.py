@@ -69,6 +69,8 @@ def _afd(setup: Setup) -> str:
     if module is None:
         return "off"
     place = f"behind {module.where}" if module.plug == "stem" else "in front of the classifier"
+    if module.module.config.stages:
+        place += f" and at {len(module.module.config.stages)} stages"
     return f"on: {module.path.name} ({module.plug} module, {place})"
 
 

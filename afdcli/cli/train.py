@@ -58,7 +58,9 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            "--preset", help="Size of the module: paper, small, nano, or auto: by the backbone's."
+            "--preset",
+            help="Size of the module: large, small, nano, paper (stem only), or auto: by the "
+            "backbone's.",
         ),
     ] = "auto",
     minutes: Annotated[
@@ -209,8 +211,10 @@ def _say_skipped(photos: PhotoSet, quiet: bool) -> None:
 def _say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     names = ", ".join(backbone.name for backbone in plan.backbones)
     place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
+    stages = ", ".join(stage.where for stage in plan.config.stages)
     console.err(quiet).print(
-        f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels; "
+        f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
+        f"{f', and at {stages}' if stages else ''}; "
         f"{len(photos.training)} photos, {len(photos.validation)} more held out",
         markup=False,
     )

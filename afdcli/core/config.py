@@ -39,6 +39,7 @@ class AFDConfig:
 
     Attributes:
         channels: C, of the features at the plug point (3 for the `input` plug).
+        plug_stride: view pixels per feature there.
         width: c, base width of FE-Net's U-Net.
         stride: 1: FE-Net works at the resolution of the features; 2: at half of it.
         hidden: widths of FDE-Net's two hidden layers.
@@ -57,6 +58,7 @@ class AFDConfig:
     """
 
     channels: int
+    plug_stride: int = 2
     width: int = 16
     stride: int = 1
     hidden: tuple[int, int] = (128, 64)
@@ -86,6 +88,7 @@ class AFDConfig:
         try:
             values = json.loads(text)
             values["hidden"] = tuple(values["hidden"])
+            values.setdefault("plug_stride", 1 if values.get("unshuffle", 1) > 1 else 2)
             values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
             known = {f.name for f in fields(cls)}
             if unknown := set(values) - known:
@@ -98,9 +101,10 @@ class AFDConfig:
             raise ModuleError(f"the module's stored configuration is damaged: {error}") from error
 
 
+PAPER = "paper"
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
 PRESETS: dict[str, AFDConfig] = {
-    "paper": AFDConfig(channels=0),
+    PAPER: AFDConfig(channels=0),
     "large": AFDConfig(channels=0, stage_width=32),
     "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32),
     "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16),

@@ -43,7 +43,8 @@ class FENet(nn.Module):
         """
         height, width = x.shape[-2:]
         square = 4 * self.stride  # two poolings: odd sizes (149, say) are padded, then cut
-        x = F.pad(x, (0, -width % square, 0, -height % square))
+        if height % square or width % square:  # padding by nothing would copy all the same
+            x = F.pad(x, (0, -width % square, 0, -height % square))
         inc = self.act_inc(self.inc(x))  # c @112
         down1 = F.max_pool2d(self.act_down1(self.down1(inc)), 2)  # 2c @56
         down2 = F.max_pool2d(self.act_down2(self.down2(down1)), 2)  # 4c @28

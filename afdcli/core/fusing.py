@@ -70,7 +70,7 @@ def random_inputs(config: AFDConfig, batch: int = 2) -> tuple[Tensor, ...]:
         x = torch.randn(batch, channels, side, side, generator=generator)
         return x if activation == "none" else x.relu()
 
-    x = features(config.channels, 224 if config.unshuffle > 1 else 112, config.activation)
+    x = features(config.channels, 224 // config.plug_stride, config.activation)
     grid = 50 * torch.randn(batch, config.grid_channels, 28, 28, generator=generator)
     side = 5 * torch.rand(batch, config.side_channels, generator=generator)
     deep = [features(s.channels, 224 // s.stride, s.activation) for s in config.stages]

@@ -115,7 +115,7 @@ class AFDModule(nn.Module):
         """``FE(x) * FDM + x``; with stride 2 the product is taken at half size, then enlarged."""
         height, width = x.shape[-2:]
         if self.fde is None or known is None:
-            correction = self.fe(x)
+            correction: Tensor = self.fe(x)
         else:
             bottom = self.fe.bottom(height, width)
             guide = self._laid(known, bottom, view) if self.config.guide else None
@@ -125,9 +125,10 @@ class AFDModule(nn.Module):
             if self.config.stride == 1:
                 return torch.addcmul(x, correction, fdm)  # one pass over the largest tensors
             correction = correction * fdm
-        if self.config.stride == 2:
-            correction = F.interpolate(correction, scale_factor=2, mode="bilinear")
-        y: Tensor = x + correction[..., :height, :width]
+        if self.config.stride == 1:
+            return x + correction
+        large = F.interpolate(correction, scale_factor=2, mode="bilinear")
+        y: Tensor = large[..., :height, :width].to(x.dtype).add_(x)
         return y
 
     def reparameterize(self) -> AFDModule:

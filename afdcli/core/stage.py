@@ -47,4 +47,5 @@ class StageRepair(nn.Module):
         y = self.act_middle(self.middle(self.act_down(y)))
         if self.gate is not None and known is not None:
             y = y * torch.sigmoid(self.gate(known))
-        return activated(x + self.up(y).to(x.dtype), self.activation)
+        correction: Tensor = self.up(y)
+        return activated(correction.to(x.dtype).add_(x), self.activation)

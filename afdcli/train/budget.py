@@ -13,8 +13,8 @@ from afdcli.core.module import CELL, AFDModule, AllParts
 AUTO = "auto"
 #: Multiply-accumulates of the module for each of the backbone.
 BUDGET = 0.4
-#: Larger ones are for who names them: `paper` has 0.14 of ResNet-50's multiply-accumulates, but at
-#: full resolution memory counts for more, and it takes a fifth of the time.
+#: Larger ones are for who names them: they work on the stem's features at full resolution, which
+#: takes more time than their multiply-accumulates say.
 _CANDIDATES = ("small", "nano")
 
 

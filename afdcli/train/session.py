@@ -17,7 +17,7 @@ from afdcli.backbones.modules import signature
 from afdcli.backbones.points import find_stages, find_stem
 from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
-from afdcli.core.config import AFDConfig, preset
+from afdcli.core.config import PAPER, AFDConfig, preset
 from afdcli.core.module import AFDModule
 from afdcli.errors import UsageError
 from afdcli.train.budget import AUTO, affordable
@@ -101,15 +101,19 @@ def make_plan(
     where = ""
     if plug == "stem":
         view = (first.spec.height, first.spec.width)
-        point = find_stem(first.net, view, at)
+        point = find_stem(first.net, view, at, pooled=preset_name != PAPER)
         where = point.where
         stages = find_stages(first.net, view)
         if preset_name == AUTO:
             preset_name = affordable(first.net, view, point, stages)
-        config = preset(preset_name, point.channels, stages, activation=point.activation, **changes)
+        place: dict[str, object] = {
+            "activation": point.activation,
+            "plug_stride": round(point.stride),
+        }
+        config = preset(preset_name, point.channels, stages, **place, **changes)
     else:
-        name = "paper" if preset_name == AUTO else preset_name  # it is to fit any backbone
-        config = preset(name, 3, activation="none", unshuffle=2, **changes)
+        name = PAPER if preset_name == AUTO else preset_name  # it is to fit any backbone
+        config = preset(name, 3, activation="none", plug_stride=1, unshuffle=2, **changes)
     for backbone in backbones:
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":

@@ -10,8 +10,6 @@ of the machine hits all): module and classifier on tensors in memory; the classi
 (ImageFolder, DataLoader, create_transform), with and without channels_last. Besides, milliseconds
 of the module in every preset, unfused and fused, and of pixel-domain removers (DnCNN, ARCNN) on the
 same picture. Writes DIR/speed.csv and DIR/module.csv.
-
-`--rows 1000,100000` measures the peak memory of `afd classify` over that many rows instead.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ from torchvision.datasets import ImageFolder
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
-from afdcli.core.config import PRESETS, Stage, preset
+from afdcli.core.config import PAPER, PRESETS, Stage, preset
 from afdcli.core.fusing import random_inputs
 from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
@@ -230,7 +228,9 @@ def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """All parts of modules for ResNet-50, each preset, and pixel removers at 224x224."""
     nets: dict[str, Callable[[], object]] = {}
     for name in PRESETS:
-        module = AFDModule(preset(name, 64, RESNET50_STAGES)).eval()
+        stride = 2 if name == PAPER else 4  # in front of the stem's pooling or behind it
+        config = preset(name, 64, RESNET50_STAGES, plug_stride=stride)
+        module = AFDModule(config).eval()
         module = module.to(memory_format=torch.channels_last)
         inputs = tuple(
             t.to(memory_format=torch.channels_last) if t.ndim == 4 else t
@@ -250,21 +250,6 @@ def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         yield {"what": name, "ms_per_image": round(value / BATCH, 2)}
 
 
-def memory_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """Peak memory of `afd classify`, main process, over the same files again and again."""
-    paths = [str(found.path.resolve()) for found in discover([args.photos])]
-    for count in map(int, args.rows.split(",")):
-        names = "\n".join(paths[i % len(paths)] for i in range(count))
-        with tempfile.TemporaryDirectory() as folder:
-            out = str(Path(folder) / "r.csv")
-            code = "import resource,sys;from afdcli.cli.main import app;sys.argv[0]='afd'\n"
-            code += "try: app()\nexcept SystemExit: pass\n"
-            code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-            command = [sys.executable, "-c", code, "classify", "-", "-q", "--out", out]
-            run = subprocess.run(command, input=names, capture_output=True, text=True, check=True)
-        yield {"what": f"{count} rows", "peak_mib": int(run.stdout.split()[-1]) // 1024}
-
-
 def main() -> None:
     """Parse, measure, print, write."""
     parser = arguments(__doc__, many=True)
@@ -274,18 +259,14 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", help="measure peak memory over that many rows, e.g. 1000,100000")
     args = parser.parse_args()
     single_threaded_blas()
     keep_freed_memory()
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.rows:
-        tables = {"memory": list(memory_rows(args))}
-    else:
-        tables = {
-            "module": list(module_rows(args)),
-            "speed": [row for item in args.backbone for row in classifier_rows(item, args)],
-        }
+    tables = {
+        "module": list(module_rows(args)),
+        "speed": [row for item in args.backbone for row in classifier_rows(item, args)],
+    }
     for name, rows in tables.items():
         table = pd.DataFrame(rows)
         table.to_csv(args.out / f"{name}.csv", index=False)
