@@ -173,7 +173,8 @@ def classify(
         stdin=sys.stdin.buffer if "-" in paths else (),
         shard=Shard.parse(shard),
     )
-    start_server()
+    if engine == "local":  # Ray has processes of its own
+        start_server()
 
     from afdcli.backbones.loader import DEFAULT
     from afdcli.cli.classify_screen import show_summary
