@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
-from afdcli.backbones.points import find_stem, stages
+from afdcli.backbones.points import find_stages, find_stem, stages
 from afdcli.backbones.precision import choose_precision, has_native_bf16
 from afdcli.backbones.site import Site
 from afdcli.cli.main import app
@@ -84,7 +84,8 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     assert "skipped 2 files" in result.stderr
     module, metadata = AFDModule.load(out)
     assert metadata["plug"] == "stem"
-    assert metadata["where"] == "act1"
+    assert metadata["where"] == "maxpool"
+    assert [stage.where for stage in module.config.stages] == ["layer1", "layer2", "layer3"]
     assert metadata["steps"] == "3"
     assert not module.config.fused
 
@@ -376,12 +377,12 @@ def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [("resnet50", "small"), ("mobilenetv2_100", "small"), ("lcnet_035", "nano")]
+    ("name", "preset"), [("resnet50", "small"), ("mobilenetv2_100", "nano"), ("lcnet_035", "nano")]
 )
 def test_auto_preset_is_what_the_backbone_can_afford(name: str, preset: str) -> None:
     net = timm.create_model(name, pretrained=False).eval()
-    point = find_stem(net, (224, 224))
-    assert affordable(net, (224, 224), point) == preset
+    point = find_stem(net, (224, 224), pooled=True)
+    assert affordable(net, (224, 224), point, find_stages(net, (224, 224))) == preset
 
 
 def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
@@ -450,6 +451,31 @@ def test_a_module_can_learn_one_batch(world: Path) -> None:
     assert float(losses.feature_loss(after)) < 0.97
     for name, parameter in module.named_parameters():
         assert not torch.equal(parameter, before[name]), name
+
+
+def test_stages_learn_what_the_outputs_ask_for(world: Path) -> None:
+    """The divergence of the outputs reaches every stage's weights, and falls below the stem's."""
+    reached = {}
+    for staged in (False, True):
+        backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+        width = {} if staged else {"stage_width": 0}
+        plan = session.make_plan([backbone], "stem", "nano", **width)
+        site, batch = plan.sites[0], batch_of(8, plan.spec)
+        torch.manual_seed(0)
+        module = AFDModule(plan.config)
+        before = {name: p.detach().clone() for name, p in module.stages.named_parameters()}
+        optimiser = torch.optim.AdamW(module.parameters(), 3e-3)
+        for _ in range(60):
+            loss = 1000 * losses.divergence(losses.run(site, module, batch))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        with torch.no_grad():
+            reached[staged] = float(losses.divergence(losses.run(site, module, batch)))
+        for name, parameter in module.stages.named_parameters():
+            assert not torch.equal(parameter, before[name]), name
+    assert len(before) > 0
+    assert reached[True] < 0.8 * reached[False]
 
 
 @pytest.mark.shared

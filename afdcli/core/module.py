@@ -104,7 +104,8 @@ class AFDModule(nn.Module):
         fold = self.config.unshuffle
         height, width = x.shape[-2:]
         if fold > 1:
-            x = F.pad(x, (0, -width % fold, 0, -height % fold))
+            if height % fold or width % fold:  # padding by nothing would copy all the same
+                x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
         y = self._corrected(x, known, view)
         if fold > 1:
