@@ -481,7 +481,7 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_rows(tmp_path: Path) -> None:
     )
     try:
         deadline = time.monotonic() + 90
-        while not (out / "0.jpg").exists():
+        while not (out / "1.jpg").exists():  # the row of the first is written before that
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
