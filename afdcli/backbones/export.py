@@ -54,10 +54,10 @@ def alone(module: AFDModule) -> Subject:
         ModuleError: it works at several places of its classifier.
     """
     if module.config.stages:
-        places = ", ".join(stage.where for stage in module.config.stages)
+        places = ", ".join(module.config.stage_names)
         raise ModuleError(
             f"this module also corrects the outputs of {places}: export it together with its"
-            " classifier, --backbone NAME, or train one of preset small or paper"
+            " classifier, --backbone NAME, or train one of preset paper"
         )
     return Subject(
         _Tuple(module).eval(),

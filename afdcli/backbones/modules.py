@@ -96,7 +96,7 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
 def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone: Backbone) -> None:
     size = (backbone.spec.height, backbone.spec.width)
     point = find_stem(backbone.net, size, metadata["where"])
-    places = [point.where, *(stage.where for stage in module.config.stages)]
+    places = [point.where, *module.config.stage_names]
     names = dict(backbone.net.named_modules())
     mine = [torch.tensor(part) for part in json.loads(metadata["signature"])]
     same = point.channels == module.config.channels and all(name in names for name in places)

@@ -49,8 +49,8 @@ class Plugged(nn.Module):
     ) -> None:
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
-        stages = loaded.module.config.stages if loaded else ()
-        self.site = Site(backbone, plug, where, precision, [stage.where for stage in stages])
+        stages = loaded.module.config.stage_names if loaded else ()
+        self.site = Site(backbone, plug, where, precision, stages)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
 

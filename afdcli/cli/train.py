@@ -211,7 +211,7 @@ def _say_skipped(photos: PhotoSet, quiet: bool) -> None:
 def _say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     names = ", ".join(backbone.name for backbone in plan.backbones)
     place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
-    stages = ", ".join(stage.where for stage in plan.config.stages)
+    stages = ", ".join(plan.config.stage_names)
     console.err(quiet).print(
         f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
         f"{f', and at {stages}' if stages else ''}; "

@@ -74,6 +74,11 @@ class AFDConfig:
     side_channels: int = 197
     fused: bool = False
 
+    @property
+    def stage_names(self) -> list[str]:
+        """Modules of the classifier whose outputs are corrected behind the plug point."""
+        return [stage.where for stage in self.stages]
+
     def width_at(self, stage: Stage) -> int:
         """Channels inside of the correction at *stage*."""
         return max(self.stage_width, self.stage_width * stage.stride // STAGE_STRIDE)

@@ -52,7 +52,7 @@ def module_facts(loaded: LoadedModule | None) -> dict[str, Any] | None:
     return {
         "plug": loaded.plug,
         "where": loaded.where,
-        "stages": [stage.where for stage in loaded.module.config.stages],
+        "stages": loaded.module.config.stage_names,
         "path": str(loaded.path),
         "sha256": loaded.sha256,
     }

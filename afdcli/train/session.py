@@ -118,8 +118,9 @@ def make_plan(
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":
             quicken_depthwise(backbone.net)
-    names = [stage.where for stage in config.stages]
-    sites = tuple(Site(backbone, plug, where, stages=names).to(device) for backbone in backbones)
+    sites = tuple(
+        Site(backbone, plug, where, stages=config.stage_names).to(device) for backbone in backbones
+    )
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
 
@@ -233,7 +234,7 @@ def _metadata(
         "command": command,
     }
     if plan.plug == "stem":
-        places = [plan.where, *(stage.where for stage in plan.config.stages)]
+        places = [plan.where, *plan.config.stage_names]
         parts = signature(plan.backbones[0].net, places)
         metadata["signature"] = json.dumps([[round(v, 6) for v in part.tolist()] for part in parts])
     return metadata
