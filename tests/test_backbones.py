@@ -15,7 +15,7 @@ from afdcli.backbones import embedded, hub, weights
 from afdcli.backbones.loader import Backbone, load_backbone
 from afdcli.backbones.modules import find_module, signature
 from afdcli.backbones.plug import Plugged
-from afdcli.backbones.points import find_stages, find_stem
+from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.core import AFDModule, preset
 from afdcli.errors import BackboneError, ModuleError
 
@@ -181,12 +181,15 @@ def small_backbone(seed: int = 0) -> Backbone:
 
 def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) -> Path:
     """A module of random weights; plug "stages": a stem module that corrects the stages, too."""
-    stages = find_stages(backbone.net, (64, 64)) if plug == "stages" else ()
+    staged = plug == "stages"
+    stages = find_stages(backbone.net, (64, 64)) if staged else ()
+    places = find_places(backbone.net, (64, 64), "act1") if staged else ()
     plug = "stem" if plug == "stages" else plug
     config = preset(
         "nano",
         64 if plug == "stem" else 3,
         stages,
+        places,
         unshuffle=1 if plug == "stem" else 2,
         activation="relu" if plug == "stem" else "none",
     )
@@ -197,7 +200,7 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
             parameter.normal_(0, 0.05)
     metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
     if plug == "stem":
-        parts = signature(backbone.net, ["act1", *(stage.where for stage in stages)])
+        parts = signature(backbone.net, ["act1", *config.touched])
         text = json.dumps([part.tolist() for part in parts])
         metadata |= {"signature": text, "backbone": backbone.name}
     path = tmp_path / f"{plug}.safetensors"
@@ -267,6 +270,18 @@ def test_module_for_stages_of_other_weights_is_refused(tmp_path: Path) -> None:
         find_module(str(module_file(tmp_path, small_backbone(), "stages")), other)
 
 
+def test_modulations_take_part(tmp_path: Path) -> None:
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, "stages")
+    loaded = find_module(str(file), backbone)
+    assert loaded is not None
+    inputs = batch()
+    with torch.inference_mode():
+        whole = Plugged(backbone, loaded)(*inputs).logits
+        loaded.module.modulation.spread.weight.zero_()
+        assert not torch.allclose(Plugged(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
+
+
 def test_stages_take_part(tmp_path: Path) -> None:
     """Without the stages' corrections, the same module gives other logits."""
     backbone = small_backbone()
@@ -293,6 +308,26 @@ STAGES = [
 def test_stages_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
     found = find_stages(timm.create_model(name).eval(), (224, 224))
     assert [(s.where, s.channels, s.stride) for s in found] == expected
+
+
+PLACES = [
+    ("resnet10t", 8, "layer2.0.bn1", "layer4.0.downsample.2"),
+    ("vit_tiny_patch16_224", 0, "", ""),
+    ("mobilenetv2_100", 40, "blocks.1.1.bn3", "bn2"),
+]
+
+
+@pytest.mark.parametrize(("name", "count", "first", "last"), PLACES)
+def test_places_are_the_small_ones_behind_the_stem(
+    name: str, count: int, first: str, last: str
+) -> None:
+    net = timm.create_model(name).eval()
+    found = find_places(net, (224, 224), find_stem(net, (224, 224), pooled=True).where)
+    assert len(found) == count
+    for place in found:
+        assert net.get_submodule(place.where).num_features == place.channels
+    if found:
+        assert (found[0].where, found[-1].where) == (first, last)
 
 
 def test_off_means_none() -> None:

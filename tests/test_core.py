@@ -20,8 +20,9 @@ from afdcli.core import (
     feature_angle,
     preset,
 )
-from afdcli.core.config import Stage
+from afdcli.core.config import Place, Stage
 from afdcli.core.fusing import fuse_file, random_inputs
+from afdcli.core.modulation import modulated
 from afdcli.core.module import AllParts
 from afdcli.errors import ModuleError
 
@@ -261,6 +262,44 @@ def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:
         gate.weight.zero_()
         gate.bias.fill_(-1e4)
         assert torch.equal(module.repair(0, deep[0], known), deep[0])
+
+
+PLACES = (Place("layer1.0.bn1", 5), Place("layer2.0.bn2", 7))
+
+
+def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None:
+    module = AFDModule(preset("nano", 12, (), PLACES, rank=3)).eval()
+    _, grid, side = random_inputs(module.config, 2)
+    x = torch.randn(2, 5, 4, 6)
+    with torch.inference_mode():
+        known = module.estimate(grid, side)
+        for scale, shift in module.modulations(known):
+            assert not scale.any()
+            assert not shift.any()
+        assert torch.equal(modulated(x, *module.modulations(known)[0]), x)
+        randomise(module)
+        module.save(tmp_path / "m.safetensors")
+        loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
+        assert loaded.config.places == PLACES
+        known = module.estimate(grid, side)
+        pairs = zip(module.modulations(known), loaded.modulations(known), strict=True)
+        for place, (mine, theirs) in zip(PLACES, pairs, strict=True):
+            for a, b in zip(mine, theirs, strict=True):
+                assert a.shape == (2, place.channels, 1, 1)
+                assert torch.equal(a, b)
+        scale, shift = module.modulations(known)[0]
+        assert torch.allclose(modulated(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
+        assert not torch.allclose(scale[0], scale[1])  # each picture has its own
+
+
+def test_a_picture_of_which_nothing_is_known_is_not_modulated() -> None:
+    module = AFDModule(preset("nano", 12, (), PLACES, rank=3)).eval()
+    randomise(module)
+    with torch.inference_mode():
+        module.modulation.summary.bias.fill_(-1e4)  # all of the few numbers are 0
+        known = module.estimate(*random_inputs(module.config, 1)[1:3])
+        assert not any(v.any() for pair in module.modulations(known) for v in pair)
+    assert AFDModule(preset("nano", 12, (), PLACES, rank=0)).modulations(known) == []
 
 
 def test_only_presets_with_a_width_for_stages_take_them() -> None:

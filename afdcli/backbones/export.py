@@ -53,10 +53,10 @@ def alone(module: AFDModule) -> Subject:
     Raises:
         ModuleError: it works at several places of its classifier.
     """
-    if module.config.stages:
-        places = ", ".join(module.config.stage_names)
+    if module.config.touched:
+        places = ", ".join(module.config.touched)
         raise ModuleError(
-            f"this module also corrects the outputs of {places}: export it together with its"
+            f"this module also changes the outputs of {places}: export it together with its"
             " classifier, --backbone NAME, or train one of preset paper"
         )
     return Subject(

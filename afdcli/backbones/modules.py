@@ -96,11 +96,14 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
 def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone: Backbone) -> None:
     size = (backbone.spec.height, backbone.spec.width)
     point = find_stem(backbone.net, size, metadata["where"])
-    places = [point.where, *module.config.stage_names]
+    config = module.config
+    outputs = [point.where, *config.touched]
     names = dict(backbone.net.named_modules())
     mine = [torch.tensor(part) for part in json.loads(metadata["signature"])]
-    same = point.channels == module.config.channels and all(name in names for name in places)
-    theirs = signature(backbone.net, places) if same else []
+    same = point.channels == config.channels and all(
+        name in names for name in (*outputs, *config.place_names)
+    )
+    theirs = signature(backbone.net, outputs) if same else []
     if len(mine) != len(theirs) or not all(map(_alike, mine, theirs)):
         raise ModuleError(
             f"{path} was trained for the features of "
@@ -116,17 +119,17 @@ def _alike(mine: Tensor, theirs: Tensor) -> bool:
 
 
 @torch.inference_mode()
-def signature(net: nn.Module, places: Sequence[str]) -> list[Tensor]:
-    """Mean of each channel of the outputs of *places* for one fixed picture: (C,) float32 each.
+def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
+    """Mean of each channel of the *outputs* (modules' names) for one fixed picture, (C,) float32.
 
     Tells two sets of weights of the same architecture apart: a stem module fits only one.
     """
     captured: dict[str, Tensor] = {}
     handles = [
-        net.get_submodule(place).register_forward_hook(
-            lambda _m, _i, out, place=place: captured.update({place: out.float()})
+        net.get_submodule(name).register_forward_hook(
+            lambda _m, _i, out, name=name: captured.update({name: out.float().mean((0, 2, 3))})
         )
-        for place in places
+        for name in outputs
     ]
     parameter = next(net.parameters())
     try:
@@ -134,7 +137,7 @@ def signature(net: nn.Module, places: Sequence[str]) -> list[Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return [captured[place].mean((0, 2, 3)).cpu() for place in places]
+    return [captured[name].cpu() for name in outputs]
 
 
 def _probe() -> Tensor:

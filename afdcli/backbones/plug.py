@@ -50,7 +50,8 @@ class Plugged(nn.Module):
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
         stages = loaded.module.config.stage_names if loaded else ()
-        self.site = Site(backbone, plug, where, precision, stages)
+        places = loaded.module.config.place_names if loaded else ()
+        self.site = Site(backbone, plug, where, precision, stages, places)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
 
@@ -103,7 +104,7 @@ class Plugged(nn.Module):
                 return restorer.stages(stage, x)
             return torch.cat((x[:count], restorer.stages(stage, x[count:])))
 
-        logits = self.site(pixels, restore, repair if restorer.stages else None)
+        logits = self.site(pixels, restore, repair if restorer.stages else None, restorer.places)
         return logits, angles[0]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from afdcli.core.config import STAGE_STRIDE, Activation, Stage
+from afdcli.core.config import STAGE_STRIDE, Activation, Place, Stage
 from afdcli.errors import BackboneError
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
@@ -36,6 +36,7 @@ POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
 _DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
+_MODULATED = 0.25
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 
@@ -190,6 +191,32 @@ def find_stages(net: nn.Module, size: tuple[int, int]) -> tuple[Stage, ...]:
             continue
         found.append(Stage(name, point.channels, stride, point.activation))
     return tuple(found)
+
+
+def find_places(net: nn.Module, size: tuple[int, int], stem: str) -> tuple[Place, ...]:
+    """Normalisations behind the module *stem* that can be scaled and shifted, for inputs of *size*.
+
+    Those over the batch, whose channels come second: none in transformers. The smallest outputs
+    first, up to `_MODULATED` of all the features behind the stem: changing a feature takes as long
+    everywhere, but most features lie in a few wide layers at the front.
+    """
+    seen: list[tuple[str, Tensor]] = []
+    handles = [
+        module.register_forward_hook(lambda _m, _i, out, name=name: seen.append((name, out)))
+        for name, module in net.named_modules()
+        if name == stem or isinstance(module, nn.BatchNorm2d)
+    ]
+    _run(net, size, handles)
+    names = [name for name, _ in seen]
+    behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
+    left = _MODULATED * sum(out.numel() for _, out in behind)
+    chosen = []
+    for name, out in sorted(behind, key=lambda pair: pair[1].numel()):
+        left -= out.numel()
+        if left < 0:
+            break
+        chosen.append(Place(name, out.shape[1]))
+    return tuple(sorted(chosen, key=lambda place: names.index(place.where)))
 
 
 def _stage_ends(net: nn.Module) -> dict[int, str]:

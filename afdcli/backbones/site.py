@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.precision import autocast
 from afdcli.core.angles import block_angle, feature_angle
+from afdcli.core.modulation import modulated
 from afdcli.core.module import AFDModule
 
 Transform = Callable[[Tensor], Tensor]
@@ -33,6 +34,7 @@ class Site(nn.Module):
             pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
         where: name of the backbone's module; "" at the input.
         stages: names of modules behind the stem whose outputs can be changed, too.
+        places: likewise, of normalisations.
         precision: of convolutions and matrix products, see `afdcli.backbones.precision`.
     """
 
@@ -46,6 +48,7 @@ class Site(nn.Module):
         where: str = "",
         precision: torch.dtype = torch.float32,
         stages: Sequence[str] = (),
+        places: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.net = backbone.net
@@ -55,26 +58,32 @@ class Site(nn.Module):
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
         self._transform: Transform | None = None
         self._repair: Repair | None = None
+        self._modulate: Repair | None = None
         self._hooks = []
         if plug == "stem":
             self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
         for i, name in enumerate(stages):
             at_stage = partial(self._at_stage, i)
             self._hooks.append(self.net.get_submodule(name).register_forward_hook(at_stage))
+        for i, name in enumerate(places):
+            at_place = partial(self._at_place, i)
+            self._hooks.append(self.net.get_submodule(name).register_forward_hook(at_place))
 
     def forward(
         self,
         pixels: Tensor,
         transform: Transform | None = None,
         repair: Repair | None = None,
+        modulate: Repair | None = None,
     ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
         *transform* may change the batch size, and so B'; None leaves the features as they are.
-        *repair* is called with the number of each of the `stages` and the features there.
+        *repair* is called with the number of each of the `stages` and the features there, and
+        *modulate* likewise for the `places`.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        self._transform, self._repair = transform, repair
+        self._transform, self._repair, self._modulate = transform, repair, modulate
         try:
             with self.autocast():
                 if self.plug == "input" and transform is not None:
@@ -83,7 +92,7 @@ class Site(nn.Module):
                     x = x / 255
                 logits: Tensor = self.net((x - self.mean) / self.std)
         finally:
-            self._transform = self._repair = None
+            self._transform = self._repair = self._modulate = None
         return logits.float()
 
     def autocast(self) -> torch.autocast:
@@ -146,6 +155,9 @@ class Site(nn.Module):
     def _at_stage(self, stage: int, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return output if self._repair is None else self._repair(stage, output)
 
+    def _at_place(self, place: int, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return output if self._modulate is None else self._modulate(place, output)
+
 
 class Restorer:
     """What a module does to one batch, place by place on its way through a `Site`.
@@ -157,6 +169,7 @@ class Restorer:
 
     Attributes:
         stages: at the ends of the site's stages, or None where the module corrects only once.
+        places: at its normalisations, likewise.
     """
 
     def __init__(
@@ -164,18 +177,27 @@ class Restorer:
     ) -> None:
         self._module, self._grid, self._side, self._view = module, grid, side, view
         self._known: Tensor | None = None
-        staged = isinstance(module, AFDModule) and len(module.stages) > 0
-        self.stages: Repair | None = self._at_stage if staged else None
+        self._vectors: list[tuple[Tensor, Tensor]] = []
+        afd = module if isinstance(module, AFDModule) else None
+        self.stages: Repair | None = self._at_stage if afd and len(afd.stages) else None
+        self.places: Repair | None = self._at_place if afd and afd.modulation else None
 
     def __call__(self, x: Tensor) -> Tensor:
         """De-drifted features of the plug point."""
-        grid, side = self._grid.to(x.dtype), self._side.to(x.dtype)
+        grid, side = self._grid.float(), self._side.to(x.dtype)
         if not isinstance(self._module, AFDModule):
             y: Tensor = self._module(x, grid, side, self._view)
             return y
         self._known = self._module.estimate(grid, side)
+        self._vectors = self._module.modulations(self._known)
         return self._module.restore(x, self._known, self._view)
 
     def _at_stage(self, stage: int, x: Tensor) -> Tensor:
         assert isinstance(self._module, AFDModule)
         return self._module.repair(stage, x, self._known, self._view)
+
+    def _at_place(self, place: int, x: Tensor) -> Tensor:
+        scale, shift = self._vectors[place]
+        if len(x) == 2 * len(scale):  # untouched features come first, and stay so
+            scale, shift = (torch.cat((torch.zeros_like(v), v)) for v in (scale, shift))
+        return modulated(x, scale, shift)

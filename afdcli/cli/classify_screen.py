@@ -69,8 +69,11 @@ def _afd(setup: Setup) -> str:
     if module is None:
         return "off"
     place = f"behind {module.where}" if module.plug == "stem" else "in front of the classifier"
-    if module.module.config.stages:
-        place += f" and at {len(module.module.config.stages)} stages"
+    config = module.module.config
+    if config.stages:
+        place += f", at {len(config.stages)} stages"
+    if config.places:
+        place += f", at {len(config.places)} normalisations"
     return f"on: {module.path.name} ({module.plug} module, {place})"
 
 

@@ -73,8 +73,8 @@ def train(
             "--exclude", metavar="FILE", help="List of relative paths not to train on (test split)."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = 16,
-    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = 2e-3,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = 8,
+    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = 3e-3,
     divergence: Annotated[
         float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
     ] = 0.25,
@@ -214,7 +214,8 @@ def _say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     stages = ", ".join(plan.config.stage_names)
     console.err(quiet).print(
         f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
-        f"{f', and at {stages}' if stages else ''}; "
+        f"{f', at {stages}' if stages else ''}"
+        f"{f', at {len(plan.config.places)} normalisations' if plan.config.places else ''}; "
         f"{len(photos.training)} photos, {len(photos.validation)} more held out",
         markup=False,
     )

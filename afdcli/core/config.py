@@ -29,6 +29,19 @@ class Stage:
     activation: Activation
 
 
+@dataclass(frozen=True)
+class Place:
+    """A normalisation behind the stem whose output is scaled and shifted, see `Modulation`.
+
+    Attributes:
+        where: name of the classifier's module.
+        channels: of its output, (B, channels, H, W).
+    """
+
+    where: str
+    channels: int
+
+
 #: View pixels per feature at the first stage behind the stem of most classifiers.
 STAGE_STRIDE = 4
 
@@ -48,6 +61,9 @@ class AFDConfig:
         stage_width: width of the corrections at the ends of the classifier's stages, for a stage of
             `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
         stages: where these are.
+        rank: numbers that say how the classifier's normalisations are set, see
+            `afdcli.core.modulation`; 0: they stay as they are, as in the paper.
+        places: where these are.
         guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
         block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
         activation: what the plug point's features went through: "relu", "relu6" or "none".
@@ -65,6 +81,8 @@ class AFDConfig:
     gate: Gate = "spatial"
     stage_width: int = 0
     stages: tuple[Stage, ...] = ()
+    rank: int = 0
+    places: tuple[Place, ...] = ()
     guide: bool = False
     block: Literal["repconv", "conv"] = "repconv"
     activation: Activation = "relu"
@@ -78,6 +96,19 @@ class AFDConfig:
     def stage_names(self) -> list[str]:
         """Modules of the classifier whose outputs are corrected behind the plug point."""
         return [stage.where for stage in self.stages]
+
+    @property
+    def touched(self) -> list[str]:
+        """Modules behind the plug point by whose outputs a classifier's weights are told apart.
+
+        The last of the places depends on nearly all of them.
+        """
+        return self.stage_names + self.place_names[-1:]
+
+    @property
+    def place_names(self) -> list[str]:
+        """Modules of the classifier whose outputs are scaled and shifted."""
+        return [place.where for place in self.places]
 
     def width_at(self, stage: Stage) -> int:
         """Channels inside of the correction at *stage*."""
@@ -95,6 +126,7 @@ class AFDConfig:
             values["hidden"] = tuple(values["hidden"])
             values.setdefault("plug_stride", 1 if values.get("unshuffle", 1) > 1 else 2)
             values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+            values["places"] = tuple(Place(**place) for place in values.get("places", ()))
             known = {f.name for f in fields(cls)}
             if unknown := set(values) - known:
                 raise ModuleError(
@@ -110,21 +142,31 @@ PAPER = "paper"
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
 PRESETS: dict[str, AFDConfig] = {
     PAPER: AFDConfig(channels=0),
-    "large": AFDConfig(channels=0, stage_width=32),
-    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32),
-    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16),
+    "large": AFDConfig(channels=0, stage_width=32, rank=32),
+    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32, rank=32),
+    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16, rank=16),
 }
 
 
 def preset(
-    name: str, channels: int, stages: tuple[Stage, ...] = (), /, **changes: object
+    name: str,
+    channels: int,
+    stages: tuple[Stage, ...] = (),
+    places: tuple[Place, ...] = (),
+    /,
+    **changes: object,
 ) -> AFDConfig:
     """The preset *name* for a plug point of *channels*, with *changes*. Raises ModuleError.
 
     Args:
         stages: of the classifier behind the plug point; taken by presets that correct there, too.
+        places: its normalisations, likewise.
     """
     if name not in PRESETS:
         raise ModuleError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
     config = replace(PRESETS[name], channels=channels, **changes)  # type: ignore[arg-type]
-    return replace(config, stages=stages) if config.stage_width else config
+    return replace(
+        config,
+        stages=stages if config.stage_width else (),
+        places=places if config.rank else (),
+    )

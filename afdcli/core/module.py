@@ -6,8 +6,9 @@
                                 │
     drifted features x ── FE-Net ── * ── + x ── activation ── de-drifted features
 
-Presets that go beyond the paper correct the features at the ends of later stages, too, by what
-FDE-Net found out for the stem: see `afdcli.core.stage`.
+Presets that go beyond the paper correct the features at the ends of later stages, too, and scale
+and shift the outputs of later normalisations, by what FDE-Net found out for the stem: see
+`afdcli.core.stage` and `afdcli.core.modulation`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from afdcli.core.config import AFDConfig
 from afdcli.core.fde import FDENet
 from afdcli.core.fe import FENet
+from afdcli.core.modulation import Modulation
 from afdcli.core.repconv import RepConv, activated
 from afdcli.core.stage import StageRepair
 from afdcli.errors import ModuleError
@@ -53,6 +55,7 @@ class AFDModule(nn.Module):
         self.fe = FENet(config, channels)
         self.fde = FDENet(config, channels) if config.gate != "none" else None
         self.stages = nn.ModuleList(StageRepair(config, stage) for stage in config.stages)
+        self.modulation = Modulation(config) if config.places else None
 
     def drifting_map(
         self, grid: Tensor, side: Tensor, size: tuple[int, int], view: tuple[int, int] | None = None
@@ -85,6 +88,13 @@ class AFDModule(nn.Module):
         """FDE-Net's features, (B, hidden[1], *cells): what `restore` and `repair` go by."""
         known: Tensor | None = None if self.fde is None else self.fde.features(grid, side)
         return known
+
+    def modulations(self, known: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Scale and shift for each of ``config.places``; [] where there are none."""
+        if self.modulation is None or known is None:
+            return []
+        vectors: list[tuple[Tensor, Tensor]] = self.modulation(known)
+        return vectors
 
     def repair(
         self, stage: int, x: Tensor, known: Tensor | None, view: tuple[int, int] | None = None
@@ -185,7 +195,8 @@ class AllParts(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor, grid: Tensor, side: Tensor, *deep: Tensor) -> tuple[Tensor, ...]:
-        """De-drifted features of the plug point, and of each stage from its own *deep* ones."""
+        """De-drifted features, of each stage from its own *deep* ones; scales and shifts."""
         known = self.module.estimate(grid, side)
         stages = [self.module.repair(i, y, known) for i, y in enumerate(deep)]
-        return self.module.restore(x, known), *stages
+        vectors = [v for pair in self.module.modulations(known) for v in pair]
+        return self.module.restore(x, known), *stages, *vectors

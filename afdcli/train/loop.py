@@ -80,7 +80,9 @@ class Trainer:
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
         )
-        self.optimiser = torch.optim.AdamW(module.parameters(), settings.lr, weight_decay=1e-4)
+        self.optimiser = torch.optim.AdamW(
+            module.parameters(), settings.lr, weight_decay=1e-4, fused=True
+        )
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
         self.step, self.elapsed = 0, 0.0
         self.best_state = copy.deepcopy(self.module.state_dict())

@@ -14,7 +14,7 @@ from afdcli import __version__
 from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import signature
-from afdcli.backbones.points import find_stages, find_stem
+from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
 from afdcli.core.config import PAPER, AFDConfig, preset
@@ -110,7 +110,8 @@ def make_plan(
             "activation": point.activation,
             "plug_stride": round(point.stride),
         }
-        config = preset(preset_name, point.channels, stages, **place, **changes)
+        places = find_places(first.net, view, where)
+        config = preset(preset_name, point.channels, stages, places, **place, **changes)
     else:
         name = PAPER if preset_name == AUTO else preset_name  # it is to fit any backbone
         config = preset(name, 3, activation="none", plug_stride=1, unshuffle=2, **changes)
@@ -119,7 +120,8 @@ def make_plan(
         if device == "cpu":
             quicken_depthwise(backbone.net)
     sites = tuple(
-        Site(backbone, plug, where, stages=config.stage_names).to(device) for backbone in backbones
+        Site(backbone, plug, where, stages=config.stage_names, places=config.place_names).to(device)
+        for backbone in backbones
     )
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
@@ -234,7 +236,6 @@ def _metadata(
         "command": command,
     }
     if plan.plug == "stem":
-        places = [plan.where, *plan.config.stage_names]
-        parts = signature(plan.backbones[0].net, places)
+        parts = signature(plan.backbones[0].net, [plan.where, *plan.config.touched])
         metadata["signature"] = json.dumps([[round(v, 6) for v in part.tolist()] for part in parts])
     return metadata

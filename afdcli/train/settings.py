@@ -66,12 +66,12 @@ class Settings:
 
     minutes: float | None = 20.0
     steps: int | None = None
-    batch_size: int = 16
-    lr: float = 2e-3
+    batch_size: int = 8
+    lr: float = 3e-3
     divergence: float = 0.25
     temperature: float = 3.0
     deep: float = 2.0
-    side: int = 160
+    side: int = 192
     angle: float = 0.5
     fdm: float = 0.0
     ramp: float = 0.33

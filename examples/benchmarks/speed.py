@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
+from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
@@ -80,6 +81,7 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     """Passes over a batch that lies in memory, in images/s."""
     backbone, loaded = load(item, imports)
     spec = backbone.spec
+    fold_batch_norms(backbone.net, (spec.height, spec.width))  # as `afd classify` does
     pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
     cells = (-(-spec.height // 8), -(-spec.width // 8))
     grid, side = 50 * torch.randn(BATCH, 384, *cells), torch.rand(BATCH, 197)
