@@ -311,9 +311,9 @@ def test_stages_are_found(name: str, expected: list[tuple[str, int, int]]) -> No
 
 
 PLACES = [
-    ("resnet10t", 8, "layer2.0.bn1", "layer4.0.downsample.2"),
+    ("resnet10t", 6, "layer3.0.bn1", "layer4.0.downsample.2"),
     ("vit_tiny_patch16_224", 0, "", ""),
-    ("mobilenetv2_100", 40, "blocks.1.1.bn3", "bn2"),
+    ("mobilenetv2_100", 34, "blocks.1.0.bn3", "bn2"),
 ]
 
 

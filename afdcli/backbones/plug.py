@@ -87,7 +87,7 @@ class Plugged(nn.Module):
         if module is None:
             return self.site(pixels), None
         count, view = pixels.shape[0], (pixels.shape[1], pixels.shape[2])
-        restorer = Restorer(module, grid, side, view)
+        restorer = Restorer(module, grid, side, view, self.compare)
         angles: list[Tensor] = []
 
         def restore(x: Tensor) -> Tensor:

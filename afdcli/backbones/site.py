@@ -166,6 +166,7 @@ class Restorer:
         module: an `AFDModule`, or something that is called as one and knows no stages.
         grid, side: see `AFDModule`.
         view: (height, width) in pixels.
+        beside: behind the plug point, the untouched features come first in the same batch.
 
     Attributes:
         stages: at the ends of the site's stages, or None where the module corrects only once.
@@ -173,8 +174,14 @@ class Restorer:
     """
 
     def __init__(
-        self, module: nn.Module, grid: Tensor, side: Tensor, view: tuple[int, int]
+        self,
+        module: nn.Module,
+        grid: Tensor,
+        side: Tensor,
+        view: tuple[int, int],
+        beside: bool = False,
     ) -> None:
+        self._beside = beside
         self._module, self._grid, self._side, self._view = module, grid, side, view
         self._known: Tensor | None = None
         self._vectors: list[tuple[Tensor, Tensor]] = []
@@ -198,6 +205,6 @@ class Restorer:
 
     def _at_place(self, place: int, x: Tensor) -> Tensor:
         scale, shift = self._vectors[place]
-        if len(x) == 2 * len(scale):  # untouched features come first, and stay so
+        if self._beside:
             scale, shift = (torch.cat((torch.zeros_like(v), v)) for v in (scale, shift))
         return modulated(x, scale, shift)
