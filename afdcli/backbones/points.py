@@ -36,7 +36,7 @@ POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
 _DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
-_MODULATED = 0.25
+_MODULATED = 0.25  # of the features behind the stem, see `find_places`
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 

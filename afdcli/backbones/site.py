@@ -191,7 +191,7 @@ class Restorer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """De-drifted features of the plug point."""
-        grid, side = self._grid.float(), self._side.to(x.dtype)
+        grid, side = self._grid, self._side.to(x.dtype)
         if not isinstance(self._module, AFDModule):
             y: Tensor = self._module(x, grid, side, self._view)
             return y
