@@ -49,9 +49,8 @@ class Plugged(nn.Module):
     ) -> None:
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
-        stages = loaded.module.config.stage_names if loaded else ()
-        places = loaded.module.config.place_names if loaded else ()
-        self.site = Site(backbone, plug, where, precision, stages, places)
+        behind = loaded.module.config.changed if loaded else ()
+        self.site = Site(backbone, plug, where, precision, behind)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
 
@@ -86,7 +85,7 @@ class Plugged(nn.Module):
         module = self.module
         if module is None:
             return self.site(pixels), None
-        count, view = pixels.shape[0], (pixels.shape[1], pixels.shape[2])
+        view = (pixels.shape[1], pixels.shape[2])
         restorer = Restorer(module, grid, side, view, self.compare)
         angles: list[Tensor] = []
 
@@ -98,13 +97,7 @@ class Plugged(nn.Module):
             # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
             return torch.cat((x, y)) if self.compare else y
 
-        def repair(stage: int, x: Tensor) -> Tensor:
-            assert restorer.stages is not None
-            if not self.compare:
-                return restorer.stages(stage, x)
-            return torch.cat((x[:count], restorer.stages(stage, x[count:])))
-
-        logits = self.site(pixels, restore, repair if restorer.stages else None, restorer.places)
+        logits = self.site(pixels, restore, restorer.behind)
         return logits, angles[0]
 
 

@@ -17,7 +17,7 @@ from afdcli.core.modulation import modulated
 from afdcli.core.module import AFDModule
 
 Transform = Callable[[Tensor], Tensor]
-Repair = Callable[[int, Tensor], Tensor]
+Change = Callable[[str, Tensor], Tensor]
 Plug = Literal["stem", "input"]
 
 
@@ -33,8 +33,7 @@ class Site(nn.Module):
         plug: "stem": the function sees the output of the module *where*; "input": it sees the
             pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
         where: name of the backbone's module; "" at the input.
-        stages: names of modules behind the stem whose outputs can be changed, too.
-        places: likewise, of normalisations.
+        behind: names of modules behind the stem whose outputs can be changed, too.
         precision: of convolutions and matrix products, see `afdcli.backbones.precision`.
     """
 
@@ -47,8 +46,7 @@ class Site(nn.Module):
         plug: Plug,
         where: str = "",
         precision: torch.dtype = torch.float32,
-        stages: Sequence[str] = (),
-        places: Sequence[str] = (),
+        behind: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.net = backbone.net
@@ -57,33 +55,27 @@ class Site(nn.Module):
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
         self._transform: Transform | None = None
-        self._repair: Repair | None = None
-        self._modulate: Repair | None = None
+        self._change: Change | None = None
         self._hooks = []
         if plug == "stem":
             self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
-        for i, name in enumerate(stages):
-            at_stage = partial(self._at_stage, i)
-            self._hooks.append(self.net.get_submodule(name).register_forward_hook(at_stage))
-        for i, name in enumerate(places):
-            at_place = partial(self._at_place, i)
-            self._hooks.append(self.net.get_submodule(name).register_forward_hook(at_place))
+        for name in dict.fromkeys(behind):
+            changed = partial(self._behind, name)
+            self._hooks.append(self.net.get_submodule(name).register_forward_hook(changed))
 
     def forward(
         self,
         pixels: Tensor,
         transform: Transform | None = None,
-        repair: Repair | None = None,
-        modulate: Repair | None = None,
+        change: Change | None = None,
     ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
         *transform* may change the batch size, and so B'; None leaves the features as they are.
-        *repair* is called with the number of each of the `stages` and the features there, and
-        *modulate* likewise for the `places`.
+        *change* is called with the name of each of the modules behind it, and with its output.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        self._transform, self._repair, self._modulate = transform, repair, modulate
+        self._transform, self._change = transform, change
         try:
             with self.autocast():
                 if self.plug == "input" and transform is not None:
@@ -92,7 +84,7 @@ class Site(nn.Module):
                     x = x / 255
                 logits: Tensor = self.net((x - self.mean) / self.std)
         finally:
-            self._transform = self._repair = self._modulate = None
+            self._transform = self._change = None
         return logits.float()
 
     def autocast(self) -> torch.autocast:
@@ -152,25 +144,18 @@ class Site(nn.Module):
     def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return output if self._transform is None else self._transform(output)
 
-    def _at_stage(self, stage: int, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        return output if self._repair is None else self._repair(stage, output)
-
-    def _at_place(self, place: int, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        return output if self._modulate is None else self._modulate(place, output)
+    def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        return output if self._change is None else self._change(name, output)
 
 
 class Restorer:
     """What a module does to one batch, place by place on its way through a `Site`.
 
     Args:
-        module: an `AFDModule`, or something that is called as one and knows no stages.
+        module: an `AFDModule`, or something that is called as one and changes nothing behind.
         grid, side: see `AFDModule`.
         view: (height, width) in pixels.
         beside: behind the plug point, the untouched features come first in the same batch.
-
-    Attributes:
-        stages: at the ends of the site's stages, or None where the module corrects only once.
-        places: at its normalisations, likewise.
     """
 
     def __init__(
@@ -181,13 +166,13 @@ class Restorer:
         view: tuple[int, int],
         beside: bool = False,
     ) -> None:
-        self._beside = beside
         self._module, self._grid, self._side, self._view = module, grid, side, view
+        self._beside = beside
         self._known: Tensor | None = None
-        self._vectors: list[tuple[Tensor, Tensor]] = []
-        afd = module if isinstance(module, AFDModule) else None
-        self.stages: Repair | None = self._at_stage if afd and len(afd.stages) else None
-        self.places: Repair | None = self._at_place if afd and afd.modulation else None
+        self._vectors: dict[str, tuple[Tensor, Tensor]] = {}
+        config = module.config if isinstance(module, AFDModule) else None
+        self._stages = {name: i for i, name in enumerate(config.stage_names)} if config else {}
+        self._places = config.place_names if config else []
 
     def __call__(self, x: Tensor) -> Tensor:
         """De-drifted features of the plug point."""
@@ -196,15 +181,25 @@ class Restorer:
             y: Tensor = self._module(x, grid, side, self._view)
             return y
         self._known = self._module.estimate(grid, side)
-        self._vectors = self._module.modulations(self._known)
+        vectors = self._module.modulations(self._known)
+        if self._beside:  # zeros leave the untouched half as it is
+            vectors = [(_after_zeros(scale), _after_zeros(shift)) for scale, shift in vectors]
+        self._vectors = dict(zip(self._places, vectors, strict=True))
         return self._module.restore(x, self._known, self._view)
 
-    def _at_stage(self, stage: int, x: Tensor) -> Tensor:
+    def behind(self, name: str, x: Tensor) -> Tensor:
+        """The output *x* of the classifier's module *name*, modulated or repaired or both."""
+        if name in self._vectors:
+            x = modulated(x, *self._vectors[name])
+        if name not in self._stages:
+            return x
         assert isinstance(self._module, AFDModule)
-        return self._module.repair(stage, x, self._known, self._view)
+        if not self._beside:
+            return self._module.repair(self._stages[name], x, self._known, self._view)
+        half = x.shape[0] // 2
+        repaired = self._module.repair(self._stages[name], x[half:], self._known, self._view)
+        return torch.cat((x[:half], repaired))
 
-    def _at_place(self, place: int, x: Tensor) -> Tensor:
-        scale, shift = self._vectors[place]
-        if self._beside:
-            scale, shift = (torch.cat((torch.zeros_like(v), v)) for v in (scale, shift))
-        return modulated(x, scale, shift)
+
+def _after_zeros(vector: Tensor) -> Tensor:
+    return torch.cat((torch.zeros_like(vector), vector))

@@ -22,12 +22,14 @@ from afdcli.cli.options import (
     SeedOption,
 )
 from afdcli.errors import UsageError
+from afdcli.train.settings import Settings
 
 if TYPE_CHECKING:
     from afdcli.train.loop import Progress
     from afdcli.train.photos import PhotoSet
     from afdcli.train.session import Outcome, Plan
-    from afdcli.train.settings import Settings
+
+DEFAULTS = Settings()
 
 
 @console.friendly
@@ -73,35 +75,39 @@ def train(
             "--exclude", metavar="FILE", help="List of relative paths not to train on (test split)."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = 8,
-    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = 3e-3,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = (
+        DEFAULTS.batch_size
+    ),
+    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = DEFAULTS.lr,
     divergence: Annotated[
         float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
-    ] = 0.25,
+    ] = DEFAULTS.divergence,
     deep: Annotated[
         float, typer.Option("--deep", min=0.0, help="Weight of the loss at the stages' ends.")
-    ] = 2.0,
+    ] = DEFAULTS.deep,
     side: Annotated[
         int,
         typer.Option("--side", min=0, metavar="PX", help="Side of training pictures; 0: as usual."),
-    ] = 160,
+    ] = DEFAULTS.side,
     angle: Annotated[
         float,
         typer.Option(
             "--angle", min=0.0, max=1.0, help="Share of the feature angle in the feature loss."
         ),
-    ] = 0.5,
-    reuse: Annotated[int, typer.Option("--reuse", min=1, help="Times that each pair is used.")] = 4,
+    ] = DEFAULTS.angle,
+    reuse: Annotated[int, typer.Option("--reuse", min=1, help="Times that each pair is used.")] = (
+        DEFAULTS.reuse
+    ),
     precision: PrecisionOption = "auto",
     validation: Annotated[
         int, typer.Option("--validation", min=5, help="Photos held out for validation.")
-    ] = 64,
+    ] = DEFAULTS.validation,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
     ] = False,
-    seed: SeedOption = 0,
+    seed: SeedOption = DEFAULTS.seed,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that make training pairs.")
     ] = 1,
@@ -119,14 +125,13 @@ def train(
     from afdcli.backbones.precision import choose_precision, precision_name
     from afdcli.engine.device import choose_device
     from afdcli.engine.memory import keep_freed_memory
-    from afdcli.train.settings import Settings
 
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
     if minutes is None and steps is None:
-        minutes = 20.0
+        minutes = DEFAULTS.minutes
     keep_freed_memory()
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun; one process speaks
     chosen = choose_device(device)

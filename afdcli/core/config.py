@@ -98,6 +98,11 @@ class AFDConfig:
         return [stage.where for stage in self.stages]
 
     @property
+    def changed(self) -> list[str]:
+        """Modules of the classifier whose outputs are changed behind the plug point."""
+        return self.stage_names + self.place_names
+
+    @property
     def touched(self) -> list[str]:
         """Modules behind the plug point by whose outputs a classifier's weights are told apart.
 
@@ -168,5 +173,6 @@ def preset(
     return replace(
         config,
         stages=stages if config.stage_width else (),
-        places=places if config.rank else (),
+        # Without FDE-Net nothing would tell them how to be set.
+        places=places if config.rank and config.gate != "none" else (),
     )

@@ -120,7 +120,7 @@ def run(
     else:
         seen.append(site.features(batch.clean))
     with site.watching(deep) as restored_deep:
-        restored_logits = site(batch.pixels, restore, restorer.stages, restorer.places)
+        restored_logits = site(batch.pixels, restore, restorer.behind)
     clean, drifted, restored = seen
     return Features(
         clean, drifted, restored, targets.logits, restored_logits, targets.deep, restored_deep

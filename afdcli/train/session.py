@@ -120,8 +120,7 @@ def make_plan(
         if device == "cpu":
             quicken_depthwise(backbone.net)
     sites = tuple(
-        Site(backbone, plug, where, stages=config.stage_names, places=config.place_names).to(device)
-        for backbone in backbones
+        Site(backbone, plug, where, behind=config.changed).to(device) for backbone in backbones
     )
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)

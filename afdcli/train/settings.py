@@ -50,8 +50,8 @@ class Settings:
         deep: weight of the loss at the ends of the classifier's stages, see
             `afdcli.train.losses.deep_loss`; grows with `divergence`.
         side: of the pictures trained on, in pixels; 0 for the size of the view. Networks of
-            convolutions learn as much from smaller ones, in less time, and a photo that was made
-            smaller is sharper and shows less of its own compression.
+            convolutions learn from smaller ones in less time, but what they learn holds for that
+            size: near the view's own is best.
         angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ramp: share of the budget over which that weight grows from zero: at once, it drowns the
@@ -71,7 +71,7 @@ class Settings:
     divergence: float = 0.25
     temperature: float = 3.0
     deep: float = 2.0
-    side: int = 192
+    side: int = 208
     angle: float = 0.5
     fdm: float = 0.0
     ramp: float = 0.33
