@@ -21,6 +21,7 @@ from afdcli.core import (
     preset,
 )
 from afdcli.core.config import Place, Stage
+from afdcli.core.fde import compand
 from afdcli.core.fusing import fuse_file, random_inputs
 from afdcli.core.modulation import modulated
 from afdcli.core.module import AllParts
@@ -367,3 +368,13 @@ def test_angle_of_nothing_is_zero() -> None:
 def test_unknown_preset_is_named() -> None:
     with pytest.raises(ModuleError, match="no preset 'huge'"):
         preset("huge", 3)
+
+
+def test_logarithms_of_the_grid_keep_sign_and_scale_in_half_precision_too() -> None:
+    grid = torch.tensor([-1024.0, -3.0, -0.01, 0.0, 0.5, 16.0, 1024.0])
+    exact = grid.double().sign() * grid.double().abs().log1p() / math.log(1025)
+    before = grid.clone()
+    assert torch.allclose(compand(grid).double(), exact, atol=5e-4)
+    assert torch.equal(grid, before), "the grid itself must stay"
+    half = compand(grid.half())
+    assert half.dtype == torch.float16 and torch.allclose(half.double(), exact, atol=2e-3)

@@ -21,10 +21,11 @@ LARGEST_LOG_STEP = 5.55  # log(256): the range of side inputs
 def compand(grid: Tensor) -> Tensor:
     """Coefficients (JPEG scale) as logarithms that keep their sign: 0 is 0, +-1024 is +-1.
 
-    They span three decades; so the small ones stay visible. Always in float32; not by ``log1p``,
-    whose exactness below 1e-7 is lost on steps of 1 and more, and takes five times as long.
+    They span three decades; so the small ones stay visible. In the precision of the grid: float16,
+    as which the grid is stored, takes a third of the time and is off by 0.0005 at most. Not by
+    ``log1p``, whose exactness below 1e-7 is lost on steps of 1 and more, and takes five times as
+    long.
     """
-    grid = grid.float()
     return grid.abs().add_(1).log_().mul_(grid.sign()).div_(COMPANDED_DC)
 
 
@@ -71,5 +72,5 @@ class FDENet(nn.Module):
         steps = F.conv2d(
             side[:, :, None, None] / LARGEST_LOG_STEP, self.file.weight[:, :, None, None]
         )
-        x = torch.relu(self.cells(compressed) + steps)
+        x = torch.relu(self.cells(compressed.to(side.dtype)) + steps)
         return torch.relu(self.mix(x))

@@ -173,7 +173,7 @@ class Elsewhere(nn.Module):
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
         """As `Plugged.forward`; float32 on the processor."""
-        grid = compand(grid.float()) if self._companded else grid.float()
+        grid = (compand(grid) if self._companded else grid).float()
         arrays = (pixels.numpy(), grid.numpy(), side.numpy())
         outputs = [torch.from_numpy(np.asarray(array)) for array in self._graph(arrays)]
         logits = outputs.pop(0)
