@@ -36,6 +36,7 @@ from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import PRECISIONS, choose_precision, precision_name
+from afdcli.core.config import PAPER
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
 from afdcli.engine.memory import keep_freed_memory
@@ -81,9 +82,11 @@ LINES = {
     "half width": Line(config={"width": 8}),
     "double width": Line(config={"width": 32}),
     "paper's recipe": Line(
-        config={"gate": "channel", "coefficients": "view"}, settings={**STEM_ONLY, "angle": 0.0}
+        preset=PAPER,
+        config={"gate": "channel", "coefficients": "view"},
+        settings={**STEM_ONLY, "angle": 0.0},
     ),
-    "DDP-style": Line(settings={**STEM_ONLY, "angle": 0.0}, reference="features"),
+    "DDP-style": Line(preset=PAPER, settings={**STEM_ONLY, "angle": 0.0}, reference="features"),
     "ARCNN-style": Line(plug="input", settings=STEM_ONLY, reference="pixels"),
 }
 
@@ -203,7 +206,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--lines", default=",".join(LINES))
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--preset", default=PAPER)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--exclude", type=Path)
     parser.add_argument("--limit", type=int)
