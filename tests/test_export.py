@@ -131,6 +131,31 @@ def test_other_runtimes_give_the_same_rows(
         assert np.allclose(other[name], torch_[name], atol=2e-3, equal_nan=True), name
 
 
+_MANY_AT_ONCE = """
+import sys
+import torch
+from afdcli.backbones.loader import load_backbone
+from afdcli.backbones.plug import Plugged
+from afdcli.engine.runtime import run_somewhere
+
+torch.set_num_threads(8)
+plugged = Plugged(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
+network = run_somewhere(plugged, (224, 224), "openvino", "cpu").network
+sys.setswitchinterval(1e-6)
+pixels = torch.zeros(8, 224, 224, 3, dtype=torch.uint8)
+print(len(network(pixels, torch.zeros(8, 384, 28, 28), torch.zeros(8, 197)).logits))
+"""
+
+
+def test_threads_that_meet_in_openvino_for_the_first_time_do_not_wait_for_ever(
+    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    line = [sys.executable, "-c", _MANY_AT_ONCE, str(kit / "tiny_models.py")]
+    run = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split() == ["8"], run.stderr
+
+
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 def test_compiled_networks_give_the_same_rows(kit: Path, photos: Path) -> None:
     both = ("--compare", "--precision", "fp32")

@@ -251,21 +251,28 @@ def _openvino(file: Path, precision: torch.dtype) -> Graph:
     lock, own = Lock(), local()
     loaded: list[Any] = []
 
-    def request(shapes: list[tuple[int, ...]]) -> Any:
-        """This thread's own; the first one compiles the graph for one picture of *shapes*."""
+    def request(inputs: list[NDArray[Any]]) -> Any:
+        """This thread's own; the first one compiles the graph for one picture like *inputs*."""
         with lock:
             if not loaded:
                 model = core.read_model(file)
+                shapes = (array.shape for array in inputs)
                 model.reshape(dict(zip(model.inputs, shapes, strict=True)))
                 loaded.append(core.compile_model(model, "CPU", settings))
+                # OpenVINO's bindings get to know numpy when first given an array. Two threads that
+                # do so at once wait for each other, one for the interpreter's lock, for ever.
+                infer(loaded[0].create_infer_request(), inputs)
         return loaded[0].create_infer_request()
+
+    def infer(request: Any, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        request.infer(inputs, share_inputs=True)
+        return [np.array(tensor.data) for tensor in request.output_tensors]
 
     def answer(picture: Arrays) -> list[NDArray[Any]]:
         inputs = [array[None] for array in picture]
         if not hasattr(own, "request"):
-            own.request = request([array.shape for array in inputs])
-        own.request.infer(inputs, share_inputs=True)
-        return [np.array(tensor.data) for tensor in own.request.output_tensors]
+            own.request = request(inputs)
+        return infer(own.request, inputs)
 
     pool = ThreadPoolExecutor(threads)
 
