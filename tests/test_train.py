@@ -41,6 +41,7 @@ from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_cro
 from afdcli.train.photos import collect
 from afdcli.train.replay import Replay
 from afdcli.train.settings import Mix, Settings
+from afdcli.train.variation import draw_variation
 from afdcli.view.spec import ViewSpec
 
 
@@ -139,7 +140,60 @@ def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None
     module, metadata = AFDModule.load(out)
     assert metadata["plug"] == "input"
     assert (module.config.channels, module.config.unshuffle) == (3, 2)
+    assert (module.config.guide, module.config.width) == (True, 8)  # the width is nano's
     assert "signature" not in metadata
+
+
+def test_gates_of_an_input_module_learn_slowly(world: Path, tmp_path: Path) -> None:
+    """As quick as the rest, they closed within some hundred steps, and did not open again."""
+    moved = {}
+    for plug in ("stem", "input"):
+        out = tmp_path / f"{plug}.safetensors"
+        more = ("--plug", plug, "--steps", "4", "--seed", "3", "-q")
+        result = CliRunner().invoke(app, arguments(world, out, *more))
+        assert result.exit_code == 0, result.output
+        weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
+        config = AFDModule.load(out)[0].config
+        torch.manual_seed(3)  # as the run did before it made its module
+        before = AFDModule(config).state_dict()
+        most = {
+            part: max(
+                float((value - before[name]).abs().max())
+                for name, value in weights.items()
+                if name.startswith(f"{part}.")
+            )
+            for part in ("fde", "fe")
+        }
+        moved[plug] = most["fde"] / most["fe"]
+    assert 0.5 < moved["stem"] < 2
+    assert 0.05 < moved["input"] < 0.2
+
+
+def test_pictures_are_varied_alike_between_input_module_and_classifier(world: Path) -> None:
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    plan = session.make_plan([backbone], "input", "nano")
+    site, batch, module = plan.sites[0], batch_of(2, plan.spec), AFDModule(plan.config)
+    same = batch._replace(pixels=batch.clean)
+    torch.manual_seed(1)
+    vary = draw_variation()
+    with torch.no_grad():
+        plain, varied = (losses.run(site, module, same, vary=change) for change in (None, vary))
+    assert torch.equal(varied.clean, plain.clean)  # the feature loss sees the picture itself
+    assert not torch.equal(varied.clean_logits, plain.clean_logits)
+    # An untrained module changes nothing, and so neither does the difference of the outputs.
+    assert torch.equal(varied.restored_logits, varied.clean_logits)
+
+
+def test_variations_keep_the_size_and_differ() -> None:
+    pixels = torch.rand(2, 3, 40, 56) * 2 - 1
+    torch.manual_seed(0)
+    changes = [draw_variation() for _ in range(8)]
+    made = [vary(pixels) for vary in changes]
+    assert {tuple(x.shape) for x in made} == {(2, 3, 40, 56)}
+    assert len({float(x.sum()) for x in made}) == 8
+    assert all(torch.equal(vary(pixels), x) for vary, x in zip(changes, made, strict=True))
+    assert all(float(x.abs().max()) <= 1.2 + 0.1 + 1e-5 for x in made)
+    assert min(float((x - pixels).abs().mean()) for x in made) > 0.01
 
 
 def test_wrong_usage_is_one_line(world: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,9 @@ from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
 from afdcli.train.data import Batch
 from afdcli.train.distributed import Group
 from afdcli.train.replay import Replay
-from afdcli.train.settings import FEATURE_WEIGHT, Settings
+from afdcli.train.settings import RECIPES, Settings
 from afdcli.train.validate import Score, Validation
+from afdcli.train.variation import draw_variation
 
 _VALIDATIONS = 8  # over a run, evenly spread, besides the one at the start
 _CHECKPOINT_SECONDS = 60.0
@@ -80,8 +82,9 @@ class Trainer:
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
         )
+        self.recipe = RECIPES[self.sites[0].plug]
         self.optimiser = torch.optim.AdamW(
-            module.parameters(), settings.lr, weight_decay=1e-4, fused=True
+            self._groups(module), settings.lr, weight_decay=1e-4, fused=True
         )
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
         self.step, self.elapsed = 0, 0.0
@@ -165,7 +168,7 @@ class Trainer:
         """One step of the optimiser; returns both losses."""
         share = self.share()
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(share)
+            group["lr"] = group["pace"] * self._learning_rate(share)
         self.module.train()
         turn = self.step % len(self.sites)
         batch, f = self._pass(pairs, turn)
@@ -173,9 +176,9 @@ class Trainer:
         row, column = torch.randint(losses.THINNING, (2,)).tolist()
         feature = self._feature_loss(f.thinned(row, column))
         divergence = losses.divergence(f, s.temperature)
-        ramp = min(1.0, share / s.ramp) if s.ramp else 1.0
+        ramp = min(1.0, share / self.recipe.ramp)
         task = s.divergence * divergence + s.deep * losses.deep_loss(f)
-        loss = FEATURE_WEIGHT[self.sites[turn].plug] * feature + ramp * task
+        loss = self.recipe.feature * feature + ramp * task
         if s.fdm:
             assert isinstance(self.module, AFDModule)
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
@@ -197,14 +200,24 @@ class Trainer:
         batch, site = drawn.to(self.device), self.sites[turn]
         targets = losses.Targets.unpacked(known, self.device) if known else None
         outputs, deep = self._looks_behind_the_plug, self.deep[turn]
-        f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep)
-        if outputs and not known and len(self.sites) == 1 and self.device.type == "cpu":
+        vary = draw_variation() if self.recipe.varied else None
+        f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep, vary=vary)
+        alone = len(self.sites) == 1 and vary is None
+        if outputs and not known and alone and self.device.type == "cpu":
             pairs.keep(f.targets.packed())
         return batch, f
 
     @property
     def _looks_behind_the_plug(self) -> bool:
         return self.settings.divergence > 0 or self.settings.deep > 0
+
+    def _groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """The parameters, with the pace at which each group of them learns."""
+        named = list(module.named_parameters())
+        slow = [p for name, p in named if name.startswith("fde.")]
+        rest = [p for name, p in named if not name.startswith("fde.")]
+        groups = [{"params": rest, "pace": 1.0}, {"params": slow, "pace": self.recipe.gating}]
+        return [group for group in groups if group["params"]]
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then a cosine to zero."""

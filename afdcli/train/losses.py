@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.backbones.site import Restorer, Site
+from afdcli.backbones.site import Restorer, Site, Transform
 from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
 from afdcli.train.data import Batch
@@ -85,6 +85,7 @@ def run(
     targets: Targets | None = None,
     outputs: bool = True,
     deep: Sequence[str] = (),
+    vary: Transform | None = None,
 ) -> Features:
     """Clean and restored pictures through the frozen classifier.
 
@@ -93,6 +94,8 @@ def run(
             the stem only.
         outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
         deep: names of modules whose outputs are kept, too.
+        vary: changes what comes from the plug point, clean and restored alike, on its way to the
+            classifier.
     """
     seen: list[Tensor] = []
     restorer = Restorer(
@@ -101,12 +104,12 @@ def run(
 
     def look_only(x: Tensor) -> Tensor:
         seen.append(x.clone())  # an in-place activation behind the plug would change it
-        return x
+        return vary(x) if vary else x
 
     def restore(x: Tensor) -> Tensor:
         y = restorer(x)
         seen.extend((x.clone(), y))
-        return y.clone()
+        return vary(y) if vary else y.clone()
 
     if not outputs:
         clean, drifted = site.features(batch.clean), site.features(batch.pixels)

@@ -113,8 +113,10 @@ def make_plan(
         places = find_places(first.net, view, where)
         config = preset(preset_name, point.channels, stages, places, **place, **changes)
     else:
-        name = PAPER if preset_name == AUTO else preset_name  # it is to fit any backbone
-        config = preset(name, 3, activation="none", plug_stride=1, unshuffle=2, **changes)
+        if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features
+            preset_name, changes = PAPER, {"width": 24, **changes}
+        pixels: dict[str, object] = {"activation": "none", "plug_stride": 1, "unshuffle": 2}
+        config = preset(preset_name, 3, **pixels, **{"guide": True, **changes})
     for backbone in backbones:
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":

@@ -5,9 +5,32 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-#: Weight of the feature loss by plug point. At the stem it leads; on pixels it keeps the module
-#: near the picture, for what is nearer in pixels is not what a classifier reads better.
-FEATURE_WEIGHT = {"stem": 1.0, "input": 0.1}
+
+@dataclass(frozen=True)
+class Recipe:
+    """What depends on the plug point.
+
+    Attributes:
+        feature: weight of the feature loss. At the stem it leads; on pixels it only keeps the
+            module near the picture: what is nearer in pixels is not what a classifier reads better.
+        ramp: share of the budget over which the weights of the other losses grow from zero. At
+            once, they drown a feature loss that leads.
+        gating: learning rate of FDE-Net, of which the gates are made, relative to the rest. On
+            pixels, where nothing but noise comes through at first, gates as quick as the rest
+            close before FE-Net has learnt anything, and a closed sigmoid does not open again.
+        varied: see `afdcli.train.variation`.
+    """
+
+    feature: float
+    ramp: float
+    gating: float
+    varied: bool
+
+
+RECIPES = {
+    "stem": Recipe(feature=1.0, ramp=0.33, gating=1.0, varied=False),
+    "input": Recipe(feature=0.025, ramp=0.05, gating=0.1, varied=True),
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +77,6 @@ class Settings:
             size: near the view's own is best.
         angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
-        ramp: share of the budget over which that weight grows from zero: at once, it drowns the
-            feature loss.
         ema: decay of the averaged weights, which are what is validated and saved.
         reuse: times that a pair is used, see `afdcli.train.replay`.
         precision: "fp32", "bf16" or "fp16": arithmetic of the networks; weights are float32.
@@ -74,7 +95,6 @@ class Settings:
     side: int = 208
     angle: float = 0.5
     fdm: float = 0.0
-    ramp: float = 0.33
     ema: float = 0.99
     reuse: int = 4
     precision: str = "fp32"
