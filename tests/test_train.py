@@ -326,6 +326,20 @@ def test_losses_are_what_they_say() -> None:
     assert float(losses.divergence(flat)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_map_loss_compares_the_fdm_with_the_measured_angle(world: Path) -> None:
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    site, batch = Site(backbone, "stem", "act1"), batch_of(2, backbone.spec)
+    module = AFDModule(preset("paper", 64))
+    same = batch._replace(pixels=batch.clean)  # so that nothing drifts: 0 degrees
+    assert module.fde is not None
+    for bias, expected in ((-30.0, 0.0), (30.0, 1.0)):
+        torch.nn.init.zeros_(module.fde.gate.weight)
+        torch.nn.init.constant_(module.fde.gate.bias, bias)
+        with torch.no_grad():
+            f = losses.run(site, module, same)
+            assert float(losses.map_loss(module, same, f)) == pytest.approx(expected, abs=1e-3)
+
+
 def test_angle_loss_is_about_direction_only() -> None:
     same = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
     clean, drifted = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
