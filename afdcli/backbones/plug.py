@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
-from afdcli.backbones.site import Restorer, Site
+from afdcli.backbones.site import Restorer, Site, changed_by
 from afdcli.core.module import AFDModule
 
 _THINNING = 4
@@ -49,7 +49,7 @@ class Plugged(nn.Module):
     ) -> None:
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
-        behind = loaded.module.config.changed if loaded else ()
+        behind = changed_by(loaded.module) if loaded else ()
         self.site = Site(backbone, plug, where, precision, behind)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None

@@ -148,6 +148,14 @@ class Site(nn.Module):
         return output if self._change is None else self._change(name, output)
 
 
+def changed_by(module: nn.Module) -> list[str]:
+    """Modules of the classifier whose outputs *module* changes behind the plug point.
+
+    None for what is called as an `AFDModule` is, but is not one: reference methods.
+    """
+    return module.config.changed if isinstance(module, AFDModule) else []
+
+
 class Restorer:
     """What a module does to one batch, place by place on its way through a `Site`.
 
