@@ -151,7 +151,7 @@ class Site(nn.Module):
 def changed_by(module: nn.Module) -> list[str]:
     """Modules of the classifier whose outputs *module* changes behind the plug point.
 
-    None for what is called as an `AFDModule` is, but is not one: reference methods.
+    Empty for what is called as an `AFDModule` is, but is not one: reference methods.
     """
     return module.config.changed if isinstance(module, AFDModule) else []
 

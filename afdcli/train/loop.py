@@ -193,17 +193,19 @@ class Trainer:
     def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:
         """The next batch, and both of its pictures through the network whose turn it is.
 
-        A single classifier sees each clean picture once, and is then remembered. With several,
-        few pairs would come back to the same one; a GPU is faster than what would be read.
+        A single classifier sees each clean picture once, and is then remembered, unless it is to
+        see it otherwise each time. With several, few pairs would come back to the same one; a GPU
+        is faster than what would be read.
         """
         drawn, known = pairs.draw()
         batch, site = drawn.to(self.device), self.sites[turn]
         targets = losses.Targets.unpacked(known, self.device) if known else None
         outputs, deep = self._looks_behind_the_plug, self.deep[turn]
-        vary = draw_variation() if self.recipe.varied else None
+        varied = self.recipe.varied and outputs
+        vary = draw_variation() if varied else None
         f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep, vary=vary)
-        alone = len(self.sites) == 1 and vary is None
-        if outputs and not known and alone and self.device.type == "cpu":
+        comes_back = len(self.sites) == 1 and not varied and self.device.type == "cpu"
+        if outputs and not known and comes_back:
             pairs.keep(f.targets.packed())
         return batch, f
 
@@ -216,8 +218,7 @@ class Trainer:
         named = list(module.named_parameters())
         slow = [p for name, p in named if name.startswith("fde.")]
         rest = [p for name, p in named if not name.startswith("fde.")]
-        groups = [{"params": rest, "pace": 1.0}, {"params": slow, "pace": self.recipe.gating}]
-        return [group for group in groups if group["params"]]
+        return [{"params": rest, "pace": 1.0}, {"params": slow, "pace": self.recipe.gating}]
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then a cosine to zero."""

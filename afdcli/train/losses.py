@@ -95,7 +95,7 @@ def run(
         outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
         deep: names of modules whose outputs are kept, too.
         vary: changes what comes from the plug point, clean and restored alike, on its way to the
-            classifier.
+            classifier; not together with *targets*, which are of pictures as they are.
     """
     seen: list[Tensor] = []
     restorer = Restorer(

@@ -115,8 +115,8 @@ def make_plan(
     else:
         if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features
             preset_name, changes = PAPER, {"width": 24, **changes}
-        pixels: dict[str, object] = {"activation": "none", "plug_stride": 1, "unshuffle": 2}
-        config = preset(preset_name, 3, **pixels, **{"guide": True, **changes})
+        pixels = {"activation": "none", "plug_stride": 1, "unshuffle": 2, "guide": True}
+        config = preset(preset_name, 3, **(pixels | changes))
     for backbone in backbones:
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":

@@ -8,18 +8,18 @@ classifiers that they do not know).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from afdcli.backbones.site import Transform
 
 _ZOOM = (0.75, 1.25)  # parts of the picture's side that are then seen
 _SHIFT = 0.1  # of half the picture's side, at most
 _CONTRAST, _BRIGHTNESS = 0.2, 0.1  # at most, on pixels in -1 ... 1
 
 
-def draw_variation() -> Callable[[Tensor], Tensor]:
+def draw_variation() -> Transform:
     """One random change, from torch's generator: pixels (B, 3, H, W) in -1 ... 1 -> the same."""
     mirror = 1.0 if torch.rand(()) < 0.5 else -1.0
     zoom = float(torch.empty(()).uniform_(*_ZOOM))
