@@ -122,7 +122,7 @@ def classify(
         typer.Option(
             "--workers",
             min=1,
-            help="Processes that read images; default: half the cores; with a GPU, all but one.",
+            help="Processes that read images; default: all cores; with a GPU, all but one.",
         ),
     ] = None,
     timeout: TimeoutOption = 60.0,

@@ -277,12 +277,13 @@ def _note(afd: str, module: LoadedModule | None) -> str:
 
 
 def _workers(device: torch.device) -> int:
-    """Processes that read files: on a processor half of the cores, for the maths needs them too.
+    """Processes that read files: one per core, though on a processor the maths needs them too.
 
-    A heavy classifier still gets all cores: workers sleep while enough pictures are waiting.
+    A heavy classifier still gets all cores, for workers sleep while enough pictures are waiting. A
+    light one, quicker than half of the cores can read, would wait for its pictures.
     """
     cores = default_workers()
-    return max(1, cores // 2 if device.type == "cpu" else cores - 1)
+    return cores if device.type == "cpu" else max(1, cores - 1)
 
 
 def _plain(value: Any) -> Any:
