@@ -84,7 +84,8 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     fold_batch_norms(backbone.net, (spec.height, spec.width))  # as `afd classify` does
     pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
     cells = (-(-spec.height // 8), -(-spec.width // 8))
-    grid, side = 50 * torch.randn(BATCH, 384, *cells), torch.rand(BATCH, 197)
+    # As the engine hands it over, see `afdcli.view.spec.View`.
+    grid, side = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
     precision = choose_precision(way.precision, "cpu")
     plugged = Plugged(backbone, loaded if afd else None, precision=precision).eval()
     net = run_somewhere(plugged, (spec.height, spec.width), way.runtime, "cpu").network
