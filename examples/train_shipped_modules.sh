@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/, leaving the test split out. About half an hour on two
+# Train the AFD modules that ship in weights/, leaving the test split out. Over an hour on two
 # cores with bfloat16 units. README, "Results", has the commands that measure them.
 #
 #   examples/train_shipped_modules.sh CALTECH101 MORE_PHOTOS BACKBONES WORK
@@ -17,7 +17,7 @@ afd train --backbone afd_resnet12 --preset nano --data "$caltech" --data "$more"
     --out "$work/afd_resnet12.stem.safetensors"
 
 afd train --plug input --side 176 --data "$caltech" --data "$more" \
-    --exclude "$here/caltech101_test.txt" --minutes "${INPUT_MINUTES:-20}" \
+    --exclude "$here/caltech101_test.txt" --minutes "${INPUT_MINUTES:-62}" \
     --import "$backbones/real_backbones.py" \
     --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors" \
     --backbone "mobilenetv2_tf=$backbones/mobilenetv2_tf.safetensors" \
