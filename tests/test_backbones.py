@@ -17,6 +17,7 @@ from afdcli.backbones.modules import find_module, signature
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.core import AFDModule, preset
+from afdcli.core.config import reach_of
 from afdcli.errors import BackboneError, ModuleError
 
 # (timm name, where, channels, stride, activation), by looking at the architectures.
@@ -308,6 +309,26 @@ STAGES = [
 def test_stages_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
     found = find_stages(timm.create_model(name).eval(), (224, 224))
     assert [(s.where, s.channels, s.stride) for s in found] == expected
+
+
+FIRST_BLOCKS = [
+    ("resnet26", [("layer2.0", 512, 8), ("layer3.0", 1024, 16)]),
+    ("mobilenetv2_100", [("blocks.2.0", 32, 8), ("blocks.4.0", 96, 16)]),
+    ("vit_tiny_patch16_224", []),
+    (embedded.NAME, [("stages.1.0", 80, 8), ("stages.2.0", 160, 16)]),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), FIRST_BLOCKS)
+def test_pico_works_behind_the_first_blocks(
+    name: str, expected: list[tuple[str, int, int]]
+) -> None:
+    net = timm.create_model(name).eval()
+    found = find_stages(net, (224, 224), reach_of("pico"))
+    assert [(s.where, s.channels, s.stride) for s in found] == expected
+    stem = find_stem(net, (224, 224), pooled=True).where
+    usual = find_places(net, (224, 224), stem)
+    assert set(find_places(net, (224, 224), stem, reach_of("pico"))) <= set(usual)
 
 
 PLACES = [

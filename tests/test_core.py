@@ -20,12 +20,13 @@ from afdcli.core import (
     feature_angle,
     preset,
 )
-from afdcli.core.config import Place, Stage
+from afdcli.core.config import GRID_CHANNELS, Place, Stage
 from afdcli.core.fde import compand
 from afdcli.core.fusing import fuse_file, random_inputs
 from afdcli.core.modulation import modulated
 from afdcli.core.module import AllParts
 from afdcli.errors import ModuleError
+from afdcli.view import spec
 
 
 def randomise(net: nn.Module, seed: int = 0, std: float = 0.08) -> None:
@@ -301,6 +302,20 @@ def test_a_picture_of_which_nothing_is_known_is_not_modulated() -> None:
         known = module.estimate(*random_inputs(module.config, 1)[1:3])
         assert not any(v.any() for pair in module.modulations(known) for v in pair)
     assert AFDModule(preset("nano", 12, (), PLACES, rank=0)).modulations(known) == []
+
+
+def test_pico_reads_the_root_mean_squares_only() -> None:
+    assert GRID_CHANNELS == spec.GRID_CHANNELS
+    module = AFDModule(preset("pico", 12)).eval()
+    randomise(module)
+    x, grid, side = random_inputs(module.config)[:3]
+    means, sizes = grid.clone(), grid.clone()
+    means[:, :192] += 50
+    sizes[:, 192:] += 50
+    with torch.inference_mode():
+        y = module(x, grid, side)
+        assert torch.equal(module(x, means, side), y)
+        assert not torch.allclose(module(x, sizes, side), y)
 
 
 def test_only_presets_with_a_width_for_stages_take_them() -> None:

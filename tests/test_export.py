@@ -19,12 +19,13 @@ from typer.testing import CliRunner, Result
 
 from afdcli.backbones import export, weights
 from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import find_module
+from afdcli.backbones.modules import LoadedModule, find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.cli.main import app
 from afdcli.core import AFDModule
-from afdcli.engine.runtime import choose_runtime
+from afdcli.engine.runtime import choose_runtime, run_somewhere
 from afdcli.errors import ModuleError, UsageError
+from afdcli.train.session import make_plan
 
 
 def fuse(*args: str | Path) -> Result:
@@ -154,6 +155,48 @@ def test_threads_that_meet_in_openvino_for_the_first_time_do_not_wait_for_ever(
     line = [sys.executable, "-c", _MANY_AT_ONCE, str(kit / "tiny_models.py")]
     run = subprocess.run(line, capture_output=True, text=True, timeout=120)
     assert run.stdout.split() == ["8"], run.stderr
+
+
+# As in the first ResNets: strides in 1x1 convolutions, of whose inputs OpenVINO then computes less.
+_STRIDED = """
+import timm
+import torch
+from timm.models import register_model
+
+@register_model
+def strided_net(pretrained=False, **kwargs):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = timm.create_model("resnet26", num_classes=5)
+    for stage in (net.layer2, net.layer3, net.layer4):
+        stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
+    return net
+"""
+
+
+def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    (here / "strided.py").write_text(_STRIDED)
+    backbone = load_backbone("strided_net", imports=[str(here / "strided.py")])
+    plan = make_plan([backbone], "stem", "pico")
+    assert plan.config.places
+    for site in plan.sites:
+        site.remove()
+    module = AFDModule(plan.config).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(0, 0.06, generator=torch.Generator().manual_seed(parameter.numel()))
+    loaded = LoadedModule(module, "stem", plan.where, here / "m.safetensors", "")
+    plugged = Plugged(backbone, loaded).eval()
+    inputs = export.whole(plugged, (224, 224)).draw(2)
+    with torch.inference_mode():
+        expected = plugged(*inputs)
+    got = run_somewhere(plugged, (224, 224), "openvino", "cpu").network(*inputs)
+    plain = Plugged(backbone, None)(*inputs)
+    assert torch.allclose(got.logits, expected.logits, atol=1e-3)
+    assert not torch.allclose(got.logits, plain.logits, atol=1e-2)
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")

@@ -71,7 +71,7 @@ def whole(plugged: Plugged, view: tuple[int, int]) -> Subject:
     """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
 
     Pixels are (B, H, W, 3) uint8 of the *view* (H, W); grid and side as in `afdcli.view.spec.View`,
-    float32; the grid companded where the network takes it so.
+    float32; the grid companded, and only what is read of it, where the network takes it so.
     """
     largest = 1 if plugged.companded else 50
 
@@ -80,7 +80,7 @@ def whole(plugged: Plugged, view: tuple[int, int]) -> Subject:
         cells = (-(-view[0] // 8), -(-view[1] // 8))
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
-            largest * torch.randn(batch, 384, *cells, generator=generator),
+            largest * torch.randn(batch, plugged.grid_channels, *cells, generator=generator),
             5 * torch.rand(batch, 197, generator=generator),
         )
 

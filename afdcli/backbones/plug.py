@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.site import Restorer, Site, changed_by
+from afdcli.core.config import GRID_CHANNELS
 from afdcli.core.module import AFDModule
 
 _THINNING = 4
@@ -74,6 +75,13 @@ class Plugged(nn.Module):
         """Whether `forward` takes the grid through `afdcli.core.fde.compand`."""
         fde = None if self.module is None else self.module.fde
         return fde is not None and fde.companded
+
+    @property
+    def grid_channels(self) -> int:
+        """How many of the grid's channels `forward` takes, the last ones."""
+        if self.module is None or not self.companded:
+            return GRID_CHANNELS
+        return self.module.config.grid_channels
 
     def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
         """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from afdcli.core.config import STAGE_STRIDE, Activation, Place, Stage
+from afdcli.core.config import Activation, Place, Reach, Stage
 from afdcli.errors import BackboneError
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
@@ -36,7 +36,7 @@ POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
 _DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
-_MODULATED = 0.25  # of the features behind the stem, see `find_places`
+_USUAL = Reach()
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 
@@ -176,29 +176,45 @@ def stages(net: nn.Module) -> tuple[str, ...]:
     return tuple(name for stride, name in _stage_ends(net).items() if stride >= _DEEP)
 
 
-def find_stages(net: nn.Module, size: tuple[int, int]) -> tuple[Stage, ...]:
+def find_stages(net: nn.Module, size: tuple[int, int], reach: Reach = _USUAL) -> tuple[Stage, ...]:
     """Stages whose features can be corrected, for inputs of *size*: from a quarter to a 16th of it.
 
     Stages with outputs other than (B, C, h, w), as of transformers, are left out.
     """
     found = []
-    for stride, name in _stage_ends(net).items():
-        if not STAGE_STRIDE <= stride <= _DEEPEST_REPAIR:
+    for stride, end in _stage_ends(net).items():
+        if not reach.stages_from <= stride <= _DEEPEST_REPAIR:
             continue
         try:
-            point = _verify(net, name, size)
+            point = _verify(net, end, size)
         except BackboneError:
             continue
-        found.append(Stage(name, point.channels, stride, point.activation))
+        if not reach.ends:
+            point = _first_block(net, point, size)
+        found.append(Stage(point.where, point.channels, stride, point.activation))
     return tuple(found)
 
 
-def find_places(net: nn.Module, size: tuple[int, int], stem: str) -> tuple[Place, ...]:
+def _first_block(net: nn.Module, end: StemPoint, size: tuple[int, int]) -> StemPoint:
+    """The first part of the stage *end* whose output has the stage's shape, or *end* itself."""
+    for name, _ in net.get_submodule(end.where).named_children():
+        try:
+            point = _verify(net, f"{end.where}.{name}", size)
+        except BackboneError:
+            continue
+        if (point.channels, point.stride) == (end.channels, end.stride):
+            return point
+    return end
+
+
+def find_places(
+    net: nn.Module, size: tuple[int, int], stem: str, reach: Reach = _USUAL
+) -> tuple[Place, ...]:
     """Normalisations behind the module *stem* that can be scaled and shifted, for inputs of *size*.
 
     Those over the batch, whose channels come second: none in transformers. The smallest outputs
-    first, up to `_MODULATED` of all the features behind the stem: changing a feature takes as long
-    everywhere, but most features lie in a few wide layers at the front.
+    first, up to `Reach.modulated` of all the features behind the stem: changing a feature takes as
+    long everywhere, but most features lie in a few wide layers at the front.
     """
     seen: list[tuple[str, Tensor]] = []
     handles = [
@@ -209,7 +225,7 @@ def find_places(net: nn.Module, size: tuple[int, int], stem: str) -> tuple[Place
     _run(net, size, handles)
     names = [name for name, _ in seen]
     behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
-    left = _MODULATED * sum(out.numel() for _, out in behind)
+    left = reach.modulated * sum(out.numel() for _, out in behind)
     chosen = []
     for name, out in sorted(behind, key=lambda pair: pair[1].numel()):
         left -= out.numel()

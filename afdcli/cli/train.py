@@ -61,8 +61,8 @@ def train(
         str,
         typer.Option(
             "--preset",
-            help="Size of the module: large, small, nano, paper (stem only), or auto: by the "
-            "backbone's.",
+            help="Size of the module: large, small, nano, pico, paper (stem only), or auto: by "
+            "the backbone's.",
         ),
     ] = "auto",
     minutes: Annotated[

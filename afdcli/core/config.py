@@ -42,6 +42,8 @@ class Place:
     channels: int
 
 
+#: Of the grid of a view, see `afdcli.view.spec.View`.
+GRID_CHANNELS = 384
 #: View pixels per feature at the first stage behind the stem of most classifiers.
 STAGE_STRIDE = 4
 
@@ -54,7 +56,7 @@ class AFDConfig:
         channels: C, of the features at the plug point (3 for the `input` plug).
         plug_stride: view pixels per feature there.
         width: c, base width of FE-Net's U-Net.
-        stride: 1: FE-Net works at the resolution of the features; 2: at half of it.
+        stride: 1: FE-Net works at the resolution of the features; 2 or 4: at that part of it.
         hidden: widths of FDE-Net's two hidden layers.
         gate: "spatial" FDM per block (the paper); "channel": one per image (the authors' released
             code); "none": no FDM (ablation).
@@ -69,7 +71,9 @@ class AFDConfig:
         activation: what the plug point's features went through: "relu", "relu6" or "none".
         unshuffle: side of the pixel squares folded into channels; 2 for the `input` plug.
         coefficients: "file" or "view", see `afdcli.view.spec.ViewSpec`.
-        grid_channels, side_channels: of FDE-Net's inputs, see `afdcli.view.spec.View`.
+        grid_channels: how many of the grid's channels FDE-Net reads, the last ones: all, or 192
+            for the root mean squares alone; see `afdcli.view.spec.View`.
+        side_channels: of FDE-Net's other input, see there, too.
         fused: True once RepConv branches were folded into plain convolutions.
     """
 
@@ -88,7 +92,7 @@ class AFDConfig:
     activation: Activation = "relu"
     unshuffle: int = 1
     coefficients: Literal["file", "view"] = "file"
-    grid_channels: int = 384
+    grid_channels: int = GRID_CHANNELS
     side_channels: int = 197
     fused: bool = False
 
@@ -143,14 +147,52 @@ class AFDConfig:
             raise ModuleError(f"the module's stored configuration is damaged: {error}") from error
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Where in a classifier a preset works. Defaults are those of all but `paper` and `pico`.
+
+    Attributes:
+        pooled: behind the stem's pooling, where the classifier has one.
+        ends: stages are corrected at their ends; else behind their first blocks. OpenVINO leaves
+            out what a 1x1 convolution with a stride will skip, unless it is corrected before:
+            that saves a tenth of a ResNet whose stages begin with such ones.
+        stages_from: view pixels per feature of the first stage that is corrected.
+        modulated: share of the features behind the stem that may be scaled and shifted, see
+            `afdcli.backbones.points.find_places`.
+    """
+
+    pooled: bool = True
+    ends: bool = True
+    stages_from: int = STAGE_STRIDE
+    modulated: float = 0.25
+
+
 PAPER = "paper"
+_REACHES: dict[str, Reach] = {
+    PAPER: Reach(pooled=False),
+    "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, modulated=0.05),
+}
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
 PRESETS: dict[str, AFDConfig] = {
     PAPER: AFDConfig(channels=0),
     "large": AFDConfig(channels=0, stage_width=32, rank=32),
     "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32, rank=32),
     "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16, rank=16),
+    "pico": AFDConfig(
+        channels=0,
+        width=8,
+        stride=4,
+        hidden=(32, 32),
+        stage_width=16,
+        rank=16,
+        grid_channels=192,
+    ),
 }
+
+
+def reach_of(name: str) -> Reach:
+    """Where the preset *name* works."""
+    return _REACHES.get(name, Reach())
 
 
 def preset(

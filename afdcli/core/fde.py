@@ -34,13 +34,14 @@ class FDENet(nn.Module):
 
     Inputs:
         grid: (B, 384, h, w) signed mean and root mean square of each coefficient per cell,
-            JPEG scale (-1024 ... 1024).
+            JPEG scale (-1024 ... 1024); of these, the last `AFDConfig.grid_channels` are read.
         side: (B, 197) log quantisation steps (0 ... 5.5) and the extras of `afdcli.view.spec`.
 
     Output: the FDM, in 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.
 
     Attributes:
-        companded: the grid comes through `compand` already. Logarithms are slow in some runtimes.
+        companded: the grid comes through `compand` already, and holds only what is read.
+            Logarithms are slow in some runtimes, and taking channels out of a tensor in others.
     """
 
     companded = False
@@ -66,7 +67,7 @@ class FDENet(nn.Module):
 
     def features(self, grid: Tensor, side: Tensor) -> Tensor:
         """What the FDM is made from: (B, hidden[1], h, w), not negative."""
-        compressed = grid if self.companded else compand(grid)
+        compressed = grid if self.companded else compand(grid[:, -self.cells.in_channels :])
         # The steps are the same in all blocks, so their share of the first layer is one vector: a
         # linear layer, written as a convolution because OpenVINO is slow at one this small.
         steps = F.conv2d(

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from afdcli.core.config import AFDConfig
+from afdcli.core.config import GRID_CHANNELS, AFDConfig
 from afdcli.core.cost import Cost, measure
 from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
@@ -71,7 +71,7 @@ def random_inputs(config: AFDConfig, batch: int = 2) -> tuple[Tensor, ...]:
         return x if activation == "none" else x.relu()
 
     x = features(config.channels, 224 // config.plug_stride, config.activation)
-    grid = 50 * torch.randn(batch, config.grid_channels, 28, 28, generator=generator)
+    grid = 50 * torch.randn(batch, GRID_CHANNELS, 28, 28, generator=generator)
     side = 5 * torch.rand(batch, config.side_channels, generator=generator)
     deep = [features(s.channels, 224 // s.stride, s.activation) for s in config.stages]
     return x, grid, side, *deep

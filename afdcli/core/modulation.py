@@ -41,7 +41,9 @@ class Modulation(nn.Module):
         mean = known.mean((2, 3))
         size = known.square().mean((2, 3)).add(1e-6).sqrt()
         few = torch.relu(self.summary(torch.cat((mean, size), 1)))
-        many = self.spread(few)[:, :, None, None].split(2 * self.widths, 1)
+        # Split, then reshaped: OpenVINO moves strides of convolutions forward through sums, and
+        # fails if they come to a split.
+        many = [vector[:, :, None, None] for vector in self.spread(few).split(2 * self.widths, 1)]
         half = len(self.widths)
         return list(zip(many[:half], many[half:], strict=True))
 

@@ -75,7 +75,8 @@ class AFDModule(nn.Module):
         full = [
             round(s * CELL * g / v) for s, g, v in zip(size, cells.shape[-2:], view, strict=True)
         ]
-        cells = F.interpolate(cells, full, mode="bilinear", align_corners=False)
+        if full != [*cells.shape[-2:]]:
+            cells = F.interpolate(cells, full, mode="bilinear", align_corners=False)
         return cells[..., : size[0], : size[1]]
 
     def forward(
@@ -123,7 +124,7 @@ class AFDModule(nn.Module):
         return activated(y, self.config.activation)
 
     def _corrected(self, x: Tensor, known: Tensor | None, view: tuple[int, int] | None) -> Tensor:
-        """``FE(x) * FDM + x``; with stride 2 the product is taken at half size, then enlarged."""
+        """``FE(x) * FDM + x``; with a stride the product is taken in small, then enlarged."""
         height, width = x.shape[-2:]
         if self.fde is None or known is None:
             correction: Tensor = self.fe(x)
@@ -138,7 +139,7 @@ class AFDModule(nn.Module):
             correction = correction * fdm
         if self.config.stride == 1:
             return x + correction
-        large = F.interpolate(correction, scale_factor=2, mode="bilinear")
+        large = F.interpolate(correction, scale_factor=self.config.stride, mode="bilinear")
         y: Tensor = large[..., :height, :width].to(x.dtype).add_(x)
         return y
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock, local
@@ -42,7 +42,8 @@ class Elsewhere(nn.Module):
         super().__init__()
         self._compare = network.compare
         load = _onnxruntime if runtime == "onnxruntime" else _openvino
-        self._graph = load(file, precision, _companded if network.companded else _in_float32)
+        companded = partial(_companded, network.grid_channels)
+        self._graph = load(file, precision, companded if network.companded else _in_float32)
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
         """As `Plugged.forward`; float32 on the processor."""
@@ -58,8 +59,9 @@ def _in_float32(arrays: Arrays) -> Arrays:
     return pixels, grid.astype(np.float32, copy=False), side
 
 
-def _companded(arrays: Arrays) -> Arrays:
+def _companded(channels: int, arrays: Arrays) -> Arrays:
     pixels, grid, side = arrays
+    grid = grid[:, -channels:]
     if grid.dtype != np.float16:
         return pixels, compand(torch.from_numpy(grid)).float().numpy(), side
     return pixels, np.take(_logarithms(), grid.view(np.uint16), mode="clip"), side

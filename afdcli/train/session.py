@@ -17,7 +17,7 @@ from afdcli.backbones.modules import signature
 from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
-from afdcli.core.config import PAPER, AFDConfig, preset
+from afdcli.core.config import PAPER, AFDConfig, preset, reach_of
 from afdcli.core.module import AFDModule
 from afdcli.errors import UsageError
 from afdcli.train.budget import AUTO, affordable
@@ -101,16 +101,18 @@ def make_plan(
     where = ""
     if plug == "stem":
         view = (first.spec.height, first.spec.width)
-        point = find_stem(first.net, view, at, pooled=preset_name != PAPER)
+        reach = reach_of(preset_name)
+        point = find_stem(first.net, view, at, pooled=reach.pooled)
         where = point.where
-        stages = find_stages(first.net, view)
-        if preset_name == AUTO:
-            preset_name = affordable(first.net, view, point, stages)
+        if preset_name == AUTO:  # all candidates are behind the same stem
+            preset_name = affordable(first.net, view, point)
+            reach = reach_of(preset_name)
+        stages = find_stages(first.net, view, reach)
         place: dict[str, object] = {
             "activation": point.activation,
             "plug_stride": round(point.stride),
         }
-        places = find_places(first.net, view, where)
+        places = find_places(first.net, view, where, reach)
         config = preset(preset_name, point.channels, stages, places, **place, **changes)
     else:
         if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features

@@ -77,6 +77,7 @@ LINES = {
     "preset large": Line(preset="large"),
     "preset small": Line(preset="small"),
     "preset nano": Line(preset="nano"),
+    "preset pico": Line(preset="pico"),
     "no modulation": Line(config={"rank": 0}),
     "small, stem only": Line(preset="small", config={"stage_width": 0}),
     "nano, stem only": Line(preset="nano", config={"stage_width": 0}),

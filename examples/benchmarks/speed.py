@@ -39,7 +39,7 @@ from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
-from afdcli.core.config import PAPER, PRESETS, Stage, preset
+from afdcli.core.config import PRESETS, Stage, preset, reach_of
 from afdcli.core.fusing import random_inputs
 from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
@@ -231,8 +231,9 @@ def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """All parts of modules for ResNet-50, each preset, and pixel removers at 224x224."""
     nets: dict[str, Callable[[], object]] = {}
     for name in PRESETS:
-        stride = 2 if name == PAPER else 4  # in front of the stem's pooling or behind it
-        config = preset(name, 64, RESNET50_STAGES, plug_stride=stride)
+        reach = reach_of(name)
+        stages = tuple(stage for stage in RESNET50_STAGES if stage.stride >= reach.stages_from)
+        config = preset(name, 64, stages, plug_stride=4 if reach.pooled else 2)
         module = AFDModule(config).eval()
         module = module.to(memory_format=torch.channels_last)
         inputs = tuple(
