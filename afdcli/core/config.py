@@ -149,7 +149,7 @@ class AFDConfig:
 
 @dataclass(frozen=True)
 class Reach:
-    """Where in a classifier a preset works. Defaults are those of all but `paper` and `pico`.
+    """Where in a classifier a preset works. Defaults are those of `small` and `nano`.
 
     Attributes:
         pooled: behind the stem's pooling, where the classifier has one.
@@ -170,6 +170,7 @@ class Reach:
 PAPER = "paper"
 _REACHES: dict[str, Reach] = {
     PAPER: Reach(pooled=False),
+    "large": Reach(pooled=False),
     "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, modulated=0.05),
 }
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
