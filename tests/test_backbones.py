@@ -60,7 +60,7 @@ def test_odd_input_size_and_override() -> None:
         find_stem(net, (224, 224), at="fc")
 
 
-def test_larger_presets_sit_behind_the_pooling_of_the_stem() -> None:
+def test_small_presets_sit_behind_the_pooling_of_the_stem() -> None:
     point = find_stem(timm.create_model("resnet10t").eval(), (224, 224), pooled=True)
     assert (point.where, point.channels, point.stride) == ("maxpool", 64, 4)
     assert point.activation == "relu", "the pooling's input went through it"
