@@ -16,7 +16,7 @@ from afdcli.backbones.loader import Backbone, load_backbone
 from afdcli.backbones.modules import find_module, signature
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.points import find_places, find_stages, find_stem
-from afdcli.core import AFDModule, preset
+from afdcli.core import PRESETS, AFDModule, preset
 from afdcli.core.config import reach_of
 from afdcli.errors import BackboneError, ModuleError
 
@@ -67,6 +67,13 @@ def test_small_presets_sit_behind_the_pooling_of_the_stem() -> None:
     net = timm.create_model("mobilenetv2_050").eval()
     assert find_stem(net, (224, 224), pooled=True) == find_stem(net, (224, 224))
     assert find_stem(net, (224, 224), at="blocks.0", pooled=True).where == "blocks.0"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_at_full_resolution_sit_in_front_of_the_pooling(name: str) -> None:
+    net = timm.create_model("resnet10t").eval()
+    where = find_stem(net, (224, 224), pooled=reach_of(name).pooled).where
+    assert where == ("act1" if name in ("paper", "large") else "maxpool")
 
 
 def test_channels_last_tensors_are_no_plug_point() -> None:

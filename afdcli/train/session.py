@@ -101,12 +101,11 @@ def make_plan(
     where = ""
     if plug == "stem":
         view = (first.spec.height, first.spec.width)
-        reach = reach_of(preset_name)
-        point = find_stem(first.net, view, at, pooled=reach.pooled)
+        point = find_stem(first.net, view, at, pooled=reach_of(preset_name).pooled)
         where = point.where
         if preset_name == AUTO:  # all candidates are behind the same stem
             preset_name = affordable(first.net, view, point)
-            reach = reach_of(preset_name)
+        reach = reach_of(preset_name)
         stages = find_stages(first.net, view, reach)
         place: dict[str, object] = {
             "activation": point.activation,
