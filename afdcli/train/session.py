@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -98,26 +98,10 @@ def make_plan(
         raise UsageError("all backbones of an input module must have the same input size")
     for backbone in backbones:
         backbone.net.to(device)
-    where = ""
     if plug == "stem":
-        view = (first.spec.height, first.spec.width)
-        point = find_stem(first.net, view, at, pooled=reach_of(preset_name).pooled)
-        where = point.where
-        if preset_name == AUTO:  # all candidates are behind the same stem
-            preset_name = affordable(first.net, view, point)
-        reach = reach_of(preset_name)
-        stages = find_stages(first.net, view, reach)
-        place: dict[str, object] = {
-            "activation": point.activation,
-            "plug_stride": round(point.stride),
-        }
-        places = find_places(first.net, view, where, reach)
-        config = preset(preset_name, point.channels, stages, places, **place, **changes)
+        where, config = _at_stem(first, preset_name, at, changes)
     else:
-        if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features
-            preset_name, changes = PAPER, {"width": 24, **changes}
-        pixels = {"activation": "none", "plug_stride": 1, "unshuffle": 2, "guide": True}
-        config = preset(preset_name, 3, **(pixels | changes))
+        where, config = "", _at_input(preset_name, changes)
     for backbone in backbones:
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":
@@ -127,6 +111,30 @@ def make_plan(
     )
     spec = replace(first.spec, coefficients=config.coefficients)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
+
+
+def _at_stem(
+    backbone: Backbone, preset_name: str, at: str | None, changes: Mapping[str, object]
+) -> tuple[str, AFDConfig]:
+    """The plugged module's name, and the AFD module for it and for what lies behind it."""
+    net, view = backbone.net, (backbone.spec.height, backbone.spec.width)
+    point = find_stem(net, view, at, pooled=reach_of(preset_name).pooled)
+    if preset_name == AUTO:  # all candidates are behind the same stem
+        preset_name = affordable(net, view, point)
+    reach = reach_of(preset_name)
+    stages = find_stages(net, view, reach)
+    places = find_places(net, view, point.where, reach)
+    stride = round(point.stride)
+    options = {"activation": point.activation, "plug_stride": stride, **changes}
+    return point.where, preset(preset_name, point.channels, stages, places, **options)
+
+
+def _at_input(preset_name: str, changes: Mapping[str, object]) -> AFDConfig:
+    """The AFD module for pictures."""
+    if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features
+        preset_name, changes = PAPER, {"width": 24, **changes}
+    options = {"activation": "none", "plug_stride": 1, "unshuffle": 2, "guide": True, **changes}
+    return preset(preset_name, 3, **options)
 
 
 def train(
