@@ -124,9 +124,16 @@ def _at_stem(
     reach = reach_of(preset_name)
     stages = find_stages(net, view, reach)
     places = find_places(net, view, point.where, reach)
-    stride = round(point.stride)
-    options = {"activation": point.activation, "plug_stride": stride, **changes}
-    return point.where, preset(preset_name, point.channels, stages, places, **options)
+    config = preset(
+        preset_name,
+        point.channels,
+        stages,
+        places,
+        activation=point.activation,
+        plug_stride=round(point.stride),
+        **changes,
+    )
+    return point.where, config
 
 
 def _at_input(preset_name: str, changes: Mapping[str, object]) -> AFDConfig:
