@@ -3,6 +3,8 @@ small module for the `input` plug."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from afdcli.core import AFDConfig, AFDModule
@@ -36,11 +38,12 @@ def source(name: str, seed: int | None = None, crop_pct: float = 1.0) -> str:
     return _SOURCE.format(name=name, seed=seed, crop_pct=crop_pct)
 
 
-def module(noise: float = 0.1) -> AFDModule:
+def module(noise: float = 0.1, grid_channels: int = 384) -> AFDModule:
     """A module that changes something, unlike a fresh one; the same weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = AFDModule(AFDConfig(3, plug_stride=1, width=8, unshuffle=2, activation="none"))
+        size = AFDConfig(3, plug_stride=1, width=8, unshuffle=2, activation="none")
+        made = AFDModule(replace(size, grid_channels=grid_channels))
         with torch.no_grad():
             for parameter in made.parameters():
                 parameter += noise * torch.randn_like(parameter)

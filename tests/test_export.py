@@ -132,6 +132,27 @@ def test_other_runtimes_give_the_same_rows(
         assert np.allclose(other[name], torch_[name], atol=2e-3, equal_nan=True), name
 
 
+@pytest.mark.parametrize("runtime", ["torch", "onnxruntime", "openvino"])
+def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_nothing(
+    kit: Path, photos: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    lean, whole = small_models.module(grid_channels=192), small_models.module()
+    cells = "fde.cells.weight"
+    weights = lean.state_dict()
+    nothing = torch.zeros_like(weights[cells])
+    whole.load_state_dict(weights | {cells: torch.cat((nothing, weights[cells]), 1)})
+    for name, module in (("lean", lean), ("whole", whole)):
+        module.save(Path(f"{name}.safetensors"), {"plug": "input", "where": ""})
+        options = ("--afd", f"{name}.safetensors", "--runtime", runtime, "--precision", "fp32")
+        assert afd(kit, photos, *options, "--out", f"{name}.csv").exit_code == 1
+    rows, expected = table(Path("lean.csv")), table(Path("whole.csv"))
+    numbers = ["prob", "drift"]
+    assert rows.drop(columns=numbers).equals(expected.drop(columns=numbers))
+    for name in numbers:
+        assert np.allclose(rows[name], expected[name], atol=1e-4, equal_nan=True), name
+
+
 _MANY_AT_ONCE = """
 import sys
 import torch

@@ -62,6 +62,19 @@ def test_unresized_file_keeps_its_own_blocks():
     assert view.side[192:].tolist() == [1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("source", ["file", "view", "none"])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_grid_without_means_is_the_second_half_of_the_grid(orientation: int, source: str) -> None:
+    photo = replace(jpeg(noise(300, 217), quality=25), orientation=orientation)
+    whole = ViewSpec(coefficients=source)
+    part = replace(whole, means=False)
+    for seen in (photo, replace(photo, file_coefficients=None)):
+        grid = look(seen, part).grid
+        assert grid.shape == (part.grid_channels, 28, 28) == (192, 28, 28)
+        np.testing.assert_array_equal(grid, look(seen, whole).grid[192:])
+        assert grid.any() == (source != "none")
+
+
 def test_unresized_chroma_is_spread_over_the_cells_it_covers():
     photo = jpeg(noise(224, 224), quality=30, subsampling=2)
     view = look(photo, WHOLE)

@@ -14,8 +14,10 @@ from afdcli.backbones import weights
 from afdcli.backbones.loader import Backbone
 from afdcli.backbones.points import find_stem
 from afdcli.backbones.site import Plug
+from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
+from afdcli.view.spec import GRID_CHANNELS, ViewSpec
 
 _TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
 
@@ -39,6 +41,12 @@ class LoadedModule:
     path: Path
     sha256: str
     note: str = ""
+
+
+def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:
+    """The backbone's view *spec* with the coefficients that a module of *config* reads."""
+    means = config.grid_channels == GRID_CHANNELS or config.gate == "none"
+    return replace(spec, coefficients=config.coefficients, means=means)
 
 
 def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:

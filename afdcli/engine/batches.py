@@ -30,11 +30,12 @@ class Layout:
 
     height: int
     width: int
+    grid_channels: int = GRID_CHANNELS
 
     @classmethod
     def of(cls, spec: ViewSpec) -> Layout:
         """The layout of the views that *spec* describes."""
-        return cls(spec.height, spec.width)
+        return cls(spec.height, spec.width, spec.grid_channels)
 
     @property
     def fields(self) -> tuple[tuple[tuple[int, ...], DTypeLike], ...]:
@@ -42,7 +43,7 @@ class Layout:
         cells = (-(-self.height // CELL), -(-self.width // CELL))
         return (
             ((self.height, self.width, 3), np.uint8),
-            ((GRID_CHANNELS, *cells), np.float16),
+            ((self.grid_channels, *cells), np.float16),
             ((SIDE_CHANNELS,), np.float32),
         )
 

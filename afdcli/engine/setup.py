@@ -12,7 +12,7 @@ from torch import nn
 
 from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
-from afdcli.backbones.modules import LoadedModule, find_module
+from afdcli.backbones.modules import LoadedModule, find_module, view_for
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
@@ -143,10 +143,10 @@ class Setup:
 
     @property
     def spec(self) -> ViewSpec:
-        """What the workers prepare: the backbone's view, with the module's kind of coefficients."""
+        """What the workers prepare: the backbone's view, with what the module reads."""
         if self.module is None:
             return replace(self.backbone.spec, coefficients="none")
-        return replace(self.backbone.spec, coefficients=self.module.module.config.coefficients)
+        return view_for(self.module.module.config, self.backbone.spec)
 
     def forward(self) -> Opinions:
         """The network, ready for batches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import LoadedModule
+from afdcli.backbones.modules import LoadedModule, view_for
 from afdcli.backbones.plug import Plugged
 from afdcli.codec.photo import Photo
 from afdcli.engine.batches import Layout
@@ -69,7 +69,7 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     """
     spec = backbone.spec
     if loaded is not None:
-        spec = replace(spec, coefficients=loaded.module.config.coefficients)
+        spec = view_for(loaded.module.config, spec)
     view = look(photo, spec)
     network = Plugged(backbone, loaded, compare=loaded is not None).eval()
     forward = Forward(

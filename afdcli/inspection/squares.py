@@ -158,8 +158,8 @@ def steps(opinion: Opinion) -> Square:
 
 def energy(opinion: Opinion) -> Square:
     """AC energy per cell of the view."""
-    first = COMPONENTS * FREQUENCIES + 1
-    rms = opinion.view.grid[first : first + FREQUENCIES - 1].astype(np.float64)
+    sizes = opinion.view.grid[-COMPONENTS * FREQUENCIES :]  # the root mean squares come last
+    rms = sizes[1:FREQUENCIES].astype(np.float64)
     pixels = colours.ENERGY.colours(np.sqrt(np.square(rms).sum(axis=0)))
     remark = "luma, root of the AC energy of a block"
     return Square("DCT energy by place", remark, _cells(opinion, pixels), colours.ENERGY)

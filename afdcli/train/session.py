@@ -13,7 +13,7 @@ from torch import nn
 from afdcli import __version__
 from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
 from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import signature
+from afdcli.backbones.modules import signature, view_for
 from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
@@ -109,7 +109,7 @@ def make_plan(
     sites = tuple(
         Site(backbone, plug, where, behind=config.changed).to(device) for backbone in backbones
     )
-    spec = replace(first.spec, coefficients=config.coefficients)
+    spec = view_for(config, first.spec)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
 
 

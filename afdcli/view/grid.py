@@ -57,39 +57,44 @@ def weights(cells: NDArray[np.float64], blocks: int, block_size: int) -> Weights
 
 
 def pool(
-    coefficients: Coefficients, y: NDArray[np.float64], x: NDArray[np.float64]
+    coefficients: Coefficients,
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+    means: bool = True,
 ) -> NDArray[np.float32]:
     """Pool all components under the cells *y* x *x*.
 
     Args:
         y, x: (cells, 2) intervals in pixels of the picture that *coefficients* belong to.
+        means: False for the root mean squares alone.
 
     Returns:
         (2, 3, cells_y, cells_x, 8, 8) float32: area-weighted signed mean, then root mean square,
-        of the dequantised coefficients. Cb and Cr of a grey picture are zero. In memory, the cells
-        of a row lie side by side, as in `View.grid`.
+        of the dequantised coefficients; (1, 3, ...) without *means*. Cb and Cr of a grey picture
+        are zero. In memory, the cells of a row lie side by side, as in `View.grid`.
     """
-    pooled = np.zeros((2, COMPONENTS, len(y), FREQUENCIES, len(x)), dtype=np.float32)
+    kinds = 2 if means else 1
+    pooled = np.zeros((kinds, COMPONENTS, len(y), FREQUENCIES, len(x)), dtype=np.float32)
     for c, plane in enumerate(coefficients.planes):
         rows = weights(y, plane.levels.shape[0], plane.block_size[0])
         cols = weights(x, plane.levels.shape[1], plane.block_size[1])
         _pool_plane(plane, rows, cols, pooled[:, c])
-    return np.moveaxis(pooled.reshape(2, COMPONENTS, len(y), 8, 8, len(x)), -1, 3)
+    return np.moveaxis(pooled.reshape(kinds, COMPONENTS, len(y), 8, 8, len(x)), -1, 3)
 
 
 def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.float32]) -> None:
-    """Write mean and root mean square of one component into *out* (2, cells_y, 64, cells_x)."""
+    """Write what `pool` says of one component into *out* (kinds, cells_y, 64, cells_x)."""
     for cells, blocks in _bands(rows, cols):
         high = slice(rows.first + blocks.start, rows.first + blocks.stop)
         band = plane.levels[high, cols.first : cols.last]
         values = band.astype(np.float32).reshape(len(band), -1)
         share = rows.matrix[cells, blocks]
-        for power in (0, 1):
-            if power:
+        for kind in range(len(out)):
+            if kind == len(out) - 1:
                 np.square(values, out=values)
             column = (share @ values).reshape(len(share), -1, FREQUENCIES)
-            np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[power, cells])
-    np.sqrt(out[1], out=out[1])
+            np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[kind, cells])
+    np.sqrt(out[-1], out=out[-1])
     # One step per frequency: it may be applied to a few hundred cells instead of every block.
     out *= plane.steps.reshape(FREQUENCIES, 1)
 

@@ -11,7 +11,7 @@ from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool
 from afdcli.view.orient import Turn, turn
 from afdcli.view.resize import render
-from afdcli.view.spec import COMPONENTS, FREQUENCIES, GRID_CHANNELS, SIDE_CHANNELS, View, ViewSpec
+from afdcli.view.spec import COMPONENTS, FREQUENCIES, SIDE_CHANNELS, View, ViewSpec
 
 #: Grid values are clipped to this: no 8-bit JPEG needs more, and float16 holds it.
 _LIMIT = 2.0**15
@@ -32,13 +32,19 @@ def look(photo: Photo, spec: ViewSpec) -> View:
     where = geometry(*turned.pair(photo.height, photo.width), spec)
     pixels = render(photo.image, turned, where, spec)
     if spec.coefficients == "none":
-        cells = (GRID_CHANNELS, len(where.y.cells), len(where.x.cells))
+        cells = (spec.grid_channels, len(where.y.cells), len(where.x.cells))
         return View(pixels, np.zeros(cells, np.float16), np.zeros(SIDE_CHANNELS, np.float32))
     if spec.coefficients == "view":
-        return View(pixels, _grid_of_view(pixels, where), np.zeros(SIDE_CHANNELS, np.float32))
+        return View(
+            pixels, _grid_of_view(pixels, where, spec.means), np.zeros(SIDE_CHANNELS, np.float32)
+        )
     y, x = turned.to_stored(where.y.cells, where.x.cells, where.y.picture, where.x.picture)
     coefficients = photo.file_coefficients
-    pooled = _pool_pixels(photo.pixels, y, x) if coefficients is None else pool(coefficients, y, x)
+    pooled = (
+        _pool_pixels(photo.pixels, y, x, spec.means)
+        if coefficients is None
+        else pool(coefficients, y, x, spec.means)
+    )
     return View(pixels, _pack(pooled, turned), _side(coefficients, turned, where))
 
 
@@ -49,7 +55,7 @@ def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:
     return render(photo.image, turned, where, spec)
 
 
-def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry) -> NDArray[np.float16]:
+def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry, means: bool) -> NDArray[np.float16]:
     """Grid of the block DCT of the view itself; cells that show no picture are zero."""
     height, width = pixels.shape[:2]
     unresized = ViewSpec(height, width, crop_pct=1.0, crop_mode="squash")
@@ -58,11 +64,11 @@ def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry) -> NDArray[np.floa
     for cells, axis in ((y, where.y), (x, where.x)):
         empty = axis.cells[:, 0] == axis.cells[:, 1]
         cells[empty] = 0.0
-    return _pack(pool(pixel_coefficients(pixels), y, x), _UPRIGHT)
+    return _pack(pool(pixel_coefficients(pixels), y, x, means), _UPRIGHT)
 
 
 def _pool_pixels(
-    pixels: NDArray[np.uint8], y: NDArray[np.float64], x: NDArray[np.float64]
+    pixels: NDArray[np.uint8], y: NDArray[np.float64], x: NDArray[np.float64], means: bool
 ) -> NDArray[np.float32]:
     """As `grid.pool`, for the block DCT of *pixels* (H, W, 3), computed only under the cells.
 
@@ -70,7 +76,7 @@ def _pool_pixels(
     """
     left, right = _aligned(x)
     per_strip = max(1, _STRIP // max(1, right - left))
-    pooled = np.zeros((2, COMPONENTS, len(y), len(x), 8, 8), np.float32)
+    pooled = np.zeros((2 if means else 1, COMPONENTS, len(y), len(x), 8, 8), np.float32)
     start = 0
     while start < len(y):
         stop = start + 1
@@ -80,7 +86,7 @@ def _pool_pixels(
         region = pixels[top:bottom, left:right]
         if region.size:
             computed = pixel_coefficients(region)
-            pooled[:, :, start:stop] = pool(computed, y[start:stop] - top, x - left)
+            pooled[:, :, start:stop] = pool(computed, y[start:stop] - top, x - left, means)
         start = stop
     return pooled
 
@@ -94,13 +100,13 @@ def _aligned(cells: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _pack(pooled: NDArray[np.float32], turned: Turn) -> NDArray[np.float16]:
-    """Pooled (2, 3, rows, cols, 8, 8) of the stored picture -> `View.grid`, oriented."""
-    height, width = turned.pair(*pooled.shape[2:4])
-    grid = np.empty((2, COMPONENTS, 8, 8, height, width), np.float16)
-    for kind, orient in enumerate((turned.blocks, turned.magnitudes)):
+    """Pooled (kinds, 3, rows, cols, 8, 8) of the stored picture -> `View.grid`, oriented."""
+    kinds, (height, width) = len(pooled), turned.pair(*pooled.shape[2:4])
+    grid = np.empty((kinds, COMPONENTS, 8, 8, height, width), np.float16)
+    for kind, orient in enumerate((turned.blocks, turned.magnitudes)[-kinds:]):
         for c in range(COMPONENTS):
             grid[kind, c] = _half(orient(pooled[kind, c]).transpose(2, 3, 0, 1))
-    return grid.reshape(GRID_CHANNELS, height, width)
+    return grid.reshape(-1, height, width)
 
 
 def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:

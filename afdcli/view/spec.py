@@ -47,6 +47,8 @@ class ViewSpec:
         coefficients: "file" for the file's own block grid carried through the geometry;
             "view" for the block DCT of the resized and cropped pixels (the paper's input);
             "none" for zeros, where no module will read them.
+        means: False leaves the signed means out of the grid, for a module that reads the root mean
+            squares alone: to make them is a tenth of the work on a photo.
     """
 
     height: int = 224
@@ -57,6 +59,12 @@ class ViewSpec:
     fill: tuple[int, int, int] = (124, 116, 104)
     near: int | None = NEAR
     coefficients: Source = "file"
+    means: bool = True
+
+    @property
+    def grid_channels(self) -> int:
+        """Of `View.grid`."""
+        return GRID_CHANNELS if self.means else GRID_CHANNELS // 2
 
     def fits(self, height: int, width: int) -> bool:
         """Whether an oriented picture of *height* x *width* pixels is `near` the view."""
@@ -74,6 +82,7 @@ class View:
         grid: (GRID_CHANNELS, ceil(height / 8), ceil(width / 8)) float16. Channel
             ``c * 64 + 8 * v + u`` is the area-weighted signed mean of coefficient (v, u) of
             component c over the file's blocks under the cell; ``192 +`` that, the root mean square.
+            Without `ViewSpec.means` only the latter, 192 channels.
             Zero where no picture lies under the cell, and in Cb and Cr of a grey picture. Clipped
             to 2**15; magnitudes below 2**-14 are 0.
         side: (SIDE_CHANNELS,) float32: natural logarithm of each step (as oriented), then
