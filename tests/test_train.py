@@ -169,6 +169,37 @@ def test_gates_of_an_input_module_learn_slowly(world: Path, tmp_path: Path) -> N
     assert 0.05 < moved["input"] < 0.2
 
 
+def test_who_trained_for_nothing_is_told(world: Path, tmp_path: Path) -> None:
+    line = arguments(world, tmp_path / "a.safetensors", "--steps", "1", "--lr", "1e-9")
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 0, result.output
+    assert "has learnt next to nothing" in " ".join(result.stderr.split())
+
+
+def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
+    world: Path, tmp_path: Path
+) -> None:
+    """Even slow ones closed in a long run: everything that comes through at first is noise."""
+    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    plan = session.make_plan([backbone], "input", "nano")
+    photos = collect([world / "photos"], 4, 0, set())
+    module = AFDModule(plan.config)
+    settings = Settings(minutes=None, steps=20, batch_size=2, reuse=1)
+    gates = [module.fde.gate.weight.detach().clone()]
+    outputs = [module.fe.out.point.weight.detach().clone()]
+
+    def look(progress: Progress) -> None:
+        gates.append(module.fde.gate.weight.detach().clone())
+        outputs.append(module.fe.out.point.weight.detach().clone())
+        if progress.step == 6:
+            raise KeyboardInterrupt
+
+    session.fit(plan, module, photos, settings, tmp_path / "a.ckpt", look, workers=0)
+    moved = [not torch.equal(gates[0], gate) for gate in gates]
+    assert moved == [False, False, False, False, True, True, True]  # 0.15 of 20 steps
+    assert not torch.equal(outputs[0], outputs[3])
+
+
 def test_pictures_are_varied_alike_between_input_module_and_classifier(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
     plan = session.make_plan([backbone], "input", "nano")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from afdcli.train.session import Outcome, Plan
 
 DEFAULTS = Settings()
+_LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
 
 
 @console.friendly
@@ -257,6 +258,11 @@ def _say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     screen.print(table)
     state = "interrupted after" if outcome.interrupted else "trained"
     screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; best module: {out}")
+    if s.divergence > (1 - _LEAST) * s.divergence_direct:
+        console.err(quiet).print(
+            "the module has learnt next to nothing: outputs are as far from those for the clean "
+            "photos as without it. Train longer (--minutes), or more slowly (--lr)",
+        )
     if outcome.interrupted:
         screen.print("go on with the same command and --resume")
     elif plan.plug == "stem":

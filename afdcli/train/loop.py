@@ -167,8 +167,10 @@ class Trainer:
     def _update(self, pairs: Replay) -> tuple[float, float]:
         """One step of the optimiser; returns both losses."""
         share = self.share()
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["pace"] * self._learning_rate(share)
+        rate = self._learning_rate(share)
+        rest, gates = self.optimiser.param_groups
+        rest["lr"] = rate
+        gates["lr"] = 0.0 if share < self.recipe.wait else self.recipe.gating * rate
         self.module.train()
         turn = self.step % len(self.sites)
         batch, f = self._pass(pairs, turn)
@@ -213,12 +215,13 @@ class Trainer:
     def _looks_behind_the_plug(self) -> bool:
         return self.settings.divergence > 0 or self.settings.deep > 0
 
-    def _groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """The parameters, with the pace at which each group of them learns."""
+    @staticmethod
+    def _groups(module: nn.Module) -> list[dict[str, Any]]:
+        """The parameters: FDE-Net's, which learn at a pace of their own, are the second group."""
         named = list(module.named_parameters())
-        slow = [p for name, p in named if name.startswith("fde.")]
+        gates = [p for name, p in named if name.startswith("fde.")]
         rest = [p for name, p in named if not name.startswith("fde.")]
-        return [{"params": rest, "pace": 1.0}, {"params": slow, "pace": self.recipe.gating}]
+        return [{"params": rest}, {"params": gates}]
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then a cosine to zero."""

@@ -18,18 +18,20 @@ class Recipe:
         gating: learning rate of FDE-Net, of which the gates are made, relative to the rest. On
             pixels, where nothing but noise comes through at first, gates as quick as the rest
             close before FE-Net has learnt anything, and a closed sigmoid does not open again.
+        wait: share of the budget over which FDE-Net does not learn at all, for the same reason.
         varied: see `afdcli.train.variation`.
     """
 
     feature: float
     ramp: float
     gating: float
+    wait: float
     varied: bool
 
 
 RECIPES = {
-    "stem": Recipe(feature=1.0, ramp=0.33, gating=1.0, varied=False),
-    "input": Recipe(feature=0.025, ramp=0.05, gating=0.1, varied=True),
+    "stem": Recipe(feature=1.0, ramp=0.33, gating=1.0, wait=0.0, varied=False),
+    "input": Recipe(feature=0.025, ramp=0.05, gating=0.1, wait=0.15, varied=True),
 }
 
 
