@@ -3,8 +3,6 @@ small module for the `input` plug."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from afdcli.core import AFDConfig, AFDModule
@@ -42,8 +40,8 @@ def module(noise: float = 0.1, grid_channels: int = 384) -> AFDModule:
     """A module that changes something, unlike a fresh one; the same weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        size = AFDConfig(3, plug_stride=1, width=8, unshuffle=2, activation="none")
-        made = AFDModule(replace(size, grid_channels=grid_channels))
+        options = {"activation": "none", "grid_channels": grid_channels}
+        made = AFDModule(AFDConfig(3, plug_stride=1, width=8, unshuffle=2, **options))
         with torch.no_grad():
             for parameter in made.parameters():
                 parameter += noise * torch.randn_like(parameter)

@@ -45,6 +45,7 @@ class LoadedModule:
 
 def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:
     """The backbone's view *spec* with the coefficients that a module of *config* reads."""
+    # Without gates nothing reads the grid, and graphs for other runtimes take all of it.
     means = config.grid_channels == GRID_CHANNELS or config.gate == "none"
     return replace(spec, coefficients=config.coefficients, means=means)
 

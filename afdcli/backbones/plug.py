@@ -60,7 +60,7 @@ class Plugged(nn.Module):
 
         Args:
             pixels: (B, H, W, 3) uint8.
-            grid: (B, 384, h, w) float16 or float32.
+            grid: (B, 384, h, w) float16 or float32, or the last `AFDConfig.grid_channels` alone.
             side: (B, 197) float32.
         """
         logits, angles = self._run(pixels, grid, side, _THINNING)

@@ -33,8 +33,8 @@ class FDENet(nn.Module):
     """Feature drifting estimation, 1x1 convolutions only: each cell is judged by itself.
 
     Inputs:
-        grid: (B, 384, h, w) signed mean and root mean square of each coefficient per cell,
-            JPEG scale (-1024 ... 1024); of these, the last `AFDConfig.grid_channels` are read.
+        grid: (B, 384 or 192, h, w) signed mean and root mean square of each coefficient per cell,
+            JPEG scale (-1024 ... 1024); the last `AFDConfig.grid_channels` of these are read.
         side: (B, 197) log quantisation steps (0 ... 5.5) and the extras of `afdcli.view.spec`.
 
     Output: the FDM, in 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.

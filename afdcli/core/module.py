@@ -41,7 +41,8 @@ class AFDModule(nn.Module):
     Inputs:
         x: (B, C, H, W) features at the plug point; for the `input` plug, pixels (B, 3, H, W) in
             -1 ... 1.
-        grid: (B, 384, ceil(V / 8), ceil(W / 8)), see `FDENet`; V, W the view's size in pixels.
+        grid: (B, 384 or 192, ceil(V / 8), ceil(W / 8)), see `FDENet`; V, W the view's size in
+            pixels.
         side: (B, 197), see `FDENet`.
         view: (height, width) of the view in pixels, needed only where it is not a multiple of 8.
 

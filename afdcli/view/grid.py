@@ -90,7 +90,7 @@ def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.floa
         values = band.astype(np.float32).reshape(len(band), -1)
         share = rows.matrix[cells, blocks]
         for kind in range(len(out)):
-            if kind == len(out) - 1:
+            if kind == len(out) - 1:  # the root mean squares come last
                 np.square(values, out=values)
             column = (share @ values).reshape(len(share), -1, FREQUENCIES)
             np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[kind, cells])

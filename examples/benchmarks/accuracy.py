@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +33,7 @@ from protocols import (
     single_threaded_blas,
 )
 
+from afdcli.backbones.modules import view_for
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.engine.memory import keep_freed_memory
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         plugged = Plugged(backbone, loaded, compare=True, precision=dtype).eval()
         view = (backbone.spec.height, backbone.spec.width)
         net, runtime, *_ = run_somewhere(plugged, view, args.runtime, "cpu")
-        spec = replace(backbone.spec, coefficients=loaded.module.config.coefficients)
+        spec = view_for(loaded.module.config, backbone.spec)
         folder = (
             args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}-{runtime}"
         )
