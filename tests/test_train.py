@@ -126,6 +126,44 @@ def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -
     assert "other options" in result.stderr
 
 
+@pytest.mark.parametrize("plug", ["stem", "input"])
+def test_init_begins_with_a_trained_module(world: Path, tmp_path: Path, plug: str) -> None:
+    """And all of it learns from the first step on."""
+    first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
+    more = ("--plug", plug, "--steps", "2", "-q")
+    assert CliRunner().invoke(app, arguments(world, first, *more)).exit_code == 0
+    more = ("--plug", plug, "--steps", "1", "--lr", "1e-7", "--seed", "5", "-q")
+    result = CliRunner().invoke(app, arguments(world, out, *more, "--init", str(first)))
+    assert result.exit_code == 0, result.output
+    old, (new, metadata) = AFDModule.load(first)[0], AFDModule.load(out)
+    assert json.loads(metadata["settings"])["init"] == "first.safetensors"
+    weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
+    before = old.state_dict()
+    for name, value in new.state_dict().items():
+        assert torch.allclose(value, before[name], atol=1e-5), name
+    for part in ("fde.", "fe."):
+        names = [name for name in weights if name.startswith(part)]
+        assert any(not torch.equal(weights[name], before[name]) for name in names), part
+
+
+def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
+    first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
+    assert CliRunner().invoke(app, arguments(world, first, "--steps", "1", "-q")).exit_code == 0
+    fused = tmp_path / "fused.safetensors"
+    assert CliRunner().invoke(app, ["fuse", str(first), "--out", str(fused)]).exit_code == 0
+    for init, more, message in (
+        (first, ("--preset", "small"), "made for another plug point, backbone or preset"),
+        (first, ("--plug", "input"), "made for another plug point, backbone or preset"),
+        (fused, (), "is fused"),
+        (tmp_path / "none.safetensors", (), "does not exist"),
+    ):
+        line = arguments(world, out, "--steps", "1", "--init", str(init), *more)
+        result = CliRunner().invoke(app, line)
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())
+    assert not out.exists()
+
+
 def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "any.safetensors"
     net = f"train_test_net={world / 'net.safetensors'}"

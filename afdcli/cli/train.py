@@ -105,6 +105,12 @@ def train(
     ] = DEFAULTS.validation,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            "--init", metavar="FILE", help="Begin with this trained module, not with a new one."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
     ] = False,
@@ -150,6 +156,7 @@ def train(
         reuse=reuse,
         precision=precision_name(choose_precision(precision, chosen)),
         validation=validation,
+        init=init.name if init else "",
         seed=seed,
     )
     photos = _collect(data, exclude, settings)
@@ -180,6 +187,7 @@ def train(
             settings,
             out,
             lambda p: bar.update(task, completed=p.share, description=_line(p)),
+            init=init,
             resume=resume,
             workers=workers,
             device=chosen,

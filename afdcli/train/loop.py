@@ -82,7 +82,8 @@ class Trainer:
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
         )
-        self.recipe = RECIPES[self.sites[0].plug]
+        recipe = RECIPES[self.sites[0].plug]
+        self.recipe = recipe.for_trained() if settings.init else recipe
         self.optimiser = torch.optim.AdamW(
             self._groups(module), settings.lr, weight_decay=1e-4, fused=True
         )
@@ -178,7 +179,7 @@ class Trainer:
         row, column = torch.randint(losses.THINNING, (2,)).tolist()
         feature = self._feature_loss(f.thinned(row, column))
         divergence = losses.divergence(f, s.temperature)
-        ramp = min(1.0, share / self.recipe.ramp)
+        ramp = min(1.0, share / self.recipe.ramp) if self.recipe.ramp else 1.0
         task = s.divergence * divergence + s.deep * losses.deep_loss(f)
         loss = self.recipe.feature * feature + ramp * task
         if s.fdm:

@@ -19,7 +19,7 @@ from afdcli.backbones.precision import PRECISIONS
 from afdcli.backbones.site import Plug, Site
 from afdcli.core.config import PAPER, AFDConfig, preset, reach_of
 from afdcli.core.module import AFDModule
-from afdcli.errors import UsageError
+from afdcli.errors import ModuleError, UsageError
 from afdcli.train.budget import AUTO, affordable
 from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.data import Pairs, batches, validation_batches
@@ -151,6 +151,7 @@ def train(
     out: Path,
     report: Callable[[Progress], None],
     *,
+    init: Path | None = None,
     resume: bool = False,
     workers: int = 1,
     device: str = "cpu",
@@ -158,11 +159,14 @@ def train(
 ) -> Outcome:
     """Train, and write the best module to *out* (safetensors). Ctrl-C keeps the best.
 
+    Args:
+        init: module to begin with, see `begin`; its name is in *settings*, too.
+
     Raises:
-        UsageError, ModuleError: the checkpoint to resume from does not fit.
+        UsageError, ModuleError: *init*, or the checkpoint to resume from, does not fit.
     """
     torch.manual_seed(settings.seed)
-    module = AFDModule(plan.config).to(device)
+    module = begin(plan, init).to(device)
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
@@ -171,6 +175,27 @@ def train(
     for site in plan.sites:
         site.remove()
     return outcome
+
+
+def begin(plan: Plan, init: Path | None = None) -> AFDModule:
+    """A new module, or the one in *init*, a file of `afd train`, to be trained further.
+
+    Raises:
+        ModuleError: *init* cannot be read, or is of another shape or place than the plan's.
+    """
+    if init is None:
+        return AFDModule(plan.config)
+    module, metadata = AFDModule.load(init)
+    if module.config.fused:
+        raise ModuleError(f"--init {init} is fused; give the file that `afd train` wrote")
+    plug, where = metadata.get("plug", plan.plug), metadata.get("where", plan.where)
+    if (plug, where, module.config) != (plan.plug, plan.where, plan.config):
+        raise ModuleError(
+            f"--init {init} was made for another plug point, backbone or preset (--plug {plug}"
+            f"{f', behind {where}' if where else ''}, c = {module.config.width}); "
+            "give the options that it was trained with"
+        )
+    return module
 
 
 def fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,13 @@ class Recipe:
     gating: float
     wait: float
     varied: bool
+
+    def for_trained(self) -> Recipe:
+        """The same for a module that is trained already: all of it learns, and for all, at once.
+
+        What only holds for the features would undo what was learnt for the outputs.
+        """
+        return replace(self, ramp=0.0, wait=0.0)
 
 
 RECIPES = {
@@ -83,6 +90,7 @@ class Settings:
         reuse: times that a pair is used, see `afdcli.train.replay`.
         precision: "fp32", "bf16" or "fp16": arithmetic of the networks; weights are float32.
         validation: photos held out, each degraded once.
+        init: name of the module file that the run begins with; "" for a new module.
         seed: of everything random.
         mix: degradations.
     """
@@ -101,6 +109,7 @@ class Settings:
     reuse: int = 4
     precision: str = "fp32"
     validation: int = 64
+    init: str = ""
     seed: int = 0
     mix: Mix = Mix()
 
