@@ -97,3 +97,23 @@ def test_core_is_pure() -> None:
                     assert name.split(".")[1] in ("core", "errors"), f"{path} imports {name}"
             if room in ("codec", "view"):
                 assert name.split(".")[0] not in ("torch", "timm"), f"{path} imports {name}"
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", ["README.md", "examples/benchmarks/TRIALS.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    """Files of the repository, and headings within them."""
+    page = ROOT / name
+    targets = re.findall(r"\]\((?!https?://)([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    assert targets
+    for target in targets:
+        file, _, anchor = target.partition("#")
+        linked = page.parent / file if file else page
+        assert linked.is_file(), f"{name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.M)
+            assert anchor in map(_anchor, headings), f"{name}: {target}"
