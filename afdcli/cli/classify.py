@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,10 @@ from afdcli.cli.options import (
     PrecisionOption,
     TimeoutOption,
 )
+
+if TYPE_CHECKING:
+    from afdcli.engine.inputs import Inputs
+    from afdcli.engine.setup import Settings
 
 
 @friendly
@@ -177,12 +181,8 @@ def classify(
         start_server()
 
     from afdcli.backbones.loader import DEFAULT
-    from afdcli.cli.classify_screen import show_summary
-    from afdcli.cli.live import Live
     from afdcli.codec.reader import Limits
-    from afdcli.engine.classify import classify as run
-    from afdcli.engine.memory import keep_freed_memory
-    from afdcli.engine.setup import Settings, set_up
+    from afdcli.engine.setup import Settings
 
     settings = Settings(
         out=target,
@@ -212,13 +212,23 @@ def classify(
         actor_gpus=actor_gpus,
         resume=resume,
     )
+    _run(inputs, settings, results, quiet)
+
+
+def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool) -> None:
+    """Classify, show how it goes and what came of it. Raises typer.Exit unless all is fine."""
+    from afdcli.cli.classify_screen import show_summary
+    from afdcli.cli.live import Live
+    from afdcli.engine.classify import classify
+    from afdcli.engine.memory import keep_freed_memory
+    from afdcli.engine.setup import set_up
+
     keep_freed_memory()
-    screen = err(quiet)
     with stop_politely():
         setup = set_up(settings)
-        with Live(screen, inputs) as live:
+        with Live(err(quiet), inputs) as live:
             try:
-                summary = run(inputs, setup, live.update, _command())
+                summary = classify(inputs, setup, live.update, _command())
             except KeyboardInterrupt:
                 message = f"afd: interrupted; {live.rows} rows are in {results}; go on with the"
                 err().print(f"{message} same command and --resume", markup=False, soft_wrap=True)

@@ -223,14 +223,7 @@ def set_up(settings: Settings) -> Setup:
     """
     settings.check()
     device = torch.device(choose_device(settings.device))
-    backbone = load_backbone(
-        settings.backbone,
-        checkpoint=settings.checkpoint,
-        imports=settings.imports,
-        class_names=settings.class_names,
-    )
-    if settings.resize == "always":
-        backbone = replace(backbone, spec=replace(backbone.spec, near=None))
+    backbone = _backbone(settings)
     module = find_module(settings.afd, backbone)
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
     asked = settings.precision
@@ -265,6 +258,19 @@ def set_up(settings: Settings) -> Setup:
         or batch_size(device, backbone.spec.height, backbone.spec.width),
         workers=settings.workers or _workers(device),
     )
+
+
+def _backbone(settings: Settings) -> Backbone:
+    """The classifier, with the view that is asked for."""
+    backbone = load_backbone(
+        settings.backbone,
+        checkpoint=settings.checkpoint,
+        imports=settings.imports,
+        class_names=settings.class_names,
+    )
+    if settings.resize == "always":
+        return replace(backbone, spec=replace(backbone.spec, near=None))
+    return backbone
 
 
 def _note(afd: str, module: LoadedModule | None) -> str:

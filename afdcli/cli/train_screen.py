@@ -1,0 +1,105 @@
+"""What ``afd train`` shows in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from afdcli.cli import console
+from afdcli.train.loop import Progress
+from afdcli.train.photos import PhotoSet
+from afdcli.train.session import Outcome, Plan
+
+_LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
+
+
+class TrainingBar:
+    """The budget used, the time left and the newest losses; shown while it is entered."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._bar = Bar(
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console.err(quiet),
+            disable=quiet,
+        )
+        self._task = self._bar.add_task("starting", total=1.0)
+
+    def __enter__(self) -> TrainingBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """After each step."""
+        self._bar.update(self._task, completed=progress.share, description=_line(progress))
+
+
+def say_skipped(photos: PhotoSet, quiet: bool) -> None:
+    """Files that are no photos to train on."""
+    if photos.skipped:
+        name, reason = next(iter(photos.skipped.items()))
+        console.err(quiet).print(
+            f"skipped {len(photos.skipped)} files that cannot be trained on, e.g. {name}: {reason}",
+            markup=False,
+        )
+
+
+def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
+    """What is trained, where, and on how many photos."""
+    names = ", ".join(backbone.name for backbone in plan.backbones)
+    place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
+    stages = ", ".join(plan.config.stage_names)
+    console.err(quiet).print(
+        f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
+        f"{f', at {stages}' if stages else ''}"
+        f"{f', at {len(plan.config.places)} normalisations' if plan.config.places else ''}; "
+        f"{len(photos.training)} photos, {len(photos.validation)} more held out",
+        markup=False,
+    )
+
+
+def _line(p: Progress) -> str:
+    minutes, seconds = divmod(round(p.seconds_left), 60)
+    return (
+        f"{minutes}:{seconds:02d} left, loss {p.feature_loss:.2f}+{p.divergence:.2f}, "
+        f"angle {-100 * p.score.angle_reduction:+.0f} %, {p.pairs_per_second:.0f}/s"
+    )
+
+
+def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
+    """The validation of the saved module, and how to use it."""
+    s = outcome.score
+    table = Table(title=f"{s.photos} held-out photos, QF 25, 18, 15, 10, 7 in turn")
+    for column in ("", "direct", "with AFD"):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row("feature angle to the clean photo", f"{s.angle_direct:.2f}°", f"{s.angle:.2f}°")
+    table.add_row("same label as the clean photo", f"{s.agree_direct:.1%}", f"{s.agree:.1%}")
+    table.add_row("output divergence", f"{s.divergence_direct:.3f}", f"{s.divergence:.3f}")
+    screen = console.out(quiet)
+    screen.print(table)
+    state = "interrupted after" if outcome.interrupted else "trained"
+    screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; best module: {out}")
+    if s.divergence > (1 - _LEAST) * s.divergence_direct:
+        console.err(quiet).print(
+            "the module has learnt next to nothing: outputs are as far from those for the clean "
+            "photos as without it. Train longer (--minutes), or more slowly (--lr)",
+        )
+    if outcome.interrupted:
+        screen.print("go on with the same command and --resume")
+    elif plan.plug == "stem":
+        name = plan.backbones[0].name
+        screen.print(f"use it: afd classify PHOTOS --backbone {name} --afd {out}", soft_wrap=True)
