@@ -44,7 +44,7 @@ class Stand(nn.Module):
 
 @pytest.fixture
 def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "has_native_bf16", lambda _: True)
+    monkeypatch.setattr(precision, "bf16_is_faster", lambda _: True)
 
 
 def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:

@@ -21,10 +21,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from afdcli.backbones import precision
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import find_module
 from afdcli.backbones.points import find_stem, stages
-from afdcli.backbones.precision import choose_precision, has_native_bf16
+from afdcli.backbones.precision import bf16_is_faster, choose_precision
 from afdcli.backbones.site import Site
 from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
@@ -558,13 +559,46 @@ def test_stages_of_families() -> None:
 def test_precision_is_chosen_by_the_machine_and_checked() -> None:
     assert choose_precision("fp32", "cpu") == torch.float32
     assert choose_precision("bf16", "cpu") == torch.bfloat16
-    native = has_native_bf16("cpu")
-    assert choose_precision("auto", "cpu") == (torch.bfloat16 if native else torch.float32)
+    faster = bf16_is_faster("cpu")
+    assert choose_precision("auto", "cpu") == (torch.bfloat16 if faster else torch.float32)
     assert choose_precision("auto", "mps") == torch.float32
     with pytest.raises(UsageError, match="choose auto, fp32"):
         choose_precision("int8", "cpu")
     with pytest.raises(UsageError, match="needs a CUDA device"):
         choose_precision("fp16", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("vectors", "tiles", "seconds", "chosen"),
+    [
+        (False, False, None, torch.float32),
+        (True, True, None, torch.bfloat16),
+        (True, False, (1.0, 1.8), torch.float32),
+        (True, False, (1.0, 0.95), torch.float32),  # no more than chance
+        (True, False, (1.0, 0.5), torch.bfloat16),
+    ],
+)
+def test_bfloat16_is_measured_where_the_processor_has_no_matrix_units(
+    vectors: bool,
+    tiles: bool,
+    seconds: tuple[float, float] | None,
+    chosen: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """AVX-512's bfloat16 alone took 1.8 times as long as float32 on a Xeon without AMX."""
+
+    def measured(dtype: torch.dtype) -> float:
+        assert seconds is not None, "nothing had to be measured"
+        return seconds[dtype == torch.bfloat16]
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    monkeypatch.setattr(precision, "_convolution_seconds", measured)
+    precision._convolves_faster_in_bf16.cache_clear()
+    try:
+        assert choose_precision("auto", "cpu") == chosen
+    finally:
+        precision._convolves_faster_in_bf16.cache_clear()
 
 
 def test_a_module_can_learn_one_batch(world: Path) -> None:

@@ -57,7 +57,7 @@ PrecisionOption = Annotated[
     typer.Option(
         "--precision",
         metavar="P",
-        help="auto, fp32, bf16 or fp16; auto takes bf16 where the processor has it.",
+        help="auto, fp32, bf16 or fp16; auto takes bf16 where it is faster.",
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random.")]
