@@ -161,13 +161,13 @@ def train(
     )
     screen.say_plan(plan, photos, quiet)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with screen.TrainingBar(quiet) as bar:
+    with screen.training_bar(quiet) as show:
         outcome = session.train(
             plan,
             photos,
             settings,
             out,
-            bar.show,
+            show,
             init=init,
             resume=resume,
             workers=workers,

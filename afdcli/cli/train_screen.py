@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -17,35 +18,19 @@ from afdcli.train.session import Outcome, Plan
 _LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
 
 
-class TrainingBar:
-    """The budget used, the time left and the newest losses; shown while it is entered."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar = Bar(
-            BarColumn(bar_width=16),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=console.err(quiet),
-            disable=quiet,
-        )
-        self._task = self._bar.add_task("starting", total=1.0)
-
-    def __enter__(self) -> TrainingBar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, progress: Progress) -> None:
-        """After each step."""
-        self._bar.update(self._task, completed=progress.share, description=_line(progress))
+@contextmanager
+def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """The budget used, the time left and the newest losses; to be called after each step."""
+    with Bar(
+        BarColumn(bar_width=16),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console.err(quiet),
+        disable=quiet,
+    ) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda p: bar.update(task, completed=p.share, description=_line(p))
 
 
 def say_skipped(photos: PhotoSet, quiet: bool) -> None:
