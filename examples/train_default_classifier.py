@@ -4,7 +4,7 @@ Caltech-101, 80 % of every class for training (see ``caltech101_split.py``). The
 from hard labels, and from two ImageNet teachers that see the same crops: through throw-away
 heads it must predict their pooled features (reduced by PCA), the soft labels of a linear probe on
 those features, and, place by place, the last teacher's feature maps at strides 8, 16 and 32.
-Teachers only ever see training images here. The picture grows during training: 96, 128, 160 px.
+Teachers only ever see training images here. The picture grows during training: 128, 160, 192 px.
 
     python examples/train_default_classifier.py CALTECH101 --work DIR \\
         --import real_backbones.py --teacher resnet50_v1=FILE --teacher mobilenetv2_tf=FILE \\
@@ -179,9 +179,10 @@ class Student:
             old.lerp_(new, 1 - decay) if old.is_floating_point() else old.copy_(new)
 
 
-def train(args: argparse.Namespace, views: Views, names: list[str]) -> nn.Module:
+def train(
+    args: argparse.Namespace, views: Views, names: list[str], classes: list[str]
+) -> nn.Module:
     """AdamW, cosine schedule, averaged weights, growing pictures."""
-    classes = sorted({n.split("/")[0] for n in names})
     torch.manual_seed(1)
     student = Student(views, args.lr)
     per_epoch = len(names) // args.batch
@@ -229,7 +230,7 @@ def main() -> None:
     names, test = split(args.root)
     classes = sorted({n.split("/")[0] for n in names})
     views = prepare(args, names, classes)
-    net = train(args, views, names)
+    net = train(args, views, names, classes)
     top1 = evaluate(net, args.root, test, classes)
     print(f"test top-1 {top1:.4f} (n = {len(test)})")
     tensors = {

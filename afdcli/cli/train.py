@@ -125,6 +125,7 @@ def train(
     # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from afdcli.backbones.precision import choose_precision, precision_name
+    from afdcli.cli import train_screen as screen
     from afdcli.engine.memory import keep_freed_memory
 
     if plug not in ("stem", "input"):
@@ -146,15 +147,13 @@ def train(
         reuse=reuse,
         precision=precision_name(choose_precision(precision, chosen)),
         validation=validation,
-        init=init.name if init else "",
         seed=seed,
     )
     photos = _collect(data, exclude, settings)
+    screen.say_skipped(photos, quiet)
 
-    from afdcli.cli import train_screen as screen
     from afdcli.train import session
 
-    screen.say_skipped(photos, quiet)
     backbones = _load(backbone, checkpoint, imports)
     plan = session.make_plan(
         backbones, "stem" if plug == "stem" else "input", preset, plug_at, chosen

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from afdcli.cli import console
-from afdcli.train.loop import Progress
-from afdcli.train.photos import PhotoSet
-from afdcli.train.session import Outcome, Plan
+
+if TYPE_CHECKING:
+    from afdcli.train.loop import Progress
+    from afdcli.train.photos import PhotoSet
+    from afdcli.train.session import Outcome, Plan
 
 _LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
 

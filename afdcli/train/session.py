@@ -160,13 +160,14 @@ def train(
     """Train, and write the best module to *out* (safetensors). Ctrl-C keeps the best.
 
     Args:
-        init: module to begin with, see `begin`; its name is in *settings*, too.
+        init: module to begin with, see `begin`; its name becomes `Settings.init`.
 
     Raises:
         UsageError, ModuleError: *init*, or the checkpoint to resume from, does not fit.
     """
     torch.manual_seed(settings.seed)
     module = begin(plan, init).to(device)
+    settings = replace(settings, init=init.name if init else "")
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
