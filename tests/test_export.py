@@ -83,7 +83,7 @@ def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -
     assert result.exit_code == 0, result.output
     backbone = load_backbone("afd_resnet12")
     plugged = Plugged(backbone, find_module(str(file), backbone)).eval()
-    inputs = export.whole(plugged, (224, 224)).draw(3)
+    inputs = export.whole(plugged).draw(3)
     with torch.inference_mode():
         logits, _ = torch.export.load("w.pt2").module()(*inputs)
         assert torch.allclose(logits, plugged(*inputs).logits, atol=1e-3)
@@ -162,7 +162,7 @@ from afdcli.engine.runtime import run_somewhere
 
 torch.set_num_threads(8)
 plugged = Plugged(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
-network = run_somewhere(plugged, (224, 224), "openvino", "cpu").network
+network = run_somewhere(plugged, "openvino", "cpu").network
 sys.setswitchinterval(1e-6)
 pixels = torch.zeros(8, 224, 224, 3, dtype=torch.uint8)
 print(len(network(pixels, torch.zeros(8, 384, 28, 28), torch.zeros(8, 197)).logits))
@@ -211,10 +211,10 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
             parameter.normal_(0, 0.06, generator=torch.Generator().manual_seed(parameter.numel()))
     loaded = LoadedModule(module, "stem", plan.where, here / "m.safetensors", "")
     plugged = Plugged(backbone, loaded).eval()
-    inputs = export.whole(plugged, (224, 224)).draw(2)
+    inputs = export.whole(plugged).draw(2)
     with torch.inference_mode():
         expected = plugged(*inputs)
-    got = run_somewhere(plugged, (224, 224), "openvino", "cpu").network(*inputs)
+    got = run_somewhere(plugged, "openvino", "cpu").network(*inputs)
     plain = Plugged(backbone, None)(*inputs)
     assert torch.allclose(got.logits, expected.logits, atol=1e-3)
     assert not torch.allclose(got.logits, plain.logits, atol=1e-2)
@@ -244,7 +244,7 @@ def test_runtimes_are_checked() -> None:
     for name, device, precision, message in (
         ("tensorrt", "cpu", torch.float32, "choose auto, torch"),
         ("openvino", "cuda", torch.float32, "choose --device cpu"),
-        ("onnxruntime", "cpu", torch.bfloat16, "fp32 only"),
+        ("onnxruntime", "cpu", torch.bfloat16, "fp32 and int8"),
     ):
         with pytest.raises(UsageError, match=message):
             choose_runtime(name, device, precision)

@@ -67,16 +67,18 @@ def alone(module: AFDModule) -> Subject:
     )
 
 
-def whole(plugged: Plugged, view: tuple[int, int]) -> Subject:
+def whole(plugged: Plugged) -> Subject:
     """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
 
-    Pixels are (B, H, W, 3) uint8 of the *view* (H, W); grid and side as in `afdcli.view.spec.View`,
-    float32; the grid companded, and only what is read of it, where the network takes it so.
+    Pixels are (B, H, W, 3) uint8 of the network's view; grid and side as in
+    `afdcli.view.spec.View`, float32; the grid companded, and only what is read of it, where the
+    network takes it so.
     """
     largest = 1 if plugged.companded else 50
 
     def draw(batch: int) -> Inputs:
         generator = torch.Generator().manual_seed(batch)
+        view = plugged.view
         cells = (-(-view[0] // 8), -(-view[1] // 8))
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),

@@ -50,6 +50,15 @@ def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:
     return replace(spec, coefficients=config.coefficients, means=means)
 
 
+def view_of(backbone: Backbone, loaded: LoadedModule | None) -> ViewSpec:
+    """What the pictures for *backbone* with that module hold: nobody reads more than is needed."""
+    if loaded is None:
+        return replace(backbone.spec, coefficients="none")
+    if not isinstance(loaded.module, AFDModule):  # a reference method, called as one
+        return backbone.spec
+    return view_for(loaded.module.config, backbone.spec)
+
+
 def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
     """The module for *backbone*: *afd* is "auto", "off" or the path of a module file.
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import LoadedModule
+from afdcli.backbones.modules import LoadedModule, view_of
 from afdcli.backbones.site import Restorer, Site, changed_by
 from afdcli.core.config import GRID_CHANNELS
 from afdcli.core.module import AFDModule
@@ -39,6 +39,9 @@ class Plugged(nn.Module):
 
     With ``compare=True`` the plain backbone runs in the same pass: everything before the plug is
     computed once, everything behind it on a batch of twice the size.
+
+    Attributes:
+        spec: of the views that it takes, with the coefficients that the module reads.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Plugged(nn.Module):
         self.site = Site(backbone, plug, where, precision, behind)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
+        self.spec = view_of(backbone, loaded)
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
         """Classify a batch.
@@ -69,6 +73,11 @@ class Plugged(nn.Module):
             count = pixels.shape[0]
             return Prediction(logits[count:], logits[:count], drift)
         return Prediction(logits, None, drift)
+
+    @property
+    def view(self) -> tuple[int, int]:
+        """(height, width) of the pictures that `forward` takes, in pixels."""
+        return self.spec.height, self.spec.width
 
     @property
     def companded(self) -> bool:

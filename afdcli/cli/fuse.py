@@ -88,7 +88,7 @@ def _export(
         loaded = load_backbone(backbone, checkpoint=checkpoint, imports=imports or ())
         view = (loaded.spec.height, loaded.spec.width)
         fold_batch_norms(loaded.net, view)
-        subject = export.whole(Plugged(loaded, find_module(str(file), loaded)).eval(), view)
+        subject = export.whole(Plugged(loaded, find_module(str(file), loaded)).eval())
     worst = export.export(subject, out, "pt2" if kind == "pt2" else "onnx")
     screen = console.out(quiet)
     screen.print(f"inputs: {', '.join(subject.inputs)}; outputs: {', '.join(subject.outputs)}")

@@ -52,12 +52,4 @@ TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),
 ]
-PrecisionOption = Annotated[
-    str,
-    typer.Option(
-        "--precision",
-        metavar="P",
-        help="auto, fp32, bf16 or fp16; auto takes bf16 where it is faster.",
-    ),
-]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random.")]

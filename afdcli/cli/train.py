@@ -15,7 +15,6 @@ from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
     ImportOption,
-    PrecisionOption,
     SeedOption,
 )
 from afdcli.errors import UsageError
@@ -94,7 +93,14 @@ def train(
     reuse: Annotated[int, typer.Option("--reuse", min=1, help="Times that each pair is used.")] = (
         DEFAULTS.reuse
     ),
-    precision: PrecisionOption = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            metavar="P",
+            help="auto, fp32, bf16 or fp16; auto takes bf16 where it is faster.",
+        ),
+    ] = "auto",
     validation: Annotated[
         int, typer.Option("--validation", min=5, help="Photos held out for validation.")
     ] = DEFAULTS.validation,

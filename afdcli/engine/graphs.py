@@ -42,8 +42,7 @@ class Elsewhere(nn.Module):
         super().__init__()
         self._compare = network.compare
         load = _onnxruntime if runtime == "onnxruntime" else _openvino
-        companded = partial(_companded, network.grid_channels)
-        self._graph = load(file, precision, companded if network.companded else _in_float32)
+        self._graph = load(file, precision, prepare_for(network))
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
         """As `Plugged.forward`; float32 on the processor."""
@@ -52,6 +51,11 @@ class Elsewhere(nn.Module):
         logits = outputs.pop(0)
         direct = outputs.pop(0) if self._compare else None
         return Prediction(logits, direct, outputs.pop(0) if outputs else None)
+
+
+def prepare_for(network: Plugged) -> Prepare:
+    """What the graph of *network* needs done to its inputs."""
+    return partial(_companded, network.grid_channels) if network.companded else _in_float32
 
 
 def _in_float32(arrays: Arrays) -> Arrays:
@@ -78,15 +82,15 @@ def _logarithms() -> NDArray[np.float32]:
     return table
 
 
-def graph_file(plugged: Plugged, view: tuple[int, int]) -> Path:
+def graph_file(plugged: Plugged) -> Path:
     """The ONNX graph of *plugged*, which is in float32; made where it is not kept yet.
 
     Raises:
         ModuleError: the network cannot be exported.
     """
-    file = cache_folder() / f"{_key(plugged, view)}.onnx"
+    file = cache_folder() / f"{_key(plugged)}.onnx"
     if not file.exists():
-        export(whole(plugged, view), file, "onnx")
+        export(whole(plugged), file, "onnx")
     return file
 
 
@@ -97,13 +101,13 @@ def cache_folder() -> Path:
     return user_cache_path("afd", appauthor=False) / "graphs"
 
 
-def _key(plugged: Plugged, view: tuple[int, int]) -> str:
+def _key(plugged: Plugged) -> str:
     """Names a graph by everything that it depends on."""
     digest = hashlib.sha256(
         repr(
             (
                 *(__version__, torch.__version__, version("onnxscript")),
-                *(view, plugged.compare, plugged.companded),
+                *(plugged.view, plugged.compare, plugged.companded),
             )
         ).encode()
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from afdcli.backbones.plug import Plugged, Prediction
 from afdcli.backbones.precision import keep_logits_exact
 from afdcli.engine.graphs import Elsewhere, graph_file
+from afdcli.engine.quantise import quantised_file
 from afdcli.engine.streams import in_streams, twin
 from afdcli.errors import ModuleError, UsageError
 
@@ -28,16 +29,21 @@ def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
     if name not in RUNTIMES:
         raise UsageError(f"--runtime {name}: choose {', '.join(RUNTIMES)}")
     able = device == "cpu" and all(find_spec(n) for n in ("onnx", "onnxscript", "onnxruntime"))
+    integers = precision == torch.int8
     if name == "auto":
-        return "openvino" if able and find_spec("openvino") else "torch"
+        if able and find_spec("openvino"):
+            return "openvino"
+        name = "openvino" if integers else "torch"
     if name == "torch":
+        if integers:
+            raise UsageError("--precision int8 is not for torch; choose --runtime openvino")
         return name
     if device != "cpu":
         raise UsageError(f"--runtime {name} runs on the processor; choose --device cpu, or torch")
     if not able or not find_spec(name):
         raise UsageError(f"--runtime {name} is not installed: pip install 'afdcli[{name}]'")
-    if name == "onnxruntime" and precision != torch.float32:
-        raise UsageError("--runtime onnxruntime computes in fp32 only; openvino in bf16, too")
+    if name == "onnxruntime" and precision not in (torch.float32, torch.int8):
+        raise UsageError("--runtime onnxruntime computes in fp32 and int8; openvino in bf16, too")
     return name
 
 
@@ -59,7 +65,6 @@ class Running(NamedTuple):
 
 def run_somewhere(
     plugged: Plugged,
-    view: tuple[int, int],
     name: str,
     device: str,
     *,
@@ -85,20 +90,21 @@ def run_somewhere(
         plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
         try:
             network = with_companded_grid(plugged)
-            graph = graph_file(network, view)
-            net = Elsewhere(graph, network, runtime, precision)
+            graph = graph_file(network)
+            quick = graph if precision != torch.int8 else quantised_file(graph, network)
+            net = Elsewhere(quick, network, runtime, precision)
             fine = Elsewhere(graph, network, runtime, torch.float32) if exact else None
             return Running(net, runtime, exact=fine)
         except ModuleError as error:
-            if name != "auto":
+            if name != "auto" or precision == torch.int8:
                 raise
             plugged.site.precision = precision
             note = f"runs in torch, for {runtime} cannot: {error}"
     if precision != torch.float32:
         keep_logits_exact(plugged.site.net)
     # Kernels are kept between runs by torch itself.
-    quick = _Compiled(plugged) if compiled else in_streams(plugged, device)
-    return Running(quick, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
+    here = _Compiled(plugged) if compiled else in_streams(plugged, device)
+    return Running(here, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
 
 
 def in_float32(plugged: Plugged) -> Plugged:

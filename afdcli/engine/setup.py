@@ -12,7 +12,7 @@ from torch import nn
 
 from afdcli.backbones.folding import fold_batch_norms
 from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
-from afdcli.backbones.modules import LoadedModule, find_module, view_for
+from afdcli.backbones.modules import LoadedModule, find_module, view_of
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits
@@ -144,9 +144,7 @@ class Setup:
     @property
     def spec(self) -> ViewSpec:
         """What the workers prepare: the backbone's view, with what the module reads."""
-        if self.module is None:
-            return replace(self.backbone.spec, coefficients="none")
-        return view_for(self.module.module.config, self.backbone.spec)
+        return view_of(self.backbone, self.module)
 
     def forward(self) -> Opinions:
         """The network, ready for batches."""
@@ -229,14 +227,13 @@ def set_up(settings: Settings) -> Setup:
     asked = settings.precision
     if asked == "auto" and settings.runtime == "onnxruntime":
         asked = "fp32"  # the only one that it has
-    precision = choose_precision(asked, device.type)
+    precision = choose_precision(asked, device.type, integers=True)
     running = run_somewhere(
         Plugged(backbone, module, settings.compare, precision).eval(),
-        (backbone.spec.height, backbone.spec.width),
         settings.runtime,
         device.type,
         compiled=settings.compile,
-        exact=asked == "auto" and precision != torch.float32,
+        exact=precision == torch.int8 or (asked == "auto" and precision != torch.float32),
     )
     return Setup(
         settings=settings,

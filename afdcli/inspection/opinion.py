@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import LoadedModule, view_for
+from afdcli.backbones.modules import LoadedModule
 from afdcli.backbones.plug import Plugged
 from afdcli.codec.photo import Photo
 from afdcli.engine.batches import Layout
@@ -67,14 +67,11 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     Raises:
         PhotoError: BAD_OUTPUT where the classifier's output is not a number.
     """
-    spec = backbone.spec
-    if loaded is not None:
-        spec = view_for(loaded.module.config, spec)
-    view = look(photo, spec)
     network = Plugged(backbone, loaded, compare=loaded is not None).eval()
+    view = look(photo, network.spec)
     forward = Forward(
         network,
-        Layout.of(spec),
+        Layout.of(network.spec),
         backbone.class_names,
         device=torch.device("cpu"),
         batch_size=1,
@@ -88,7 +85,7 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     if direct is None or restored is None:
         raise PhotoError(ErrorCode.BAD_OUTPUT, "the classifier's output is not a number")
     upright = turn(photo.orientation).pair(photo.height, photo.width)
-    frame = framing(geometry(*upright, spec))
+    frame = framing(geometry(*upright, network.spec))
     return Opinion(view, frame, direct, restored, _drift(network, loaded, view))
 
 

@@ -33,7 +33,6 @@ from protocols import (
     single_threaded_blas,
 )
 
-from afdcli.backbones.modules import view_for
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.engine.memory import keep_freed_memory
@@ -51,11 +50,9 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         photos, targets = labelled(
             args.photos, args.labels, backbone.class_names, args.only, args.limit
         )
-        dtype = choose_precision(args.precision, "cpu")
+        dtype = choose_precision(args.precision, "cpu", integers=True)
         plugged = Plugged(backbone, loaded, compare=True, precision=dtype).eval()
-        view = (backbone.spec.height, backbone.spec.width)
-        net, runtime, *_ = run_somewhere(plugged, view, args.runtime, "cpu")
-        spec = view_for(loaded.module.config, backbone.spec)
+        net, runtime, *_ = run_somewhere(plugged, args.runtime, "cpu")
         folder = (
             args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}-{runtime}"
         )
@@ -64,7 +61,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         for condition in conditions(args.protocols.split(",")):
             file_ = folder / f"{condition.name.replace(' ', '_')}.npy"
             if not file_.exists():
-                np.save(file_, outcomes(net, Views(photos, condition, spec), targets))
+                np.save(file_, outcomes(net, Views(photos, condition, plugged.spec), targets))
             right = np.load(file_)
             if not condition.qualities and not condition.rounds:
                 clean[condition.native] = right[:, 0]

@@ -86,9 +86,9 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     cells = (-(-spec.height // 8), -(-spec.width // 8))
     # As the engine hands it over, see `afdcli.view.spec.View`.
     grid, side = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
-    precision = choose_precision(way.precision, "cpu")
+    precision = choose_precision(way.precision, "cpu", integers=True)
     plugged = Plugged(backbone, loaded if afd else None, precision=precision).eval()
-    net = run_somewhere(plugged, (spec.height, spec.width), way.runtime, "cpu").network
+    net = run_somewhere(plugged, way.runtime, "cpu").network
 
     def work() -> float:
         with torch.inference_mode():

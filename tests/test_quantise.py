@@ -1,0 +1,138 @@
+"""`--precision int8`: convolutions in integers, close calls in float32."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from classify_kit import afd, table
+from torch import nn
+from typer.testing import CliRunner
+
+from afdcli.backbones.loader import load_backbone
+from afdcli.backbones.modules import find_module
+from afdcli.backbones.plug import Plugged
+from afdcli.backbones.precision import choose_precision
+from afdcli.cli.main import app
+from afdcli.engine import second
+from afdcli.engine.graphs import graph_file
+from afdcli.engine.quantise import drawn_views, quantised_file
+from afdcli.engine.runtime import choose_runtime, run_somewhere
+from afdcli.errors import ModuleError, UsageError
+
+
+@pytest.fixture
+def plugged(kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Plugged:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
+    return Plugged(backbone, find_module(str(kit / "module.safetensors"), backbone)).eval()
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_rows_are_nearly_those_of_float32(
+    kit: Path, photos: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    for _ in range(2):  # the second run finds its graph
+        options = ("--runtime", runtime, "--precision", "int8", "--out", "int8.csv")
+        result = afd(kit, photos, *options)
+        assert result.exit_code == 1, result.output
+        assert len(list(Path("cache").rglob("*.int8-*.onnx"))) == 1
+    facts = json.loads(Path("int8.csv.meta.json").read_text())
+    assert facts["precision"] == "int8, close calls in float32"
+    assert facts["runtime"] == runtime
+    afd(kit, photos, "--precision", "fp32", "--out", "fp32.csv")
+    rows, expected = table(Path("int8.csv")), table(Path("fp32.csv"))
+    numbers = ["prob", "drift"]
+    assert rows.drop(columns=numbers).equals(expected.drop(columns=numbers))
+    assert np.allclose(rows["prob"], expected["prob"], atol=0.05, equal_nan=True)
+
+
+def test_close_calls_get_the_answer_of_float32(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    monkeypatch.setattr(second, "_CONFIDENCE", 1e9)  # all calls are close
+    for precision in ("int8", "fp32"):
+        options = ("--runtime", "openvino", "--precision", precision)
+        afd(kit, photos, *options, "--out", f"{precision}.csv")
+    rows, expected = table(Path("int8.csv")), table(Path("fp32.csv"))
+    for name in ("prob", "drift"):
+        assert np.allclose(rows[name], expected[name], atol=1e-4, equal_nan=True), name
+
+
+def test_integers_are_for_the_classifiers_inner_convolutions(plugged: Plugged) -> None:
+    graph = graph_file(plugged)
+    nodes = onnx.load(quantised_file(graph, plugged)).graph
+    made_by = {output: node for node in nodes.node for output in node.output}
+
+    def is_integer(name: str) -> bool:
+        return name in made_by and made_by[name].op_type == "DequantizeLinear"
+
+    convolutions = [node for node in nodes.node if node.op_type == "Conv"]
+    integers = [n for n in convolutions if is_integer(n.input[0]) and is_integer(n.input[1])]
+    inner = [n for n, m in plugged.site.net.named_modules() if isinstance(m, nn.Conv2d)][1:]
+    names = {n.input[1].removeprefix("net.site.net.").split(".weight")[0] for n in integers}
+    assert names == set(inner)
+    assert len(convolutions) > len(integers) + 1  # those of the module
+    for node in integers:  # OpenVINO would go back to floats for a 1x1 convolution with a stride
+        values = {item.name: list(item.ints) for item in node.attribute}
+        assert values["kernel_shape"] == [3, 3] or values["strides"] == [1, 1]
+    assert not any(is_integer(i) for n in nodes.node if n.op_type == "Gemm" for i in n.input)
+
+
+def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
+    views = list(drawn_views(plugged.spec))
+    assert len(views) == 3 * 32  # the broken one is left out
+    arrays = zip(*((v.pixels, v.grid, v.side) for v in views), strict=True)
+    inputs = [torch.from_numpy(np.stack(array)) for array in arrays]
+    plugged.site.precision = torch.int8
+    running = run_somewhere(plugged, "openvino", "cpu", exact=True)
+    assert running.exact is not None
+    with torch.inference_mode():
+        rough, fine = running.network(*inputs).logits, running.exact(*inputs).logits
+    error = (rough - fine).std() / fine.std()
+    assert 1e-4 < error < 0.2  # something was rounded, not too much
+
+
+def test_the_same_classifier_gives_the_same_graph(plugged: Plugged) -> None:
+    graph = graph_file(plugged)
+    first = quantised_file(graph, plugged)
+    bytes_ = first.read_bytes()
+    first.unlink()
+    assert quantised_file(graph, plugged).read_bytes() == bytes_
+    assert not list(graph.parent.glob(".*"))
+
+
+def test_a_classifier_without_convolutions_to_quantise(
+    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    object.__setattr__(backbone, "net", net)
+    plugged = Plugged(backbone, None, precision=torch.int8).eval()
+    with pytest.raises(ModuleError, match="no convolutions"):
+        run_somewhere(plugged, "auto", "cpu", exact=True)
+    assert not list((here / "cache").rglob("*int8*"))
+
+
+def test_where_int8_can_be_had(kit: Path, here: Path) -> None:
+    assert choose_precision("int8", "cpu", integers=True) == torch.int8
+    assert choose_runtime("auto", "cpu", torch.int8) == "openvino"
+    assert choose_runtime("onnxruntime", "cpu", torch.int8) == "onnxruntime"
+    for name, device, message in (
+        ("torch", "cpu", "not for torch"),
+        ("auto", "cuda", "choose --device cpu"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            choose_runtime(name, device, torch.int8)
+    result = afd(kit, here, "--precision", "int8", "--compile")
+    assert result.exit_code == 2
+    result = CliRunner().invoke(app, ["train", "--data", str(here), "--precision", "int8"])
+    assert result.exit_code == 2
+    assert "choose auto, fp32, bf16 or fp16" in " ".join(result.stderr.split())
