@@ -39,17 +39,18 @@ def test_rows_are_nearly_those_of_float32(
     monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
     for _ in range(2):  # the second run finds its graph
         options = ("--runtime", runtime, "--precision", "int8", "--out", "int8.csv")
-        result = afd(kit, photos, *options)
+        result = afd(kit, photos, "--compare", *options)
         assert result.exit_code == 1, result.output
         assert len(list(Path("cache").rglob("*.int8-*.onnx"))) == 1
     facts = json.loads(Path("int8.csv.meta.json").read_text())
     assert facts["precision"] == "int8, close calls in float32"
     assert facts["runtime"] == runtime
-    afd(kit, photos, "--precision", "fp32", "--out", "fp32.csv")
+    afd(kit, photos, "--compare", "--precision", "fp32", "--out", "fp32.csv")
     rows, expected = table(Path("int8.csv")), table(Path("fp32.csv"))
-    numbers = ["prob", "drift"]
+    numbers = ["prob", "direct_prob", "drift"]
     assert rows.drop(columns=numbers).equals(expected.drop(columns=numbers))
-    assert np.allclose(rows["prob"], expected["prob"], atol=0.05, equal_nan=True)
+    for name in numbers[:2]:
+        assert np.allclose(rows[name], expected[name], atol=0.05, equal_nan=True), name
 
 
 def test_close_calls_get_the_answer_of_float32(

@@ -6,6 +6,7 @@ The file is compared with what it was made from, at two batch sizes, before it i
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ def export(subject: Subject, out: Path, kind: Format) -> float:
         for package in ("onnx", "onnxscript", "onnxruntime"):
             if find_spec(package) is None:
                 raise UsageError(f"ONNX needs {package}: pip install 'afdcli[onnx]'")
-    temporary = out.with_name(f".{out.name}.part")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")  # others may write it, too
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _quiet(), torch.no_grad():

@@ -11,6 +11,7 @@ ResNet-50, whose time they take a tenth of, that halves the labels that change.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -47,7 +48,7 @@ def quantised_file(graph: Path, network: Plugged) -> Path:
     """
     file = graph.with_name(f"{graph.stem}.int8-{version('onnxruntime')}.onnx")
     if not file.exists():
-        part = file.with_name(f".{file.name}.part")
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")  # others may make it, too
         try:
             _quantise(graph, part, network)
             part.replace(file)
