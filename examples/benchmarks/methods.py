@@ -138,20 +138,18 @@ def trained(
 
 
 def score(
-    line: Line, loaded: LoadedModule, backbone: Backbone, args: argparse.Namespace
+    loaded: LoadedModule, backbone: Backbone, args: argparse.Namespace
 ) -> list[dict[str, object]]:
     """One row per quality factor, and one for clean photos."""
     photos, targets = labelled(args.photos, args.labels, backbone.class_names, None, args.limit)
     dtype = PRECISIONS[args.precision]
-    kind = line.config.get("coefficients", "file")
-    spec = replace(backbone.spec, coefficients=kind)  # type: ignore[arg-type]
     rows: list[dict[str, object]] = []
     clean = np.zeros(0)
     for condition in conditions(["single"]):
         # What the plain backbone says is the same for all lines, and asked once.
         known = args.out / f"direct-{condition.name}-{len(photos)}-{args.precision}.npy"
         net = Plugged(backbone, loaded, not known.exists(), dtype).eval()
-        right = outcomes(net, Views(photos, condition, spec), targets)
+        right = outcomes(net, Views(photos, condition, net.spec), targets)
         if net.compare:
             np.save(known, right[:, 0])
         right[:, 0] = np.load(known)
@@ -227,10 +225,7 @@ def main() -> None:
             backbone = load_classifier(args.backbone, args.imports)
             loaded = trained(LINES[title], title, backbone, photos, args)
             facts_ = cost(loaded, backbone)
-            found = [
-                {"line": title, **row, **facts_}
-                for row in score(LINES[title], loaded, backbone, args)
-            ]
+            found = [{"line": title, **row, **facts_} for row in score(loaded, backbone, args)]
             done.write_text(json.dumps(found))
         rows += json.loads(done.read_text())
     table = pd.DataFrame(rows)
