@@ -57,7 +57,7 @@ def test_close_calls_get_the_answer_of_float32(
     kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
-    monkeypatch.setattr(second, "_CONFIDENCE", 1e9)  # all calls are close
+    monkeypatch.setattr(second, "_CONFIDENCE_IN_INTEGERS", 1e9)  # all calls are close
     for precision in ("int8", "fp32"):
         options = ("--runtime", "openvino", "--precision", precision)
         afd(kit, photos, *options, "--out", f"{precision}.csv")

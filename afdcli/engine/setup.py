@@ -153,7 +153,8 @@ class Setup:
         exact = self._forward(self.exact, PASS)
         self.network.to(self.device)
         layout, device = Layout.of(self.spec), self.device
-        margin = close_margin(self.network, self.exact, layout, device, self.batch_size)
+        integers = self.precision == torch.int8
+        margin = close_margin(self.network, self.exact, layout, device, self.batch_size, integers)
         quick = self._forward(self.network, self.batch_size, margin)
         return Opinions(quick, exact, threads=self._threads)
 
