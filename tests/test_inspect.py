@@ -248,13 +248,16 @@ def test_opinion_is_what_the_network_says(kit: Path) -> None:
         assert [guess.prob for guess in guesses] == pytest.approx(probs[:3].tolist(), rel=1e-4)
 
 
-def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means(kit: Path) -> None:
+def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means_and_without_one(
+    kit: Path,
+) -> None:
     backbone, module = loaded(kit)
     lean = replace(module, module=small_models.module(grid_channels=192).eval())
-    seen = [ask(saved(20), backbone, m) for m in (module, lean)]
-    assert [len(opinion.view.grid) for opinion in seen] == [384, 192]
-    whole, part = (np.asarray(squares.energy(opinion).image) for opinion in seen)
+    seen = [ask(saved(20), backbone, m) for m in (module, lean, None)]
+    assert [len(opinion.view.grid) for opinion in seen] == [384, 192, 384]
+    whole, part, without = (np.asarray(squares.energy(opinion).image) for opinion in seen)
     assert np.array_equal(whole, part)
+    assert np.array_equal(whole, without)
     assert len(np.unique(part)) > 9
 
 

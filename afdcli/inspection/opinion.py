@@ -68,10 +68,12 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
         PhotoError: BAD_OUTPUT where the classifier's output is not a number.
     """
     network = Plugged(backbone, loaded, compare=loaded is not None).eval()
-    view = look(photo, network.spec)
+    # Without a module nothing in the network reads coefficients, but the sheet shows them.
+    spec = backbone.spec if loaded is None else network.spec
+    view = look(photo, spec)
     forward = Forward(
         network,
-        Layout.of(network.spec),
+        Layout.of(spec),
         backbone.class_names,
         device=torch.device("cpu"),
         batch_size=1,
@@ -85,7 +87,7 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     if direct is None or restored is None:
         raise PhotoError(ErrorCode.BAD_OUTPUT, "the classifier's output is not a number")
     upright = turn(photo.orientation).pair(photo.height, photo.width)
-    frame = framing(geometry(*upright, network.spec))
+    frame = framing(geometry(*upright, spec))
     return Opinion(view, frame, direct, restored, _drift(network, loaded, view))
 
 
