@@ -122,7 +122,8 @@ def export(subject: Subject, out: Path, kind: Format) -> float:
     temporary = out.with_name(f".{out.name}.{os.getpid()}.part")  # others may write it, too
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _quiet(), torch.no_grad():
+        # Exporters announce their own deprecations and every pass.
+        with quiet("torch.onnx", "onnxscript", "onnx_ir"), torch.no_grad():
             program = _program(subject)
             if kind == "pt2":
                 _save_pt2(program, temporary)
@@ -189,9 +190,9 @@ def _difference(subject: Subject, file: Path, kind: Format, batch: int) -> float
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """torch's exporters announce their own deprecations and every pass; only errors count."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+def quiet(*names: str) -> Iterator[None]:
+    """No warnings, and of the loggers *names* errors alone."""
+    loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -13,6 +13,8 @@ from afdcli.errors import UsageError
 
 #: Values of ``--precision`` in which networks compute, and are trained.
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+#: Another one, of graphs that were quantised; see `afdcli.engine.quantise`.
+INTEGERS = {"int8": torch.int8}
 
 
 def bf16_is_faster(device: str) -> bool:
@@ -50,10 +52,6 @@ def _convolution_seconds(dtype: torch.dtype) -> float:
     return min(seconds)
 
 
-#: Another one, of graphs that were quantised; see `afdcli.engine.quantise`.
-INTEGERS = "int8"
-
-
 def choose_precision(name: str, device: str, integers: bool = False) -> torch.dtype:
     """*auto* is bfloat16 where that is faster on *device*, else float32.
 
@@ -63,16 +61,15 @@ def choose_precision(name: str, device: str, integers: bool = False) -> torch.dt
     Raises:
         UsageError: no such precision, or one that the device does not compute in.
     """
+    known = PRECISIONS | INTEGERS if integers else PRECISIONS
     if name == "auto":
         return torch.bfloat16 if bf16_is_faster(device) else torch.float32
-    if name == INTEGERS and integers:
-        return torch.int8
-    if name not in PRECISIONS:
-        known = f"auto, fp32, bf16{', fp16 or int8' if integers else ' or fp16'}"
-        raise UsageError(f"--precision {name}: choose {known}")
+    if name not in known:
+        *others, last = known
+        raise UsageError(f"--precision {name}: choose auto, {', '.join(others)} or {last}")
     if name == "fp16" and not device.startswith("cuda"):
         raise UsageError("--precision fp16 needs a CUDA device; on a CPU choose bf16 or auto")
-    return PRECISIONS[name]
+    return known[name]
 
 
 def keep_logits_exact(net: nn.Module) -> None:

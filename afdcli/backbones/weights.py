@@ -37,12 +37,17 @@ class Card:
     facts: dict[str, Any]
 
 
+def shipped(name: str, source: str) -> Path:
+    """A folder that ships: *name* inside the installed package, or *source* in the repository."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / source
+
+
 @cache
 def folder() -> Path:
-    """Where the weights lie: inside the installed package, or at the top of the repository."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "weights"
-    return inside if inside.is_dir() else package.parent / "weights"
+    """Where the weights lie."""
+    return shipped("weights", "weights")
 
 
 def cards() -> list[Card]:

@@ -10,17 +10,17 @@ ResNet-50, whose time they take a tenth of, that halves the labels that change.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from afdcli.backbones.export import quiet
 from afdcli.backbones.plug import Plugged
+from afdcli.backbones.weights import shipped
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.reader import read_photo
 from afdcli.engine.discover import discover
@@ -66,7 +66,7 @@ def _quantise(graph: Path, out: Path, network: Plugged) -> None:
     if not convolutions:
         raise ModuleError("--precision int8: this classifier has no convolutions to do in integers")
     _thin_first(model.graph, convolutions)
-    with _quiet():
+    with quiet("root"):  # recommends what torch's exporter has done already
         ort.quantize_static(
             model,
             out,
@@ -137,7 +137,7 @@ class _Reader:
 
 def drawn_views(spec: ViewSpec) -> Iterator[View]:
     """The drawn photos that ship with afd, clean and compressed, as the classifier sees them."""
-    for found in discover([_drawn_photos()]):
+    for found in discover([shipped("photos", "examples/photos")]):
         try:
             photo = read_photo(found.path)
         except PhotoError:  # one of them is broken on purpose
@@ -146,22 +146,3 @@ def drawn_views(spec: ViewSpec) -> Iterator[View]:
         for quality in _QUALITIES:
             file = compress(upright(photo), [Compression("jpeg", quality)])
             yield look(read_photo(file), spec)
-
-
-def _drawn_photos() -> Path:
-    """Inside the installed package, or among the examples of the repository."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "photos"
-    return inside if inside.is_dir() else package.parent / "examples" / "photos"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """ONNX Runtime recommends by log what torch's exporter has done already."""
-    logger = logging.getLogger()
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
