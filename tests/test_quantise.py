@@ -18,7 +18,8 @@ from afdcli.backbones.modules import find_module
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.cli.main import app
-from afdcli.engine import second
+from afdcli.engine import quantise, second
+from afdcli.engine.calibrate import calibrate
 from afdcli.engine.graphs import graph_file
 from afdcli.engine.quantise import drawn_views, quantised_file
 from afdcli.engine.runtime import choose_runtime, run_somewhere
@@ -68,7 +69,7 @@ def test_close_calls_get_the_answer_of_float32(
 
 def test_integers_are_for_the_classifiers_inner_convolutions(plugged: Plugged) -> None:
     graph = graph_file(plugged)
-    nodes = onnx.load(quantised_file(graph, plugged)).graph
+    nodes = onnx.load(quantised_file(graph, plugged, "openvino")).graph
     made_by = {output: node for node in nodes.node for output in node.output}
 
     def is_integer(name: str) -> bool:
@@ -86,6 +87,40 @@ def test_integers_are_for_the_classifiers_inner_convolutions(plugged: Plugged) -
     assert not any(is_integer(i) for n in nodes.node if n.op_type == "Gemm" for i in n.input)
 
 
+@pytest.mark.parametrize(("runtime", "outputs"), [("openvino", False), ("onnxruntime", True)])
+def test_outputs_are_integers_only_where_the_runtime_needs_it(
+    plugged: Plugged, runtime: str, outputs: bool
+) -> None:
+    nodes = onnx.load(quantised_file(graph_file(plugged), plugged, runtime)).graph.node
+    rounded = {name for node in nodes if node.op_type == "QuantizeLinear" for name in node.input}
+    integers = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    convolutions = [n for n in nodes if n.op_type == "Conv" and n.input[0] in integers]
+    assert convolutions
+    assert all((node.output[0] in rounded) == outputs for node in convolutions)
+
+
+def test_rounded_weights_do_not_move_the_mean(
+    plugged: Plugged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = list(drawn_views(plugged.spec))
+    arrays = zip(*((v.pixels, v.grid, v.side) for v in views), strict=True)
+    inputs = [torch.from_numpy(np.stack(array)) for array in arrays]
+
+    def mean_error() -> float:
+        plugged.site.precision = torch.int8
+        running = run_somewhere(plugged, "openvino", "cpu", exact=True)
+        assert running.exact is not None
+        with torch.inference_mode():
+            error = running.network(*inputs).logits - running.exact(*inputs).logits
+        return float(error.mean(0).norm())
+
+    corrected = mean_error()
+    monkeypatch.setenv("XDG_CACHE_HOME", "other")  # or the same graph would be found again
+    monkeypatch.setattr(quantise, "correct_biases", lambda *_: None)
+    other = mean_error()
+    assert corrected < 0.7 * other, (corrected, other)
+
+
 def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
     views = list(drawn_views(plugged.spec))
     assert len(views) == 3 * 32  # the broken one is left out
@@ -95,17 +130,19 @@ def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
     running = run_somewhere(plugged, "openvino", "cpu", exact=True)
     assert running.exact is not None
     with torch.inference_mode():
-        rough, fine = running.network(*inputs).logits, running.exact(*inputs).logits
-    error = (rough - fine).std() / fine.std()
+        rough, fine = running.network(*inputs), running.exact(*inputs)
+    error = (rough.logits - fine.logits).std() / fine.logits.std()
     assert 1e-4 < error < 0.2  # something was rounded, not too much
+    # The drift is that of the module, and no matter of the integers behind it.
+    assert torch.allclose(rough.drift, fine.drift, atol=1e-4)
 
 
 def test_the_same_classifier_gives_the_same_graph(plugged: Plugged) -> None:
     graph = graph_file(plugged)
-    first = quantised_file(graph, plugged)
+    first = quantised_file(graph, plugged, "openvino")
     bytes_ = first.read_bytes()
     first.unlink()
-    assert quantised_file(graph, plugged).read_bytes() == bytes_
+    assert quantised_file(graph, plugged, "openvino").read_bytes() == bytes_
     assert not list(graph.parent.glob(".*"))
 
 
@@ -137,3 +174,25 @@ def test_where_int8_can_be_had(kit: Path, here: Path) -> None:
     result = CliRunner().invoke(app, ["train", "--data", str(here), "--precision", "int8"])
     assert result.exit_code == 2
     assert "choose auto, fp32, bf16 or fp16" in " ".join(result.stderr.split())
+
+
+def test_what_is_seen_of_a_tensor() -> None:
+    picture = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 3, 8, 8))
+    out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 3, 8, 8))
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    opset = [onnx.helper.make_opsetid("", 18)]
+    graph = onnx.helper.make_graph([node], "g", [picture], [out])
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9)
+    rng = np.random.default_rng(0)
+    pictures = [rng.uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32) for _ in range(4)]
+    flat = calibrate(model, ["x", "y"], [{"x": p} for p in pictures])
+    assert flat["x"].means == pytest.approx(np.mean(pictures, (0, 1, 3, 4)))
+    assert flat["y"].means == pytest.approx(np.maximum(pictures, 0).mean((0, 1, 3, 4)))
+    # Of values that are equally likely all the way, none is cut off; zero is always a level.
+    for name, low in (("x", -1.0), ("y", 0.0)):
+        assert (flat[name].low, flat[name].high) == pytest.approx((low, 1.0), abs=0.05)
+    # A few far ones are, where all others gain by it.
+    pictures[0] *= np.where(rng.uniform(size=(1, 3, 8, 8)) < 0.01, 4, 1).astype(np.float32)
+    assert calibrate(model, ["y"], [{"x": p} for p in pictures])["y"].high < 3.6
+    zeros = calibrate(model, ["y"], [{"x": np.zeros((1, 3, 8, 8), np.float32)}])["y"]
+    assert (zeros.low, zeros.high) == (0.0, 0.0)

@@ -91,7 +91,9 @@ def run_somewhere(
         try:
             network = with_companded_grid(plugged)
             graph = graph_file(network)
-            quick = graph if precision != torch.int8 else quantised_file(graph, network)
+            quick = graph
+            if precision == torch.int8:
+                quick = quantised_file(graph, network, runtime)
             net = Elsewhere(quick, network, runtime, precision)
             fine = Elsewhere(graph, network, runtime, torch.float32) if exact else None
             return Running(net, runtime, exact=fine)
