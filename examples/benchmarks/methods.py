@@ -81,8 +81,8 @@ LINES = {
     "no modulation": Line(config={"rank": 0}),
     "small, stem only": Line(preset="small", config={"stage_width": 0}),
     "nano, stem only": Line(preset="nano", config={"stage_width": 0}),
-    "half width": Line(config={"width": 8}),
-    "double width": Line(config={"width": 32}),
+    "c = 8": Line(config={"width": 8}),
+    "c = 32": Line(config={"width": 32}),
     "paper's recipe": Line(
         preset=PAPER,
         config={"gate": "channel", "coefficients": "view"},
