@@ -33,6 +33,12 @@ def plugged(kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Plugged:
     return Plugged(backbone, find_module(str(kit / "module.safetensors"), backbone)).eval()
 
 
+def drawn_inputs(plugged: Plugged) -> list[torch.Tensor]:
+    """The drawn photos as one batch."""
+    arrays = zip(*((v.pixels, v.grid, v.side) for v in drawn_views(plugged.spec)), strict=True)
+    return [torch.from_numpy(np.stack(array)) for array in arrays]
+
+
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_rows_are_nearly_those_of_float32(
     kit: Path, photos: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
@@ -102,9 +108,7 @@ def test_outputs_are_integers_only_where_the_runtime_needs_it(
 def test_rounded_weights_do_not_move_the_mean(
     plugged: Plugged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views = list(drawn_views(plugged.spec))
-    arrays = zip(*((v.pixels, v.grid, v.side) for v in views), strict=True)
-    inputs = [torch.from_numpy(np.stack(array)) for array in arrays]
+    inputs = drawn_inputs(plugged)
 
     def mean_error() -> float:
         plugged.site.precision = torch.int8
@@ -122,10 +126,8 @@ def test_rounded_weights_do_not_move_the_mean(
 
 
 def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
-    views = list(drawn_views(plugged.spec))
-    assert len(views) == 3 * 32  # the broken one is left out
-    arrays = zip(*((v.pixels, v.grid, v.side) for v in views), strict=True)
-    inputs = [torch.from_numpy(np.stack(array)) for array in arrays]
+    inputs = drawn_inputs(plugged)
+    assert len(inputs[0]) == 3 * 32  # the broken one is left out
     plugged.site.precision = torch.int8
     running = run_somewhere(plugged, "openvino", "cpu", exact=True)
     assert running.exact is not None

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from afdcli.engine.graphs import onnx_session
+
 _LEVELS = 255  # of 8 bits, zero among them
 _SAMPLES = 2048  # values of a tensor that are looked at, per picture
 _SHARES = np.linspace(0.2, 1.0, 33)  # of the largest range, tried as range
@@ -42,18 +44,13 @@ def calibrate(
         inputs: what the graph takes, picture by picture.
     """
     import onnx
-    import onnxruntime
 
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     names = list(dict.fromkeys(names))
     del watched.graph.output[:]
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnx_session(watched.SerializeToString())
     gathered = {name: _Gathered() for name in names}
     rng = np.random.default_rng(0)
     for feed in inputs:

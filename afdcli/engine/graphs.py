@@ -120,12 +120,17 @@ def _key(plugged: Plugged) -> str:
     return digest.hexdigest()[:32]
 
 
-def _onnxruntime(file: Path, _precision: torch.dtype, prepare: Prepare) -> Graph:
+def onnx_session(model: str | bytes) -> Any:
+    """ONNX Runtime, on the processor, with a *model*: the path of a file, or what is in it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _onnxruntime(file: Path, _precision: torch.dtype, prepare: Prepare) -> Graph:
+    session = onnx_session(str(file))
     names = [item.name for item in session.get_inputs()]
 
     def run(arrays: Arrays) -> Arrays:
