@@ -125,7 +125,7 @@ def train(
 ) -> None:
     """Train an AFD module for a frozen classifier. Needs no labels, and a few hundred photos.
 
-    A checkpoint is kept beside --out; Ctrl-C keeps the best module so far.
+    A checkpoint is kept beside --out; Ctrl-C keeps the module so far.
     """
     # Read once, when torch is loaded. Threads that spin while they wait fight with the readers for
     # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.

@@ -80,7 +80,7 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     screen = console.out(quiet)
     screen.print(table)
     state = "interrupted after" if outcome.interrupted else "trained"
-    screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; best module: {out}")
+    screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; module: {out}")
     if s.divergence > (1 - _LEAST) * s.divergence_direct:
         console.err(quiet).print(
             "the module has learnt next to nothing: outputs are as far from those for the clean "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from afdcli.train import losses
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
 from afdcli.train.data import Batch
 from afdcli.train.distributed import Group
+from afdcli.train.kept import Kept
 from afdcli.train.replay import Replay
 from afdcli.train.settings import RECIPES, Settings
 from afdcli.train.validate import Score, Validation
@@ -42,8 +42,8 @@ class Progress:
         pairs_per_second: since the start (or the resume).
         feature_loss, divergence: of this step, see `afdcli.train.losses`.
         score: of the newest validation.
-        best: of the best one so far: the least divergence of the outputs, whatever the module is
-            trained for.
+        kept: of the weights that would be saved now, see `afdcli.train.kept`: they are judged by
+            the divergence of the outputs, whatever the module is trained for.
     """
 
     step: int
@@ -53,14 +53,13 @@ class Progress:
     feature_loss: float
     divergence: float
     score: Score
-    best: Score
+    kept: Score
 
 
 class Trainer:
     """Trains *module* at *sites*; several sites (backbones) take turns, step by step.
 
-    *module* is called as an `AFDModule` is. Whatever it is called with, the best weights of its
-    running average, by validation, are `best_state`.
+    *module* is called as an `AFDModule` is. Of its running average, `kept` has the weights to save.
     """
 
     def __init__(
@@ -89,8 +88,8 @@ class Trainer:
         )
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
         self.step, self.elapsed = 0, 0.0
-        self.best_state = copy.deepcopy(self.module.state_dict())
-        self.score = self.best = validation.score(self._averaged())
+        self.score, divergences = validation.measure(self._averaged())
+        self.kept = Kept(self.score, divergences, self._averaged().state_dict())
 
     def resume(self) -> None:
         """Go on from the checkpoint. Raises UsageError or ModuleError, see `load_checkpoint`."""
@@ -98,11 +97,11 @@ class Trainer:
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.best_state, self.best = state["best_state"], Score(**state["best"])
+        self.kept = Kept.loaded(state["kept"])
         self.step, self.elapsed = state["step"], state["elapsed"]
 
     def run(self, pairs: Replay, report: Callable[[Progress], None]) -> None:
-        """Train until the budget is used up; `best_state` then holds the weights.
+        """Train until the budget is used up; `kept` then holds the weights.
 
         Raises:
             KeyboardInterrupt: passed on, after the state was saved.
@@ -131,7 +130,7 @@ class Trainer:
                         feature_loss=feature,
                         divergence=divergence,
                         score=self.score,
-                        best=self.best,
+                        kept=self.kept.score,
                     )
                 )
         except KeyboardInterrupt:
@@ -158,8 +157,7 @@ class Trainer:
             "module": self.module.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "best_state": self.best_state,
-            "best": vars(self.best),
+            "kept": self.kept.saved(),
             "step": self.step,
             "elapsed": self.elapsed,
         }
@@ -236,10 +234,8 @@ class Trainer:
         return loss + angle * losses.angle_loss(f) if angle else loss
 
     def _validate(self) -> None:
-        self.score = self.validation.score(self._averaged())
-        if self.score.divergence <= self.best.divergence:
-            self.best = self.score
-            self.best_state = copy.deepcopy(self._averaged().state_dict())
+        self.score, divergences = self.validation.measure(self._averaged())
+        self.kept.offer(self.score, divergences, self._averaged().state_dict())
 
     def _averaged(self) -> nn.Module:
         return self.average.module

@@ -62,7 +62,7 @@ class Outcome:
         score: validation of the saved module.
         steps: done in all.
         minutes: spent in all.
-        interrupted: True after Ctrl-C; the best module so far was saved.
+        interrupted: True after Ctrl-C; the module so far was saved.
         leads: False in all processes but one of a group; they save nothing.
     """
 
@@ -158,7 +158,7 @@ def train(
     device: str = "cpu",
     command: str = "",
 ) -> Outcome:
-    """Train, and write the best module to *out* (safetensors). Ctrl-C keeps the best.
+    """Train, and write the module to *out* (safetensors). Ctrl-C keeps what was learnt.
 
     Args:
         init: module to begin with, see `begin`; its name becomes `Settings.init`.
@@ -212,7 +212,7 @@ def fit(
     resume: bool = False,
     workers: int = 1,
 ) -> Outcome:
-    """Train *module* in place; it ends with its best weights, in eval mode.
+    """Train *module* in place; it ends with the weights of `afdcli.train.kept`, in eval mode.
 
     Args:
         module: called as an `AFDModule` is, on the device where it lies.
@@ -247,9 +247,9 @@ def fit(
     finally:
         replay.close()
         group.leave()
-    module.load_state_dict(trainer.best_state)
+    module.load_state_dict(trainer.kept.state)
     module.eval()
-    return Outcome(trainer.best, trainer.step, trainer.elapsed / 60, interrupted, group.leads)
+    return Outcome(trainer.kept.score, trainer.step, trainer.elapsed / 60, interrupted, group.leads)
 
 
 def training_view(plan: Plan, side: int) -> ViewSpec:

@@ -52,9 +52,13 @@ class Validation:
             self._clean = [[site(batch.clean) for batch in batches] for site in sites]
             self._direct = [[site(batch.pixels) for batch in batches] for site in sites]
 
-    @torch.no_grad()
     def score(self, module: nn.Module) -> Score:
         """Score *module*, which is put into eval mode."""
+        return self.measure(module)[0]
+
+    @torch.no_grad()
+    def measure(self, module: nn.Module) -> tuple[Score, Tensor]:
+        """`score`, and the divergence of each photo at each site, (n,) float64 on the CPU."""
         module.eval()
         columns = [
             self._columns(module, s, b)
@@ -62,7 +66,7 @@ class Validation:
             for b in range(len(self.batches))
         ]
         table = torch.cat(columns, 1).double().cpu()
-        return Score(table.shape[1] // len(self.sites), *table.mean(1).tolist())
+        return Score(table.shape[1] // len(self.sites), *table.mean(1).tolist()), table[-1]
 
     def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:
         """The six numbers of `Score` for each picture of one batch: (6, B)."""

@@ -1,0 +1,48 @@
+"""Which weights of a run are kept: the newest, unless earlier ones were better."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+from torch import Tensor
+
+from afdcli.train.validate import Score
+
+_STANDARD_ERRORS = 2.0  # by which earlier weights must be better
+
+
+class Kept:
+    """The newest weights, unless the best ones before were better by more than chance.
+
+    A few dozen held-out photos do not tell the validations of a long run apart, and towards its
+    end, where the learning rate falls to zero, weights become better as a rule. Of those photos
+    alone, the luckiest weights would be kept. What goes wrong in earnest, a module that closes or
+    outputs that are not finite, still goes no further.
+
+    Attributes:
+        score, state: of the weights that are kept.
+    """
+
+    def __init__(self, score: Score, divergences: Tensor, state: dict[str, Any]) -> None:
+        self.score, self.state = score, copy.deepcopy(state)
+        self._least = divergences
+
+    def offer(self, score: Score, divergences: Tensor, state: dict[str, Any]) -> None:
+        """Newer weights, with the divergence that they leave on each held-out photo, (n,) nats."""
+        worse = divergences - self._least
+        chance = _STANDARD_ERRORS * worse.std(correction=0) / math.sqrt(len(worse))
+        if worse.mean() <= chance:
+            self.score, self.state = score, copy.deepcopy(state)
+        if divergences.mean() < self._least.mean():
+            self._least = divergences
+
+    def saved(self) -> dict[str, Any]:
+        """For a checkpoint: tensors and plain values."""
+        return {"score": vars(self.score), "state": self.state, "least": self._least}
+
+    @classmethod
+    def loaded(cls, saved: dict[str, Any]) -> Kept:
+        """From `saved`."""
+        return cls(Score(**saved["score"]), saved["least"], saved["state"])
