@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +25,6 @@ from afdcli.core.fde import compand
 from afdcli.core.fusing import fuse_file, random_inputs
 from afdcli.core.modulation import modulated
 from afdcli.core.module import AllParts
-from afdcli.core.units import Units
 from afdcli.errors import ModuleError
 from afdcli.view import spec
 
@@ -244,61 +241,16 @@ def test_stages_are_saved_fused_and_the_identity_at_first(
             assert torch.equal(x, y)
         randomise(module)
         branches(module)
-        for stage in module.stages:
-            stage.units.measured(*random_units(stage.units.mean.numel()))
         expected = AllParts(module)(*inputs)
         module.save(tmp_path / "m.safetensors")
         loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
         assert loaded.config.stages == STAGES
-        assert torch.equal(loaded.stages[0].units.mean, module.stages[0].units.mean)
         fused = loaded.reparameterize()
         got = AllParts(fused)(*inputs)
-    assert not any(isinstance(child, RepConv | Units) for child in fused.modules())
+    assert not any(isinstance(child, RepConv) for child in fused.modules())
     for x, a, b in zip((inputs[0], *inputs[3:]), expected, got, strict=True):
         assert not torch.allclose(x, a, atol=1e-3)
         assert torch.allclose(a, b, atol=1e-5, rtol=1e-5)
-
-
-def random_units(channels: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(7)
-    mean, spread = torch.rand(2, channels, generator=generator)
-    return mean, spread + 0.5
-
-
-def test_a_stage_works_in_units_of_the_features_spread() -> None:
-    """As one without units would on normalised features, its answer multiplied by the spread."""
-    plain, inner = (
-        AFDModule(preset("nano", 12, STAGES[1:], units=units)) for units in (False, True)
-    )
-    randomise(plain)
-    inner.load_state_dict(plain.state_dict(), strict=False)
-    _, grid, side, x = random_inputs(plain.config, 2)
-    mean, spread = random_units(40)
-    inner.stages[0].units.measured(mean, spread)
-    mean, spread = mean[:, None, None], spread[:, None, None]
-    with torch.inference_mode():
-        known = plain.estimate(grid, side)
-        in_units = (x - mean) / spread
-        correction = plain.repair(0, in_units, known) - in_units
-        got = inner.repair(0, x, known)
-    assert STAGES[1].activation == "none"
-    assert (correction * spread).abs().max() > 0.01
-    assert torch.allclose(got, x + correction * spread, atol=1e-5, rtol=1e-5)
-
-
-def test_units_of_channels_that_do_not_move_are_those_of_the_others() -> None:
-    units = Units(4)
-    units.measured(torch.zeros(4), torch.tensor([0.0, 1.0, 2.0, 1.0]))
-    assert units.spread.tolist() == pytest.approx([0.1, 1, 2, 1])
-    units.measured(torch.zeros(4), torch.zeros(4))
-    assert units.spread.tolist() == [1, 1, 1, 1]
-
-
-def test_modules_from_before_units_are_read_as_they_were() -> None:
-    config = preset("nano", 12, STAGES)
-    values = json.loads(config.to_json())
-    del values["units"]
-    assert AFDConfig.from_json(json.dumps(values)) == replace(config, units=False)
 
 
 def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:

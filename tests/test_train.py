@@ -94,14 +94,6 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     assert not module.config.fused
 
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    with torch.inference_mode():
-        site = Site(backbone, "input", behind=["layer2"])
-        seen = []
-        view = torch.from_numpy(picture(0, 224, 224).copy())[None]
-        site(view, change=lambda _name, x: seen.append(x) or x)
-    units = module.stages[1].units
-    assert (seen[0].mean((0, 2, 3)) / units.mean).log().abs().mean() < 0.5, "measured on photos"
-    assert (seen[0].std((0, 2, 3)) / units.spread).log().abs().mean() < 0.5
     loaded = find_module(str(out), backbone)
     assert loaded is not None
     assert loaded.module.config.fused

@@ -63,8 +63,6 @@ class AFDConfig:
         stage_width: width of the corrections at the ends of the classifier's stages, for a stage of
             `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
         stages: where these are.
-        units: they read and write features in units of their spread, see `afdcli.core.units`;
-            False once these were folded into the weights, and in modules of afd before them.
         rank: numbers that say how the classifier's normalisations are set, see
             `afdcli.core.modulation`; 0: they stay as they are, as in the paper.
         places: where these are.
@@ -87,7 +85,6 @@ class AFDConfig:
     gate: Gate = "spatial"
     stage_width: int = 0
     stages: tuple[Stage, ...] = ()
-    units: bool = True
     rank: int = 0
     places: tuple[Place, ...] = ()
     guide: bool = False
@@ -136,7 +133,6 @@ class AFDConfig:
         try:
             values = json.loads(text)
             values["hidden"] = tuple(values["hidden"])
-            values.setdefault("units", False)
             values.setdefault("plug_stride", 1 if values.get("unshuffle", 1) > 1 else 2)
             values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
             values["places"] = tuple(Place(**place) for place in values.get("places", ()))

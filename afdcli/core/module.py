@@ -145,16 +145,13 @@ class AFDModule(nn.Module):
         return y
 
     def reparameterize(self) -> AFDModule:
-        """A copy of plain convolutions: no RepConv, no units. Outputs agree to rounding."""
+        """A copy whose RepConv blocks are plain 3x3 convolutions; outputs agree to rounding."""
         fused = copy.deepcopy(self)
         for parent in (fused.fe, *fused.stages):
             for name, child in list(parent.named_children()):
                 if isinstance(child, RepConv):
                     setattr(parent, name, child.reparameterize())
-        for stage in fused.stages:
-            assert isinstance(stage, StageRepair)
-            stage.without_units()
-        fused.config = replace(self.config, fused=True, units=False)
+        fused.config = replace(self.config, fused=True)
         return fused.train(self.training)
 
     def save(self, path: Path, metadata: dict[str, str] | None = None) -> None:

@@ -6,19 +6,16 @@ sees what the stage made of it, and what FDE-Net knows about the damage below::
 
     x  C ── 1x1 (+ known) ── r ── 3x3 ── r ── * gate(known) ── 1x1 ── C ── + x ── activation
 
-The gate, in 0 ... 1, is the FDM of the stage; where it is 0 features stay as they are. Both 1x1
-convolutions work in units of the features' own spread, see `afdcli.core.units`.
+The gate, in 0 ... 1, is the FDM of the stage; where it is 0 features stay as they are.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.core.config import AFDConfig, Stage
 from afdcli.core.repconv import activated, block
-from afdcli.core.units import Units
 
 
 class StageRepair(nn.Module):
@@ -28,7 +25,6 @@ class StageRepair(nn.Module):
         super().__init__()
         width, known = config.width_at(stage), config.hidden[1]
         self.activation = stage.activation
-        self.units = Units(stage.channels) if config.units else None
         self.down = nn.Conv2d(stage.channels, width, 1)
         self.middle = block(width, width, plain=config.block == "conv" or config.fused)
         self.up = nn.Conv2d(width, stage.channels, 1, bias=False)  # a closed gate adds nothing
@@ -45,24 +41,11 @@ class StageRepair(nn.Module):
             known: (B, hidden[1], H, W) or (B, hidden[1], 1, 1), FDE-Net's features laid over x;
                 None where there is no FDE-Net.
         """
-        units = self.units
-        y = self.down(x) if units is None else F.conv2d(x, *units.reading(self.down))
+        y = self.down(x)
         if self.guide is not None and known is not None:
             y = y + self.guide(known)
         y = self.act_middle(self.middle(self.act_down(y)))
         if self.gate is not None and known is not None:
             y = y * torch.sigmoid(self.gate(known))
-        correction = self.up(y) if units is None else F.conv2d(y, units.writing(self.up))
+        correction: Tensor = self.up(y)
         return activated(correction.to(x.dtype).add_(x), self.activation)
-
-    @torch.no_grad()
-    def without_units(self) -> None:
-        """Multiply the units into the weights for good; same output."""
-        if self.units is None:
-            return
-        weight, bias = self.units.reading(self.down)
-        self.up.weight.copy_(self.units.writing(self.up))
-        self.down.weight.copy_(weight)
-        assert self.down.bias is not None
-        self.down.bias.copy_(bias)
-        self.units = None

@@ -28,7 +28,6 @@ from afdcli.train.loop import Progress, Trainer
 from afdcli.train.photos import PhotoSet
 from afdcli.train.replay import Replay
 from afdcli.train.settings import Settings
-from afdcli.train.spread import measure_units
 from afdcli.train.validate import Score, Validation
 from afdcli.view.spec import CELL, ViewSpec
 
@@ -191,8 +190,7 @@ def begin(plan: Plan, init: Path | None = None) -> AFDModule:
     if module.config.fused:
         raise ModuleError(f"--init {init} is fused; give the file that `afd train` wrote")
     plug, where = metadata.get("plug", plan.plug), metadata.get("where", plan.where)
-    config = replace(module.config, units=plan.config.units)  # modules from before units do as well
-    if (plug, where, config) != (plan.plug, plan.where, plan.config):
+    if (plug, where, module.config) != (plan.plug, plan.where, plan.config):
         raise ModuleError(
             f"--init {init} was made for another plug point, backbone or preset (--plug {plug}"
             f"{f', behind {where}' if where else ''}, c = {module.config.width}); "
@@ -225,10 +223,7 @@ def fit(
     for site in plan.sites:
         site.precision = PRECISIONS[settings.precision]
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
-    held_out = [batch.to(device) for batch in held_out]
-    validation = Validation(plan.sites, held_out)
-    if isinstance(module, AFDModule) and not resume and not settings.init:
-        measure_units(plan.sites[0], module, held_out)
+    validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
     identity = _identity(plan, settings)
     group = Group.join(device)
     trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity, group)

@@ -70,7 +70,6 @@ LINES = {
     "no FDM": Line(config={"gate": "none"}),
     "channel gate": Line(config={"gate": "channel"}),
     "decoded-pixel DCT": Line(config={"coefficients": "view"}),
-    "no units": Line(config={"units": False}),
     "plain convolutions": Line(config={"block": "conv"}),
     "stem loss only": Line(settings=STEM_ONLY),
     "no angle in the loss": Line(settings={"angle": 0.0}),
