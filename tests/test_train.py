@@ -127,6 +127,13 @@ def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -
     result = CliRunner().invoke(app, arguments(world, out, *more))
     assert result.exit_code == 2
     assert "other options" in result.stderr
+    checkpoint = out.with_suffix(".ckpt")
+    state = torch.load(checkpoint, weights_only=True)
+    del state["kept"]  # as it was before there was a rule for what is kept
+    torch.save(state, checkpoint)
+    result = CliRunner().invoke(app, arguments(world, out, "--steps", "5", "--resume"))
+    assert result.exit_code == 2
+    assert "older afd" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("plug", ["stem", "input"])

@@ -27,7 +27,7 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
     """Read a checkpoint of the same run.
 
     Raises:
-        UsageError: there is none, or it belongs to a run with other options.
+        UsageError: there is none, or it belongs to a run with other options, or of an older afd.
         ModuleError: it cannot be read.
     """
     if not path.is_file():
@@ -41,4 +41,6 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
             f"--resume: {path} was written with other options; start without --resume, "
             f"or repeat them: {state.get('identity')}"
         )
+    if "kept" not in state:
+        raise UsageError(f"--resume: {path} was written by an older afd; start without --resume")
     return state
