@@ -314,7 +314,7 @@ def test_photos_are_split_once_and_excluded_ones_never_seen(world: Path) -> None
     assert not left & {name[2:] for name in names}
 
 
-def test_ctrl_c_keeps_the_best(world: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
     plan = session.make_plan([backbone], "stem", "nano")
     photos = collect([world / "photos"], 5, 0, set())

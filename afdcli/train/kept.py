@@ -16,6 +16,7 @@ _STANDARD_ERRORS = 2.0  # by which earlier weights must be better
 class Kept:
     """The newest weights, unless the best ones before were better by more than chance.
 
+    Judged by the divergence of the outputs, whatever the module is trained for.
     A few dozen held-out photos do not tell the validations of a long run apart, and towards its
     end, where the learning rate falls to zero, weights become better as a rule. Of those photos
     alone, the luckiest weights would be kept. What goes wrong in earnest, a module that closes or

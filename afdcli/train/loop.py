@@ -42,8 +42,6 @@ class Progress:
         pairs_per_second: since the start (or the resume).
         feature_loss, divergence: of this step, see `afdcli.train.losses`.
         score: of the newest validation.
-        kept: of the weights that would be saved now, see `afdcli.train.kept`: they are judged by
-            the divergence of the outputs, whatever the module is trained for.
     """
 
     step: int
@@ -53,7 +51,6 @@ class Progress:
     feature_loss: float
     divergence: float
     score: Score
-    kept: Score
 
 
 class Trainer:
@@ -88,7 +85,7 @@ class Trainer:
         )
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
         self.step, self.elapsed = 0, 0.0
-        self.score, divergences = validation.measure(self._averaged())
+        self.score, divergences = validation.score(self._averaged())
         self.kept = Kept(self.score, divergences, self._averaged().state_dict())
 
     def resume(self) -> None:
@@ -130,7 +127,6 @@ class Trainer:
                         feature_loss=feature,
                         divergence=divergence,
                         score=self.score,
-                        kept=self.kept.score,
                     )
                 )
         except KeyboardInterrupt:
@@ -234,7 +230,7 @@ class Trainer:
         return loss + angle * losses.angle_loss(f) if angle else loss
 
     def _validate(self) -> None:
-        self.score, divergences = self.validation.measure(self._averaged())
+        self.score, divergences = self.validation.score(self._averaged())
         self.kept.offer(self.score, divergences, self._averaged().state_dict())
 
     def _averaged(self) -> nn.Module:

@@ -52,13 +52,12 @@ class Validation:
             self._clean = [[site(batch.clean) for batch in batches] for site in sites]
             self._direct = [[site(batch.pixels) for batch in batches] for site in sites]
 
-    def score(self, module: nn.Module) -> Score:
-        """Score *module*, which is put into eval mode."""
-        return self.measure(module)[0]
-
     @torch.no_grad()
-    def measure(self, module: nn.Module) -> tuple[Score, Tensor]:
-        """`score`, and the divergence of each photo at each site, (n,) float64 on the CPU."""
+    def score(self, module: nn.Module) -> tuple[Score, Tensor]:
+        """Score *module*, which is put into eval mode.
+
+        And the divergence of each photo at each site, (n,) float64 on the CPU.
+        """
         module.eval()
         columns = [
             self._columns(module, s, b)
