@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import nn
 
 from afdcli.core import (
@@ -158,7 +159,7 @@ def test_drifting_map_is_registered_where_the_view_is_no_multiple_of_8() -> None
 
 
 @pytest.mark.parametrize("size", [(112, 112), (149, 149), (14, 14), (55, 90)])
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2, 4])
 def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> None:
     module = AFDModule(AFDConfig(channels=8, guide=True, stride=stride)).eval()
     randomise(module)
@@ -176,7 +177,7 @@ def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> Non
     assert not torch.allclose(y, unguided)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2, 4])
 def test_output_is_the_papers_equation(stride: int) -> None:
     module = AFDModule(AFDConfig(channels=8, stride=stride)).eval()
     randomise(module)
@@ -184,10 +185,39 @@ def test_output_is_the_papers_equation(stride: int) -> None:
     with torch.inference_mode():
         fdm = module.drifting_map(grid, side, (64 // stride, 48 // stride))
         correction = module.fe(x) * fdm
-        if stride == 2:
-            correction = nn.functional.interpolate(correction, scale_factor=2, mode="bilinear")
+        if stride > 1:
+            correction = nn.functional.interpolate(correction, scale_factor=stride, mode="bilinear")
         expected = (correction + x).relu()
         assert (module(x, grid, side) - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_reads_every_place(name: str) -> None:
+    """A change at any one place of the features changes the correction somewhere."""
+    module = AFDModule(preset(name, 4)).eval()
+    randomise(module)
+    x = torch.randn(1, 4, 32, 32, requires_grad=True)
+    module.fe(x).square().sum().backward()
+    assert x.grad is not None
+    assert (x.grad != 0).flatten(0, 1).any(0).all()
+
+
+def test_strides_that_skip_places_are_refused() -> None:
+    with pytest.raises(ValueError, match="stride of 1 or 2, not 4"):
+        RepConv(4, 4, stride=4)
+    with pytest.raises(ModuleError, match="must be 1, 2 or 4"):
+        AFDModule(AFDConfig(channels=4, stride=3))
+
+
+def test_a_module_of_the_old_pico_is_refused_in_a_line(tmp_path: Path) -> None:
+    module = AFDModule(preset("pico", 4))
+    old = {k: v for k, v in module.state_dict().items() if "halve" not in k}
+    file = tmp_path / "old.safetensors"
+    save_file(old, file, {"afd_config": module.config.to_json()})
+    with pytest.raises(
+        ModuleError, match="older afd, whose preset pico skipped"
+    ):
+        AFDModule.load(file)
 
 
 def test_gates() -> None:

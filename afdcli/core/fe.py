@@ -15,16 +15,28 @@ from torch import Tensor, nn
 
 from afdcli.core.config import AFDConfig
 from afdcli.core.repconv import block, zero_output
+from afdcli.errors import ModuleError
 
 
 class FENet(nn.Module):
-    """Feature enhancement, (B, C, H, W) -> (B, C, H / stride, W / stride), any H and W."""
+    """Feature enhancement, (B, C, H, W) -> (B, C, H / stride, W / stride), any H and W.
+
+    A stride of 4 is taken in two steps of 2: a 3x3 kernel that moves by 4 would never read 7 of 16
+    features.
+
+    Raises:
+        ModuleError: the configuration's stride is not 1, 2 or 4.
+    """
 
     def __init__(self, config: AFDConfig, channels: int) -> None:
         super().__init__()
         c, plain = config.width, config.block == "conv" or config.fused
+        if config.stride not in (1, 2, 4):
+            raise ModuleError(f"stride {config.stride} of FE-Net: it must be 1, 2 or 4")
         self.stride = config.stride
-        self.inc = block(channels, c, config.stride, plain)
+        self.inc = block(channels, c, min(config.stride, 2), plain)
+        self.halve = block(c, c, 2, plain) if config.stride == 4 else None
+        self.act_halve = nn.PReLU(c) if config.stride == 4 else None
         self.down1 = block(c, 2 * c, plain=plain)
         self.down2 = block(2 * c, 4 * c, plain=plain)
         self.up1 = block(4 * c, 2 * c, plain=plain)
@@ -46,6 +58,8 @@ class FENet(nn.Module):
         if height % square or width % square:  # padding by nothing would copy all the same
             x = F.pad(x, (0, -width % square, 0, -height % square))
         inc = self.act_inc(self.inc(x))  # c @112
+        if self.halve is not None and self.act_halve is not None:
+            inc = self.act_halve(self.halve(inc))
         down1 = F.max_pool2d(self.act_down1(self.down1(inc)), 2)  # 2c @56
         down2 = F.max_pool2d(self.act_down2(self.down2(down1)), 2)  # 4c @28
         if self.guide is not None and guide is not None:

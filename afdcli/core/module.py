@@ -179,7 +179,13 @@ class AFDModule(nn.Module):
             raise ModuleError(f"{path} does not exist; train one with `afd train`") from None
         except (SafetensorError, OSError) as error:
             raise ModuleError(f"{path} is not a readable safetensors file: {error}") from error
-        module = cls(AFDConfig.from_json(metadata.pop(CONFIG_KEY)))
+        config = AFDConfig.from_json(metadata.pop(CONFIG_KEY))
+        if config.stride == 4 and not any(name.startswith("fe.halve.") for name in tensors):
+            raise ModuleError(
+                f"{path} was trained by an older afd, whose preset pico skipped features; "
+                "train it again with `afd train`"
+            )
+        module = cls(config)
         try:
             module.load_state_dict(tensors)
         except RuntimeError as error:

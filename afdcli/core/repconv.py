@@ -24,10 +24,15 @@ class RepConv(nn.Module):
         stride: 1 or 2.
         fold: run on the folded kernel while branches are kept (the default, fast); False runs the
             three branches one by one, as the formula reads.
+
+    Raises:
+        ValueError: another stride; a 3x3 kernel would skip features.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, fold: bool = True) -> None:
         super().__init__()
+        if stride not in (1, 2):
+            raise ValueError(f"RepConv has a stride of 1 or 2, not {stride}")
         self.stride = stride
         self.fold = fold
         self.squeeze_1x1 = nn.Conv2d(inputs, outputs, 1)

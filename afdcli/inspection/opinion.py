@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,8 +68,8 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
         PhotoError: BAD_OUTPUT where the classifier's output is not a number.
     """
     network = Plugged(backbone, loaded, compare=loaded is not None).eval()
-    # Without a module nothing in the network reads coefficients, but the sheet shows them.
-    spec = backbone.spec if loaded is None else network.spec
+    # The sheet shows all coefficients; the network may read fewer of them, or none.
+    spec = backbone.spec if loaded is None else replace(network.spec, means=True)
     view = look(photo, spec)
     forward = Forward(
         network,
