@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -25,8 +26,20 @@ class _ReachedPlug(Exception):  # noqa: N818  (a signal, not an error)
     """Ends a forward pass whose rest nobody needs."""
 
 
+class _Pass(threading.local):
+    """What the pass of this thread does to features: passes of other threads have their own."""
+
+    transform: Transform | None = None
+    change: Change | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Pass:
+        return _Pass()
+
+
 class Site(nn.Module):
     """A backbone that hands the features at the plug point to a function and goes on from there.
+
+    Threads may share it: nothing of a pass is kept where another pass could see it.
 
     Args:
         backbone: the frozen classifier.
@@ -54,8 +67,7 @@ class Site(nn.Module):
         self.precision = precision
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
-        self._transform: Transform | None = None
-        self._change: Change | None = None
+        self._pass = _Pass()
         self._hooks = []
         if plug == "stem":
             self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
@@ -75,7 +87,7 @@ class Site(nn.Module):
         *change* is called with the name of each of the modules behind it, and with its output.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        self._transform, self._change = transform, change
+        self._pass.transform, self._pass.change = transform, change
         try:
             with self.autocast():
                 if self.plug == "input" and transform is not None:
@@ -84,7 +96,7 @@ class Site(nn.Module):
                     x = x / 255
                 logits: Tensor = self.net((x - self.mean) / self.std)
         finally:
-            self._transform = self._change = None
+            self._pass.transform = self._pass.change = None
         return logits.float()
 
     def autocast(self) -> torch.autocast:
@@ -114,10 +126,10 @@ class Site(nn.Module):
         """
         return block_angle(x, y) if self.plug == "input" else feature_angle(x, y)
 
-    def accepts(self, side: int) -> bool:
-        """True where the network also takes pictures of *side* x *side* pixels."""
+    def accepts(self, height: int, width: int) -> bool:
+        """True where the network also takes pictures of *height* x *width* pixels."""
         try:
-            self(torch.zeros(1, side, side, 3, dtype=torch.uint8, device=self.mean.device))
+            self(torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.mean.device))
         except (AssertionError, RuntimeError):  # of position embeddings, for example
             return False
         return True
@@ -142,10 +154,12 @@ class Site(nn.Module):
             hook.remove()
 
     def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        return output if self._transform is None else self._transform(output)
+        transform = self._pass.transform
+        return output if transform is None else transform(output)
 
     def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        return output if self._change is None else self._change(name, output)
+        change = self._pass.change
+        return output if change is None else change(name, output)
 
 
 def changed_by(module: nn.Module) -> list[str]:
