@@ -43,6 +43,21 @@ def test_only_images_in_folders_but_every_named_file(tmp_path: Path) -> None:
     assert _relative(tmp_path / ".git") == ["x.png"]  # a hidden folder that is asked for
 
 
+def test_files_that_begin_as_images_count_whatever_they_are_called(tmp_path: Path) -> None:
+    jpeg, heic = b"\xff\xd8\xff\xe0" + bytes(60), b"\0\0\0\x18ftypheic" + bytes(60)
+    for name, data in (
+        ("noext", jpeg),
+        ("x.jpg_large", jpeg),
+        ("photo.heic", heic),
+        ("x.txt", b"text"),
+        ("empty", b""),
+        (".noext", jpeg),
+    ):
+        (tmp_path / name).write_bytes(data)
+    os.mkfifo(tmp_path / "pipe")
+    assert _relative(tmp_path) == ["noext", "photo.heic", "x.jpg_large"]
+
+
 def test_named_files_are_called_as_seen_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
 from afdcli.engine.cells import printable
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
     from afdcli.engine.sources import Source
 
-#: Files in a folder that count as images, by suffix, in any case. A file that is named
-#: explicitly is taken whatever it is called.
+#: Files in a folder that count as images, by suffix, in any case. Others count where their first
+#: bytes are those of an image. A file that is named explicitly is taken whatever it is called.
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif")
 )
@@ -138,6 +139,7 @@ def _entries(
                 and (
                     (is_folder := _is_folder(entry))
                     or os.path.splitext(entry.name)[1].lower() in SUFFIXES  # noqa: PTH122
+                    or _holds_image(entry)
                 )
             )
     except OSError as error:
@@ -146,6 +148,18 @@ def _entries(
         return
     for name, is_folder in names:
         yield folder / name, is_folder
+
+
+def _holds_image(entry: os.DirEntry[str]) -> bool:
+    """True for a file that begins as an image does, of whatever format."""
+    try:
+        if not entry.is_file():  # opening a pipe would wait for its writer
+            return False
+        with open(entry.path, "rb") as file:  # noqa: PTH123
+            head = file.read(SNIFF_BYTES)
+    except OSError:
+        return False
+    return bool(sniff(head) or sniff_foreign(head))
 
 
 def _is_at(path: str | Path, status: os.stat_result) -> bool:

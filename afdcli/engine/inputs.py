@@ -87,8 +87,8 @@ class Inputs:
         if first is None:
             places = ", ".join(map(str, paths))
             raise UsageError(
-                f"no images in {places}: afd looks for {' '.join(sorted(SUFFIXES))};"
-                " a file that is named itself is taken whatever its ending"
+                f"no images in {places}: afd looks for {' '.join(sorted(SUFFIXES))}, and for"
+                " files that begin as an image does; files given explicitly are always read"
             )
         self._found = filter(self._shard.holds, chain([first], found))
 
