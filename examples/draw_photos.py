@@ -2,7 +2,7 @@
 
     python examples/draw_photos.py [--out examples/photos]
 
-The labels (classes of Caltech-101) go to ``<out>_labels.csv`` beside the folder. Every picture has
+The labels (classes of ImageNet) go to ``<out>_labels.csv`` beside the folder. Every picture has
 a fixed seed; encoders differ a little between versions of Pillow, the drawn pixels do not.
 """
 
@@ -17,37 +17,20 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from drawing import banknote, craft, food, house, nature, signs, travel
+from drawing import nature, things
 from PIL import Image
 
 if ".avif" not in Image.registered_extensions():
     import pillow_avif  # noqa: F401  (Pillow before 11.3)
 
 PICTURES: dict[str, Callable[[], Image.Image]] = {
-    "Motorbikes": travel.motorbike,
-    "airplanes": travel.airplane,
-    "butterfly": nature.butterfly,
-    "car_side": travel.car_side,
-    "ceiling_fan": craft.ceiling_fan,
-    "cup": house.cup,
-    "dollar_bill": banknote.dollar_bill,
-    "lamp": house.lamp,
-    "laptop": craft.laptop,
-    "menorah": craft.menorah,
-    "metronome": craft.metronome,
-    "nautilus": nature.nautilus,
-    "pizza": food.pizza,
-    "pyramid": travel.pyramid,
-    "scissors": house.scissors,
-    "soccer_ball": signs.soccer_ball,
+    "coffee mug": things.coffee_mug,
+    "daisy": nature.daisy,
+    "monarch": nature.monarch,
+    "pizza": things.pizza,
+    "soccer ball": things.soccer_ball,
     "starfish": nature.starfish,
-    "stop_sign": signs.stop_sign,
-    "strawberry": food.strawberry,
-    "sunflower": nature.sunflower,
-    "umbrella": house.umbrella,
-    "watch": house.watch,
-    "windsor_chair": craft.windsor_chair,
-    "yin_yang": signs.yin_yang,
+    "strawberry": things.strawberry,
 }
 
 
@@ -55,35 +38,42 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 class Print:
     """One file: where it goes, what it shows, and how it is encoded.
 
-    *qualities* are those of successive compressions; with *kept* < 1 only the first part of the
-    file is written.
+    Attributes:
+        file: relative path; its suffix says the format, JPEG without one.
+        label: the ImageNet class of the picture.
+        qualities: of successive JPEG compressions; the last one is that of the file's format.
+        scale: of the picture's sides; below 1 it is a thumbnail.
+        kept: part of the file that is written; below 1 it is broken.
     """
 
     file: str
     label: str
     qualities: tuple[int, ...] = (90,)
+    scale: float = 1.0
     kept: float = 1.0
 
 
-GOOD = {
-    "laptop": "laptop.webp",
-    "umbrella": "parapluie-été.jpg",
-    "soccer_ball": "garden/soccer_ball.jpg",
-    "sunflower": "garden/sunflower.jpg",
-    "yin_yang": "yin_yang.png",
-}
-
 PRINTS = (
-    *(Print(GOOD.get(label, f"{label}.jpg"), label) for label in PICTURES),
-    Print("compressed/butterfly_q10.jpg", "butterfly", (10,)),
-    Print("compressed/dollar_bill_q10.jpg", "dollar_bill", (10,)),
-    Print("compressed/pizza_q7.jpg", "pizza", (7,)),
-    Print("compressed/starfish_q25_q10.jpg", "starfish", (25, 10)),
-    Print("compressed/stop_sign_q7.jpg", "stop_sign", (7,)),
+    Print("garden/daisy.jpg", "daisy"),
+    Print("monarch.jpg", "monarch"),
+    Print("pizza.jpg", "pizza"),
+    Print("soccer_ball", "soccer ball"),
+    Print("starfish.webp", "starfish"),
+    Print("strawberry.jpg", "strawberry"),
+    Print("tasse-de-café.jpg", "coffee mug", scale=0.75),
+    Print("compressed/coffee_mug_q5.jpg", "coffee mug", (5,), 0.55),
+    Print("compressed/coffee_mug_q6.jpg", "coffee mug", (6,), 0.55),
+    Print("compressed/daisy_q7.jpg", "daisy", (7,)),
+    Print("compressed/daisy_q25_q10.jpg", "daisy", (25, 10)),
+    Print("compressed/monarch_q6.jpg", "monarch", (6,), 0.55),
+    Print("compressed/pizza_q12.jpg", "pizza", (12,), 0.4),
+    Print("compressed/pizza_q15.jpg", "pizza", (15,), 0.4),
+    Print("compressed/screenshot.png", "strawberry", (10, 90), 0.6),
+    Print("compressed/soccer_ball_q7.jpg", "soccer ball", (7,)),
+    Print("compressed/starfish_q7.jpg", "starfish", (7,), 0.4),
     Print("compressed/strawberry.avif", "strawberry", (15,)),
-    Print("compressed/sunflower_q15_q7.jpg", "sunflower", (15, 7)),
-    Print("compressed/watch_q10.jpg", "watch", (10,)),
-    Print("broken.jpg", "pyramid", kept=0.1),
+    Print("compressed/strawberry_q10.jpg", "strawberry", (10,)),
+    Print("broken.jpg", "starfish", kept=0.1),
 )
 
 
@@ -94,13 +84,20 @@ def draw(label: str) -> Image.Image:
 
 def encoded(picture: Image.Image, recipe: Print) -> bytes:
     """The bytes of one file, in the format of its suffix."""
-    kind = Image.registered_extensions()[Path(recipe.file).suffix]
-    for quality in recipe.qualities:
-        file = io.BytesIO()
-        picture.save(file, kind, quality=quality)
-        picture = Image.open(file).convert("RGB")
-    data = file.getvalue()
+    kind = Image.registered_extensions()[Path(recipe.file).suffix or ".jpg"]
+    if recipe.scale < 1:
+        size = (round(recipe.scale * picture.width), round(recipe.scale * picture.height))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    for quality in recipe.qualities[:-1]:
+        picture = Image.open(_saved(picture, "JPEG", quality)).convert("RGB")
+    data = _saved(picture, kind, recipe.qualities[-1]).getvalue()
     return data[: int(len(data) * recipe.kept)]
+
+
+def _saved(picture: Image.Image, kind: str, quality: int) -> io.BytesIO:
+    file = io.BytesIO()
+    picture.save(file, kind, quality=quality)
+    return file
 
 
 def write_all(out: Path) -> None:

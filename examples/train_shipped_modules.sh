@@ -1,31 +1,20 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/, leaving the test split out. About 90 minutes on two
-# cores. README, "Results", has the commands that measure them. The input module begins with two
-# light classifiers, and goes on with a heavy one beside them.
+# Train the AFD modules that ship in weights/. About 65 minutes on two cores.
 #
-#   examples/train_shipped_modules.sh CALTECH101 MORE_PHOTOS BACKBONES WORK
+#   examples/train_shipped_modules.sh IMAGENET_SAMPLES BSDS BACKBONES WORK
 #
-# MORE_PHOTOS: a folder of good unlabelled photos. BACKBONES: a folder with the ImageNet classifiers
-# that the input module is trained through (a file real_backbones.py that registers them, and
-# resnet50_v1.safetensors and mobilenetv1_075_tf.safetensors). WORK: for checkpoints.
+# IMAGENET_SAMPLES, BSDS: folders of good, unlabelled photos. BACKBONES: a folder with
+# real_backbones.py, which registers MobileNetV1, and mobilenetv1_075_tf.safetensors. WORK: for
+# checkpoints. Needs the extra afdcli[lite].
 set -euo pipefail
-caltech=$1 more=$2 backbones=$3 work=$4
-here=$(cd "$(dirname "$0")" && pwd)
+samples=$1 bsds=$2 backbones=$3 work=$4
 mkdir -p "$work"
 
-afd train --backbone afd_resnet12 --preset nano --data "$caltech" --data "$more" \
-    --exclude "$here/caltech101_test.txt" --minutes "${STEM_MINUTES:-6}" \
-    --out "$work/afd_resnet12.stem.safetensors"
+afd train --backbone tf_efficientnet_lite0 --preset pico --data "$samples" --data "$bsds" \
+    --minutes "${STEM_MINUTES:-15}" --out "$work/tf_efficientnet_lite0.stem.safetensors"
 
-train_input() {
-    afd train --plug input --side 176 --data "$caltech" --data "$more" \
-        --exclude "$here/caltech101_test.txt" --import "$backbones/real_backbones.py" \
-        --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors" \
-        --backbone afd_resnet12 "$@"
-}
-
-train_input --minutes "${LIGHT_MINUTES:-25}" --out "$work/light.input.safetensors"
-
-train_input --backbone "resnet50_v1=$backbones/resnet50_v1.safetensors" \
-    --init "$work/light.input.safetensors" --lr 2e-3 --minutes "${INPUT_MINUTES:-60}" \
-    --out "$work/any.input.safetensors"
+afd train --plug input --side 176 --data "$samples" --data "$bsds" \
+    --import "$backbones/real_backbones.py" \
+    --backbone tf_efficientnet_lite0 --backbone tf_efficientnet_lite2 \
+    --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors" \
+    --minutes "${INPUT_MINUTES:-50}" --out "$work/any.input.safetensors"

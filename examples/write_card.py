@@ -1,9 +1,9 @@
-"""Write the card beside a weights file: what, trained on what, command, date, numbers, licence.
+"""Write the card beside a module file: what, trained on what, command, date, numbers, licence.
 
-    python examples/write_card.py weights/FILE.safetensors --kind classifier|module \\
+    python examples/write_card.py weights/FILE.safetensors \\
         --what TEXT --trained-on TEXT --numbers TEXT [--command TEXT] [--date YYYY-MM-DD]
 
-For a module, plug, backbone and command come from its own metadata.
+Plug, backbone and command come from the module's own metadata.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--kind", choices=("classifier", "module"), required=True)
     for name in ("what", "trained-on", "numbers"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--command", default="")
@@ -31,19 +30,19 @@ def main() -> None:
     args = parser.parse_args()
     with safe_open(args.file, "pt") as file:
         metadata = dict(file.metadata() or {})
+    plug = metadata["plug"]
     facts = {
-        "kind": args.kind,
         "what": args.what,
         "trained_on": args.trained_on,
         "command": args.command or metadata.get("command", ""),
         "date": args.date,
         "numbers": args.numbers,
         "licence": "Apache-2.0",
+        "plug": plug,
+        "backbone": metadata["backbone"].split(".")[0] if plug == "stem" else "",
+        "trained_through": metadata["backbone"],
+        "steps": int(metadata["steps"]),
     }
-    if args.kind == "module":
-        plug = metadata["plug"]
-        facts |= {"plug": plug, "backbone": metadata["backbone"] if plug == "stem" else ""}
-        facts |= {"trained_through": metadata["backbone"], "steps": int(metadata["steps"])}
     print(write_card(args.file, facts))
 
 

@@ -11,7 +11,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from afdcli.backbones import embedded, hub, weights
+from afdcli.backbones import hub, weights
 from afdcli.backbones.loader import Backbone, load_backbone
 from afdcli.backbones.modules import find_module, signature
 from afdcli.backbones.plug import Plugged
@@ -33,7 +33,7 @@ STEMS = [
     ("ghostnet_050", "act1", 8, 2, "relu"),
     ("vit_tiny_patch16_224", "patch_embed.proj", 192, 16, "none"),
     ("mobilevit_xxs", "stem", 16, 2, "none"),
-    (embedded.NAME, "stem.conv1", 32, 2, "relu"),  # not "stem", which ends with a pooling
+    ("tf_efficientnet_lite0", "bn1", 32, 2, "relu6"),
 ]
 
 
@@ -308,7 +308,10 @@ STAGES = [
     ("resnet10t", [("layer1", 64, 4), ("layer2", 128, 8), ("layer3", 256, 16)]),
     ("vit_tiny_patch16_224", []),
     ("swin_tiny_patch4_window7_224", []),
-    (embedded.NAME, [("stages.0", 40, 4), ("stages.1", 80, 8), ("stages.2", 160, 16)]),
+    (
+        "tf_efficientnet_lite0",
+        [("blocks.1", 24, 4), ("blocks.2", 40, 8), ("blocks.4", 112, 16)],
+    ),
 ]
 
 
@@ -322,7 +325,7 @@ FIRST_BLOCKS = [
     ("resnet26", [("layer2.0", 512, 8), ("layer3.0", 1024, 16)]),
     ("mobilenetv2_100", [("blocks.2.0", 32, 8), ("blocks.4.0", 96, 16)]),
     ("vit_tiny_patch16_224", []),
-    (embedded.NAME, [("stages.1.0", 80, 8), ("stages.2.0", 160, 16)]),
+    ("tf_efficientnet_lite0", [("blocks.2.0", 40, 8), ("blocks.4.0", 112, 16)]),
 ]
 
 
@@ -379,7 +382,7 @@ def test_auto_takes_the_stem_module_of_the_default() -> None:
 def test_auto_does_not_take_the_defaults_module_for_other_weights() -> None:
     backbone = load_backbone()
     torch.manual_seed(0)
-    torch.nn.init.normal_(backbone.net.stem.conv1.conv.weight)
+    torch.nn.init.normal_(backbone.net.conv_stem.weight)
     loaded = find_module("auto", backbone)
     assert loaded is not None
     assert loaded.plug == "input"
@@ -397,7 +400,7 @@ def test_every_weights_file_has_a_true_card() -> None:
 def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.safetensors"
     file.write_bytes(b"changed")
-    card = {"kind": "classifier", "sha256": "0" * 64}
+    card = {"plug": "input", "backbone": "", "sha256": "0" * 64}
     (tmp_path / "x.safetensors.json").write_text(json.dumps(card))
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     with pytest.raises(ModuleError, match="was changed; reinstall"):

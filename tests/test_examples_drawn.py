@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from PIL import Image
+from typer.testing import CliRunner
 
+from afdcli.cli.main import app
 from afdcli.codec.reader import read_photo
 from afdcli.errors import PhotoError
 
@@ -62,20 +64,28 @@ def test_the_broken_photo_is_a_jpeg_that_ends_too_early() -> None:
 
 def test_the_photos_cover_what_a_first_run_should_show() -> None:
     files = names(PHOTOS)
-    readable = [name for name in files if name != "broken.jpg"]
-    good = [name for name in readable if not name.startswith("compressed/")]
-    assert len(good) >= 12
-    assert {Path(name).suffix for name in files} >= {".jpg", ".avif", ".webp", ".png"}
+    assert len(files) == 20
+    assert {Path(name).suffix for name in files} == {"", ".jpg", ".avif", ".webp", ".png"}
     assert any(not name.isascii() for name in files)
     assert any(name.startswith("garden/") for name in files)
-    assert sum((PHOTOS / name).stat().st_size for name in files) < 600_000
-    quality = {name: read_photo(PHOTOS / name).quality for name in readable}
-    assert quality["stop_sign.jpg"] == 90
-    assert quality["compressed/stop_sign_q7.jpg"] == 7
-    assert quality["compressed/starfish_q25_q10.jpg"] == 10
+    assert sum((PHOTOS / name).stat().st_size for name in files) < 400_000
+    quality = {n: read_photo(PHOTOS / n).quality for n in files if n != "broken.jpg"}
+    assert quality["strawberry.jpg"] == 90
+    assert quality["compressed/starfish_q7.jpg"] == 7
+    assert quality["compressed/daisy_q25_q10.jpg"] == 10
 
 
-def test_two_photos_are_grey() -> None:
-    for name in ("car_side.jpg", "yin_yang.png"):
-        with Image.open(PHOTOS / name) as picture:
-            assert picture.mode == "L"
+def test_the_shipped_default_knows_them_and_turns_four_labels_right(tmp_path: Path) -> None:
+    out = tmp_path / "results.csv"
+    line = ["classify", str(PHOTOS), "--labels", str(EXAMPLES / "photos_labels.csv")]
+    line += ["--compare", "--precision", "fp32", "--out", str(out)]
+    result = CliRunner().invoke(app, line, env={"COLUMNS": "100"})
+    assert result.exit_code == 1, result.output  # one picture is broken
+    rows = pd.read_csv(out)
+    failed = rows[rows.status == "failed"]
+    assert (failed.path.tolist(), failed.error.tolist()) == (["broken.jpg"], ["truncated"])
+    read = rows[rows.status != "failed"]
+    assert (read.label == read.target_label).all(), read[read.label != read.target_label]
+    assert (read.direct_label != read.target_label).sum() >= 4
+    for text in ("soccer_ball", "without AFD", "broken.jpg", f"next: afd report {out}"):
+        assert text in result.stdout

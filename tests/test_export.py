@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from afdcli.backbones import export, weights
 from afdcli.backbones.loader import load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module
+from afdcli.backbones.packaged import DEFAULT
 from afdcli.backbones.plug import Plugged
 from afdcli.cli.main import app
 from afdcli.core import AFDModule
@@ -74,14 +75,14 @@ def test_the_whole_classifier(kit: Path, here: Path) -> None:
 
 
 def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -> None:
-    file = weights.folder() / "afd_resnet12.stem.safetensors"
+    file = weights.folder() / f"{DEFAULT}.stem.safetensors"
     result = fuse(file, "--format", "onnx", "--out", "m.onnx")
     assert result.exit_code == 2
     message = " ".join(result.stderr.split())
-    assert "also changes the outputs of stages.0, stages.1, stages.2" in message
-    result = fuse(file, "--format", "pt2", "--backbone", "afd_resnet12", "--out", "w.pt2")
+    assert "also changes the outputs of blocks.2.0, blocks.4.0" in message
+    result = fuse(file, "--format", "pt2", "--backbone", DEFAULT, "--out", "w.pt2")
     assert result.exit_code == 0, result.output
-    backbone = load_backbone("afd_resnet12")
+    backbone = load_backbone()
     plugged = Plugged(backbone, find_module(str(file), backbone)).eval()
     inputs = export.whole(plugged).draw(3)
     with torch.inference_mode():

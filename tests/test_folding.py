@@ -7,11 +7,10 @@ import timm
 import torch
 from torch import nn
 
-from afdcli.backbones import embedded
 from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
 
 NETS = {  # name: does it have batch normalisations behind convolutions
-    embedded.NAME: True,
+    "tf_efficientnet_lite0": True,  # SAME padding
     "resnet10t": True,
     "mobilenetv2_050": True,
     "tf_mobilenetv3_small_minimal_100": True,  # SAME padding

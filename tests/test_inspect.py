@@ -476,6 +476,6 @@ def test_plain_command_with_the_default(here: Path) -> None:
     Path("photo.jpg").write_bytes(encoded(scene(240, 320), quality=10))
     result = CliRunner().invoke(app, ["inspect", "photo.jpg"], env={"COLUMNS": "140"})
     assert result.exit_code == 0, result.output
-    assert "afd_resnet12, 101 classes" in result.output
+    assert "tf_efficientnet_lite0, 1000 classes" in result.output
     assert "drift" in result.output
     assert Path("photo.inspect.png").is_file()

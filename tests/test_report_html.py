@@ -24,7 +24,7 @@ from PIL import Image
 from test_report import NAMES, compared, guess, row, write
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones.loader import DEFAULT
+from afdcli.backbones.packaged import DEFAULT
 from afdcli.backbones.weights import sha256, verified
 from afdcli.cli.report import report
 from afdcli.engine.metadata import metadata_path

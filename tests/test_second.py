@@ -177,7 +177,7 @@ def test_error_of_the_network_reaches_the_caller() -> None:
 
 
 def test_the_exact_network_shares_weights_and_leaves_the_quick_one_alone() -> None:
-    backbone = load_backbone("afd_resnet12")
+    backbone = load_backbone()
     quick = Plugged(backbone, None, precision=torch.bfloat16).eval()
     exact = in_float32(quick)
     assert quick.site.precision == torch.bfloat16

@@ -28,7 +28,7 @@ def create_pretrained(name: str) -> nn.Module:
         BackboneError: the weights are neither cached nor can be downloaded.
     """
     if not _reachable():
-        if not _cached(name):
+        if not is_cached(name):
             raise BackboneError(_ways_out(name))
         huggingface_hub.constants.HF_HUB_OFFLINE = True
     try:
@@ -44,7 +44,7 @@ def _ways_out(name: str) -> str:
         "(1) run once with a network, they are then cached; "
         "(2) give a weights file with --checkpoint FILE; "
         f"(3) copy the hub's cache from another machine to {_cache()} (or point HF_HOME at it). "
-        "The default backbone needs no network: leave --backbone away."
+        "The default backbone needs no network: omit --backbone."
     )
 
 
@@ -65,7 +65,8 @@ def hub_id(name: str) -> str | None:
     return str(found) if found else None
 
 
-def _cached(name: str) -> bool:
+def is_cached(name: str) -> bool:
+    """True where the weights of *name* need no download, or come from no hub."""
     repository = hub_id(name)
     if repository is None:
         return True  # not a hub model: timm has a URL or a file, and its own error

@@ -1,4 +1,4 @@
-"""A classifier by name: from timm's hub, a file, a user's own code, or the shipped default."""
+"""A classifier by name: from timm's hub, a file, a user's own code, or a package."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from timm.models import get_pretrained_cfg, is_model, load_checkpoint
 from torch import nn
 
-from afdcli.backbones import embedded, hub, weights
+from afdcli.backbones import hub
+from afdcli.backbones.packaged import DEFAULT, create_packaged, find_package
 from afdcli.errors import BackboneError
 from afdcli.view.spec import ViewSpec, spec_from_data_config
-
-DEFAULT = embedded.NAME
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,14 @@ def load_backbone(
     if not is_model(name.split(".", 1)[0]) and "/" not in name:
         raise BackboneError(_unknown(name))
     stored_names: tuple[str, ...] | None = None
-    if checkpoint is None and name == DEFAULT:
-        checkpoint = weights.verified(f"{DEFAULT}.safetensors")
+    package = find_package(name)
     if checkpoint is not None:
         net = timm.create_model(name)
         stored_names = load_weights(net, checkpoint)
         origin = checkpoint.name
+    elif package is not None:
+        net = create_packaged(name, package)
+        origin = f"package {package.distribution}"
     elif is_pretrained(name):
         net = hub.create_pretrained(name)
         origin = f"timm hub: {hub.hub_id(name) or name}"

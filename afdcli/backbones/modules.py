@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,21 +73,28 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
         return None
     if afd != "auto":
         return load_module(Path(afd), backbone)
+    stem = shipped_module(backbone.name, "stem")
+    if stem is not None:
+        path = weights.verified(stem.file.name)  # a changed file is no reason for another
+        # The same name with other weights (--checkpoint): the input module fits any.
+        with suppress(ModuleError, BackboneError):
+            return load_module(path, backbone)
+    general = shipped_module(backbone.name, "input")
+    if general is None:
+        return None
+    note = (
+        f"no AFD module for {backbone.name}: using the general input module, which "
+        f"recovers less; train one with `afd train --backbone {backbone.name} --data DIR`"
+    )
+    return replace(load_module(weights.verified(general.file.name), backbone), note=note)
+
+
+def shipped_module(name: str, plug: Plug) -> weights.Card | None:
+    """The shipped module of that *plug* for the classifier *name*, by its card alone."""
+    architecture = name.split(".", 1)[0]
     for card in weights.cards():
-        if card.plug == "stem" and card.backbone == backbone.name:
-            path = weights.verified(card.file.name)  # a changed file is no reason for another
-            try:
-                return load_module(path, backbone)
-            except (ModuleError, BackboneError):
-                break  # same name, other weights (--checkpoint): the input module fits any
-    for card in weights.cards():
-        if card.plug == "input":
-            loaded = load_module(weights.verified(card.file.name), backbone)
-            note = (
-                f"no AFD module for {backbone.name}: using the general input module, which "
-                f"recovers less; train one with `afd train --backbone {backbone.name} --data DIR`"
-            )
-            return replace(loaded, note=note)
+        if card.plug == plug and card.backbone in ("", architecture):
+            return card
     return None
 
 

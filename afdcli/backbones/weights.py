@@ -1,4 +1,4 @@
-"""The weights that ship with afd, each with a card beside it.
+"""The AFD modules that ship with afd, each with a card beside it.
 
 A card is ``<weights file>.json``: what it is, what it was trained on and how, its numbers, its
 licence, and the SHA-256 of the weights, which is checked before they are used.
@@ -22,15 +22,13 @@ class Card:
 
     Attributes:
         file: the weights file.
-        kind: "classifier" or "module".
-        plug: "stem", "input", or "" for a classifier.
-        backbone: name of the backbone that a stem module belongs to, else "".
+        plug: "stem" or "input".
+        backbone: timm architecture that a stem module belongs to, else "".
         sha256: of the weights file, hexadecimal.
         facts: the whole card.
     """
 
     file: Path
-    kind: str
     plug: str
     backbone: str
     sha256: str
@@ -60,9 +58,8 @@ def _read(path: Path) -> Card:
         facts = json.loads(path.read_text(encoding="utf-8"))
         return Card(
             file=path.with_suffix(""),
-            kind=facts["kind"],
-            plug=facts.get("plug", ""),
-            backbone=facts.get("backbone", ""),
+            plug=facts["plug"],
+            backbone=facts["backbone"],
             sha256=facts["sha256"],
             facts=facts,
         )

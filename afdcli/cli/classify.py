@@ -186,7 +186,7 @@ def classify(
     if engine == "local":  # Ray has processes of its own
         start_server()
 
-    from afdcli.backbones.loader import DEFAULT
+    from afdcli.backbones.packaged import DEFAULT
     from afdcli.codec.reader import Limits
     from afdcli.engine.setup import Settings
 

@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from afdcli.engine.metadata import metadata_path
-from afdcli.engine.summary import Summary
+from afdcli.engine.rows import Columns, Row
+from afdcli.engine.summary import FIRST_ROWS, Summary
 from afdcli.report.stats import wilson
 
 if TYPE_CHECKING:
     from afdcli.engine.setup import Setup
 
 TOP_LABELS = 8
+FEW = 5  # answers that are shown of a run too long to show all
 
 
 def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
-    """Print the table at the end of a run."""
+    """Print what a run gave: answers, failed files, counts, and what to type next."""
+    if summary.first:
+        screen.print(_answers(summary, setup.columns))
+    if summary.first_failed:
+        screen.print(_failed(summary))
+    screen.print(_counts(summary, setup))
+    if summary.classified:
+        command = f"afd report {shlex.quote(str(setup.settings.out))}"
+        screen.print(Text(f"next: {command}"), soft_wrap=True)
+
+
+def _answers(summary: Summary, columns: Columns) -> Table:
+    """The first answers: all of them if they are few."""
+    few = summary.classified <= FIRST_ROWS
+    rows = summary.first if few else summary.first[:FEW]
+    title = "answers" if few else f"first {FEW} answers"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("label", overflow="fold")
+    table.add_column("prob", justify="right", no_wrap=True)
+    if columns.compare:
+        table.add_column("without AFD", overflow="fold")
+    if columns.labels:
+        table.add_column("true label", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, _cells(row, columns)))
+    return table
+
+
+def _cells(row: Row, columns: Columns) -> Iterator[str]:
+    best = row.guesses[0]
+    yield row.path
+    yield best.label
+    yield f"{best.prob:.2f}"
+    if columns.compare:
+        yield row.direct[0].label if row.direct else ""
+    if columns.labels:
+        yield "right" if row.target == best.index else row.target_label
+
+
+def _failed(summary: Summary) -> Table:
+    """The first files that failed, and why."""
+    few = summary.failures <= len(summary.first_failed)
+    title = (
+        "failed" if few else f"failed: first {len(summary.first_failed)} of {summary.failures:,}"
+    )
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("error", no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for row in summary.first_failed:
+        table.add_row(Text(row.path), Text(row.error), Text(row.note))
+    return table
+
+
+def _counts(summary: Summary, setup: Setup) -> Table:
     table = Table(show_header=False, title="afd classify", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _lines(summary, setup):
         table.add_row(name, Text(text))  # Text: names of files and classes are no markup
-    screen.print(table)
+    return table
 
 
 def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:

@@ -54,8 +54,9 @@ def inspect(
     try:
         photo = read_photo(file)
 
-        from afdcli.backbones.loader import DEFAULT, load_backbone
+        from afdcli.backbones.loader import load_backbone
         from afdcli.backbones.modules import find_module
+        from afdcli.backbones.packaged import DEFAULT
         from afdcli.inspection.facts import find_facts
         from afdcli.inspection.opinion import ask
         from afdcli.inspection.screen import show

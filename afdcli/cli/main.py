@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from afdcli import __version__
-from afdcli.cli import classify, degrade, fuse, inspect, report, train
+from afdcli.cli import classify, degrade, fuse, inspect, models, report, train
 
 app = typer.Typer(
     name="afd",
@@ -34,11 +34,12 @@ def _root(
     pass
 
 
-app.command()(degrade.degrade)
-app.command()(train.train)
-app.command()(fuse.fuse)
 app.command()(classify.classify)
 app.command()(report.report)
+app.command()(models.models)
+app.command()(train.train)
+app.command()(fuse.fuse)
+app.command()(degrade.degrade)
 app.command()(inspect.inspect)
 
 

@@ -196,7 +196,8 @@ def _load(
     names: list[str] | None, checkpoint: Path | None, imports: list[str] | None
 ) -> list[Backbone]:
     """The classifiers that are named, NAME or NAME=FILE; the shipped one if none is."""
-    from afdcli.backbones.loader import DEFAULT, load_backbone
+    from afdcli.backbones.loader import load_backbone
+    from afdcli.backbones.packaged import DEFAULT
 
     if len(names or ()) > 1 and checkpoint is not None:
         raise UsageError(

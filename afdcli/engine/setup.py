@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from afdcli.backbones.folding import fold_batch_norms
-from afdcli.backbones.loader import DEFAULT, Backbone, load_backbone
+from afdcli.backbones.loader import Backbone, load_backbone
 from afdcli.backbones.modules import LoadedModule, find_module, view_of
+from afdcli.backbones.packaged import DEFAULT
 from afdcli.backbones.plug import Plugged
 from afdcli.backbones.precision import choose_precision
 from afdcli.codec.reader import Limits

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from afdcli.engine.rows import DAMAGED, FAILED, Row
 
+FIRST_ROWS = 20  # rows with an answer that are kept, to be shown
+FIRST_FAILED = 5  # rows without one
 _DRIFT_BINS = 18_000  # hundredths of a degree, up to 180
 
 
@@ -30,6 +32,8 @@ class Summary:
         resumed: rows that an earlier run had written.
         seconds: from the first task to the last row.
         notes: sentences for the user.
+        first: the first `FIRST_ROWS` rows with an answer.
+        first_failed: the first `FIRST_FAILED` rows that failed.
     """
 
     rows: int = 0
@@ -44,6 +48,8 @@ class Summary:
     resumed: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    first: list[Row] = field(default_factory=list, repr=False)
+    first_failed: list[Row] = field(default_factory=list, repr=False)
     _drift: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(_DRIFT_BINS + 1, np.int64), repr=False
     )
@@ -77,7 +83,11 @@ class Summary:
         self.rows += 1
         if row.status == FAILED:
             self.failed[row.error] += 1
+            if len(self.first_failed) < FIRST_FAILED:
+                self.first_failed.append(row)
             return
+        if len(self.first) < FIRST_ROWS:
+            self.first.append(row)
         self.damaged += row.status == DAMAGED
         best = row.guesses[0]
         self.labels[best.label] += 1

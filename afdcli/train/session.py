@@ -83,7 +83,8 @@ def make_plan(
     """Find the plug point and size the module; *changes* override the preset's configuration.
 
     Raises:
-        UsageError: several backbones with the stem plug, or with views of different size.
+        UsageError: several backbones with the stem plug, or one that cannot take the first
+            one's view.
         BackboneError, ModuleError: no such plug point or preset.
     """
     first = backbones[0]
@@ -91,11 +92,6 @@ def make_plan(
         raise UsageError(
             "a stem module fits one backbone; train each alone, or use --plug input for several"
         )
-    # The view of the first backbone serves all: only the size must be the same.
-    if any(
-        (b.spec.height, b.spec.width) != (first.spec.height, first.spec.width) for b in backbones
-    ):
-        raise UsageError("all backbones of an input module must have the same input size")
     for backbone in backbones:
         backbone.net.to(device)
     if plug == "stem":
@@ -109,6 +105,15 @@ def make_plan(
     sites = tuple(
         Site(backbone, plug, where, behind=config.changed).to(device) for backbone in backbones
     )
+    # The view of the first backbone serves all; convolutions take other sizes than their own, too.
+    size = (first.spec.height, first.spec.width)
+    for site, backbone in zip(sites, backbones, strict=True):
+        own = (backbone.spec.height, backbone.spec.width)
+        if own != size and not site.accepts(*size):
+            raise UsageError(
+                f"{backbone.name} takes pictures of {own[1]}x{own[0]} pixels only, "
+                f"{first.name} of {size[1]}x{size[0]}; train them apart"
+            )
     spec = view_for(config, first.spec)
     return Plan(tuple(backbones), plug, config, sites, where, spec)
 
@@ -250,7 +255,7 @@ def fit(
 def training_view(plan: Plan, side: int) -> ViewSpec:
     """The view of training pictures: *side* pixels wide and high, where all classifiers take it."""
     smaller = 0 < side < min(plan.spec.height, plan.spec.width)
-    if not smaller or side % CELL or not all(site.accepts(side) for site in plan.sites):
+    if not smaller or side % CELL or not all(site.accepts(side, side) for site in plan.sites):
         return plan.spec
     return replace(plan.spec, height=side, width=side)
 

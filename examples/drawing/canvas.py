@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from drawing.colour import Array, Colour, blend, cut
 from drawing.shapes import Outline, Point, points, turned
 
 SCALE = 3
-
-Radii = float | tuple[float, float]
 
 LIGHT = np.array((-0.5, -0.6, 0.62), np.float32)  # towards the light: left, above, in front
 
@@ -112,12 +110,6 @@ class Canvas:
         mask[box] = np.clip(inside, 0, 1)
         return mask
 
-    def hoop(self, cx: float, cy: float, outer: Radii, inner: Radii, turn: float = 0.0) -> Array:
-        """An ellipse with a hole; radii are one number or (rx, ry)."""
-        (ox, oy), (ix, iy) = (r if isinstance(r, tuple) else (r, r) for r in (outer, inner))
-        disc, hole = self.ellipse(cx, cy, ox, oy, turn), self.ellipse(cx, cy, ix, iy, turn)
-        return np.clip(disc - hole, 0, 1)
-
     def dots(self, spots: Iterable[tuple[float, float, float, float]]) -> Array:
         """Union of many upright ellipses (x, y, radius in x, radius in y)."""
         mask = np.zeros(self.shape, np.float32)
@@ -127,15 +119,6 @@ class Canvas:
             cover = np.clip(inside * min(rx, ry) * SCALE + 0.5, 0, 1)
             mask[box] = np.maximum(mask[box], cover)
         return mask
-
-    def text(self, cx: float, cy: float, words: str, size: float, turn: float = 0.0) -> Array:
-        """Words in Pillow's built-in font, centred on (cx, cy)."""
-        font = ImageFont.load_default(size * SCALE)
-        image = Image.new("L", self.shape[::-1])
-        x, y = self._samples([(cx, cy)])[0].tolist()
-        ImageDraw.Draw(image).text((x, y), words, fill=255, font=font, anchor="mm")
-        image = image.rotate(-turn, Image.Resampling.BICUBIC, center=(x, y))
-        return np.asarray(image, np.float32) / 255
 
     def frame(self, cx: float, cy: float, turn: float = 0.0) -> tuple[Array, Array]:
         """Pixel coordinates seen from (cx, cy), axes turned clockwise by *turn* degrees."""

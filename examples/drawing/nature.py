@@ -1,4 +1,4 @@
-"""Sunflower, starfish, butterfly and nautilus."""
+"""Daisy, starfish and monarch butterfly."""
 
 from __future__ import annotations
 
@@ -6,37 +6,36 @@ import numpy as np
 from PIL import Image
 
 from drawing.canvas import Canvas, blur, window
-from drawing.colour import Array, blend, hexed, ramp, rgb, tinted
+from drawing.colour import Array, blend, hexed, ramp, tinted
 from drawing.scenery import foliage, sand, sky
 from drawing.shapes import Point, placed, points, smooth_curve, turned
 
 
-def sunflower() -> Image.Image:
-    """A sunflower in front of a blue sky and blurred leaves."""
+def daisy() -> Image.Image:
+    """A daisy in front of a meadow out of focus."""
     c = Canvas(300, 300, seed=31)
-    sky(c, hexed("2c5fae"), hexed("a9c9e8"), 0.35)
-    foliage(c, 226, hexed("12260c"), hexed("4d7a2c"), 20)
-    c.rgb = blur(c.rgb, 2)
-    cx, cy, inner, outer = 150, 146, 56, 134
-    stem = c.stroke("150,180 156,300", 13, 15)
+    sky(c, hexed("2f4d1c"), hexed("7fa045"), 0.0)
+    foliage(c, 170, hexed("1d3511"), hexed("5d8a34"), 40)
+    c.rgb = blur(c.rgb, 4)
+    cx, cy, inner, outer = 150, 142, 34, 128
+    stem = c.stroke("150,180 158,300", 9, 11)
     c.relief(stem, hexed("56822c"), 6, 1, 0.15)
     streaks = c.noise(5, 3)
-    for layer, (count, reach, tone) in enumerate(
-        ((22, 1.0, "d98a06"), (21, 0.95, "f2ae0c"), (19, 0.86, "fbc926"))
-    ):
+    for layer, (count, reach, tone) in enumerate(((17, 1.0, "cfd2d8"), (17, 0.95, "f4f4f2"))):
         for k in range(count):
-            angle = 360 * (k + 0.37 * layer) / count + 5 * c.rng.standard_normal()
-            length = outer * reach * (1 + 0.06 * c.rng.standard_normal())
+            angle = 360 * (k + 0.45 * layer) / count + 4 * c.rng.standard_normal()
+            length = outer * reach * (1 + 0.05 * c.rng.standard_normal())
             _petal(c, (cx, cy), angle, inner * 0.7, length, tone, streaks)
     disc = c.ellipse(cx, cy, inner, inner)
     c.shadow(disc, 0, 2, 4, 0.6)
     r = np.hypot(c.x - cx, c.y - cy) / inner
-    tint = ramp(r, (0, 0.3, 0.55, 0.8, 1), "6b6a1e 3c2410 1f0f06 5c3210 8a5514")
-    nth = np.arange(720)
+    tint = ramp(r, (0, 0.5, 0.85, 1), "c9a016 f5c722 e8a812 a86a0a")
+    nth = np.arange(420)
     a, d = nth * np.pi * (3 - 5**0.5), inner * np.sqrt((nth + 0.5) / len(nth))
-    spots = zip(cx + d * np.cos(a), cy + d * np.sin(a), strict=True)
-    seeds = c.dots((x, y, 1.5, 1.5) for x, y in spots)
-    c.relief(disc, tinted(tint, 0.75 + 0.6 * seeds), 14, 0.7, 0.12, 1.6 * blur(seeds, 0.4))
+    florets = c.dots(
+        (x, y, 1.2, 1.2) for x, y in zip(cx + d * np.cos(a), cy + d * np.sin(a), strict=True)
+    )
+    c.relief(disc, tinted(tint, 0.8 + 0.4 * florets), 12, 0.9, 0.12, 1.4 * blur(florets, 0.4))
     return c.photo(grain=0.014, soft=0.3)
 
 
@@ -88,7 +87,7 @@ def starfish() -> Image.Image:
     return c.photo(grain=0.016, soft=0.3)
 
 
-def butterfly() -> Image.Image:
+def monarch() -> Image.Image:
     """A monarch butterfly, wings spread, on white paper."""
     c = Canvas(360, 250, seed=33, colour=(0.97, 0.97, 0.96), margin=(0, 25))
     fore = "176,92 140,50 92,24 38,22 18,36 30,66 44,100 62,126 110,132 172,118"
@@ -143,34 +142,3 @@ def _wing(c: Canvas, outline: list[Point], cells: list[list[Point]], scales: Arr
             dot = (x + (mx - x) * depth * (1.0 + 0.1 * (k % 2)), y + (my - y) * depth)
             if abs(x - 180) > 34:
                 c.paint(c.ellipse(*dot, size, size) * wing, (0.96, 0.94, 0.90))
-
-
-def nautilus() -> Image.Image:
-    """A nautilus shell cut in half: pearly chambers along a logarithmic spiral, on black."""
-    c = Canvas(330, 270, seed=34, colour=(0.02, 0.02, 0.025))
-    cx, cy, growth = 142, 142, np.log(3.05) / (2 * np.pi)
-    u, v = c.x - cx, c.y - cy
-    radius, theta = np.hypot(u, v) + 1e-3, np.arctan2(v, u)
-    turn = np.log(radius / 172) / growth
-    whorl = np.floor((turn - theta) / (2 * np.pi))  # outer wall: turn = theta + 2 pi k
-    phase = theta + 2 * np.pi * (whorl + 1)  # the wall just outside this pixel
-    wall = 172 * np.exp(growth * phase)
-    inside = np.clip((0.0 - phase) * 60, 0, 1)
-    depth = 1 - (1 - radius / wall) / (1 - 1 / 3.05)  # 0 inner wall … 1 outer wall
-    count = 17 / (2 * np.pi)
-    septa = (phase + 0.55 * np.sin(depth * np.pi) - 0.3 * depth) * count
-    chamber = septa - np.floor(septa)
-    living = phase > -1.7
-    line = np.minimum(chamber, 1 - chamber) * radius / count
-    edge = np.minimum(wall - radius, radius - wall / 3.05)
-    seams = np.where(living, 99, line)
-    pearl = np.stack([0.93 - 0.10 * depth, 0.86 - 0.16 * depth, 0.76 - 0.24 * depth], -1)
-    sheen = 0.5 + 0.5 * np.sin(c.noise(60, 3) * 1.4 + phase * 2)
-    pearl = pearl * (0.9 + 0.10 * sheen)[..., None] + rgb(0.03, 0.0, 0.04) * sheen[..., None]
-    pearl = pearl * np.where(living, 1.0, 0.45 + 0.6 * chamber)[..., None]
-    brown = tinted(hexed("6a3d1c"), 1 + 0.2 * c.noise(8, 3))
-    rim = np.clip(1.2 - np.minimum(edge / 2.6, seams / 1.6), 0, 1)
-    tone = blend(pearl, brown, rim)
-    surface = np.where(living, 7 * np.sin(np.clip(depth, 0, 1) * np.pi), 0).astype(np.float32)
-    c.lit(inside.astype(np.float32), tone.astype(np.float32), blur(surface, 2), 0.25, 15)
-    return c.photo(grain=0.012, soft=0.35)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from drawing.canvas import SCALE, Canvas, blur
-from drawing.colour import Array, Colour, blend, ramp, tinted
+from drawing.colour import Array, Colour, blend, tinted
 
 
 def sky(c: Canvas, top: Colour, bottom: Colour, clouds: float = 0.3, horizon: float = 0) -> None:
@@ -76,8 +76,3 @@ def sand(c: Canvas, colour: Colour, above: float = 0) -> None:
     surface = c.noise(60, 3, 2.5) * 1.6 + c.noise(2.2, 2) * 0.10
     tint = tinted(colour, 1 + 0.05 * c.noise(3, 2))
     c.lit(mask, tint, surface, 0.0)
-
-
-def gold(t: Array) -> Array:
-    """Metal tones (…, 3) for brightness *t* in 0..1."""
-    return ramp(t, (0, 0.4, 0.75, 1), "3a2408 a8761c e8c25a fff4c8")

@@ -1,0 +1,72 @@
+"""``afd models``: the classifiers that can be used, and the AFD module that each gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from afdcli.cli import console
+
+if TYPE_CHECKING:
+    from afdcli.backbones.catalogue import Model
+
+LIMIT = 25
+
+
+@console.friendly
+def models(
+    search: Annotated[
+        str,
+        typer.Argument(
+            metavar="SEARCH", help="Part of a name, as in resnet50.", show_default=False
+        ),
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Models to show.")
+    ] = LIMIT,
+    quiet: console.QuietOption = False,
+    debug: console.DebugOption = False,
+) -> None:
+    """List the classifiers that --backbone takes. Asks no network.
+
+    Without SEARCH: those that need no download. With SEARCH: every pretrained model of timm whose
+    name contains it.
+    """
+    from afdcli.backbones.catalogue import find_models
+
+    found = find_models(search)
+    screen = console.out(quiet)
+    screen.print(_table(found[:limit]))
+    if len(found) > limit:
+        screen.print(
+            f"{len(found) - limit} more: narrow the search, or --limit {len(found)}", soft_wrap=True
+        )
+    if not search:
+        screen.print(
+            "timm has over a thousand more; `afd models resnet` searches their names.",
+            soft_wrap=True,
+        )
+
+
+def _table(found: list[Model]) -> Table:
+    from afdcli.backbones.catalogue import count_parameters
+    from afdcli.backbones.packaged import DEFAULT, PACKAGES
+
+    default = f"{DEFAULT}.{PACKAGES[DEFAULT].tag}"
+    table = Table(title="classifiers", title_justify="left")
+    table.add_column("--backbone", overflow="fold")
+    table.add_column("input", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("weights", overflow="fold")
+    table.add_column("AFD module", no_wrap=True)
+    for model in found:
+        table.add_row(
+            f"{model.name} (default)" if model.name == default else model.name,
+            f"{model.width}x{model.height}",
+            f"{count_parameters(model.name) / 1e6:.1f} M",
+            model.weights,
+            {"stem": "its own", "input": "general", "": "none"}[model.module],
+        )
+    return table
