@@ -1,6 +1,6 @@
 """Write examples/guides/commands.md from ``afd --help``; a test keeps the two the same.
 
-    python examples/write_commands.py
+python examples/write_commands.py
 """
 
 from __future__ import annotations

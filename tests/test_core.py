@@ -214,9 +214,7 @@ def test_a_module_of_the_old_pico_is_refused_in_a_line(tmp_path: Path) -> None:
     old = {k: v for k, v in module.state_dict().items() if "halve" not in k}
     file = tmp_path / "old.safetensors"
     save_file(old, file, {"afd_config": module.config.to_json()})
-    with pytest.raises(
-        ModuleError, match="older afd, whose preset pico skipped"
-    ):
+    with pytest.raises(ModuleError, match="older afd, whose preset pico skipped"):
         AFDModule.load(file)
 
 

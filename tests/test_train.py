@@ -5,10 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +31,6 @@ from afdcli.errors import UsageError
 from afdcli.train import losses, session
 from afdcli.train.budget import affordable
 from afdcli.train.data import Batch, Pairs, tensors
-from afdcli.train.distributed import Group
 from afdcli.train.kept import Kept
 from afdcli.train.loop import Progress
 from afdcli.train.losses import Features
@@ -723,43 +718,3 @@ def test_train_on_real_photos_with_a_real_classifier(shared: Path, tmp_path: Pat
     metadata = AFDModule.load(out)[1]
     assert metadata["where"] == "bn1"
     assert json.loads(metadata["validation"])["angle_direct"] > 1
-
-
-def _gradients(rank: int, folder: str) -> None:
-    """One of two processes: its gradient is its rank + 1; writes what it has afterwards."""
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    os.environ |= {"MASTER_PORT": Path(folder, "port").read_text()}
-    group = Group.join(torch.device("cpu"))
-    layer = torch.nn.Linear(2, 2)
-    torch.nn.init.constant_(layer.weight, float(rank))
-    group.share_weights(layer)
-    for parameter in layer.parameters():
-        parameter.grad = torch.full_like(parameter, rank + 1.0)
-    group.average_gradients(layer.parameters())
-    kept = [layer.weight.detach(), *(p.grad for p in layer.parameters())]
-    torch.save([*kept, group.agree(float(rank), torch.device("cpu"))], Path(folder, f"{rank}.pt"))
-    group.leave()
-
-
-def test_two_processes_share_weights_gradients_and_the_clock(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        (tmp_path / "port").write_text(str(free.getsockname()[1]))
-    torch.multiprocessing.spawn(_gradients, (str(tmp_path),), nprocs=2)
-    for rank in (0, 1):
-        weight, *gradients, clock = torch.load(tmp_path / f"{rank}.pt")
-        assert torch.equal(weight, torch.zeros(2, 2))
-        assert all(torch.equal(g, torch.full_like(g, 1.5)) for g in gradients)
-        assert clock == 0.0
-
-
-def test_torchrun_trains_one_module(world: Path, tmp_path: Path) -> None:
-    out = tmp_path / "m.safetensors"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--standalone", "-m", "afdcli", *arguments(world, out, "--steps", "2")]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.count("min; module") == 1
-    module, metadata = AFDModule.load(out)
-    assert int(metadata["steps"]) >= 2
-    assert module.config.channels

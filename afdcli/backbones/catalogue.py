@@ -87,7 +87,7 @@ def _describe(name: str) -> Model:
     config = get_pretrained_cfg(name)
     assert config is not None  # timm lists what it has a configuration for
     _, height, width = config.input_size
-    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug)), "")  # type: ignore[arg-type]
+    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug)), "")
     return Model(name, height, width, _weights(name), plug)
 
 

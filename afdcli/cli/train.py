@@ -132,6 +132,7 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from afdcli.backbones.precision import choose_precision, precision_name
     from afdcli.cli import train_screen as screen
+    from afdcli.engine.device import choose_device
     from afdcli.engine.memory import keep_freed_memory
 
     if plug not in ("stem", "input"):
@@ -139,8 +140,7 @@ def train(
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
     keep_freed_memory()
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun; one process speaks
-    chosen = _device(device)
+    chosen = choose_device(device)
     settings = Settings(
         minutes=DEFAULTS.minutes if minutes is None and steps is None else minutes,
         steps=steps,
@@ -182,14 +182,6 @@ def train(
     screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
         raise typer.Exit(console.EXIT_INTERRUPTED)
-
-
-def _device(asked: str) -> str:
-    """As torch names it; under torchrun each process has a GPU of its own."""
-    from afdcli.engine.device import choose_device
-
-    chosen = choose_device(asked)
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if chosen == "cuda" else chosen
 
 
 def _load(

@@ -19,7 +19,6 @@ from afdcli.core.module import AFDModule
 from afdcli.train import losses
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
 from afdcli.train.data import Batch
-from afdcli.train.distributed import Group
 from afdcli.train.kept import Kept
 from afdcli.train.replay import Replay
 from afdcli.train.settings import RECIPES, Settings
@@ -67,13 +66,10 @@ class Trainer:
         validation: Validation,
         checkpoint: Path,
         identity: str,
-        group: Group | None = None,
     ) -> None:
         self.sites, self.settings, self.validation = list(sites), settings, validation
         self.checkpoint, self.identity = checkpoint, identity
         self.device = next(module.parameters()).device
-        self.group = group or Group()
-        self.group.share_weights(module)
         self.module = module.to(memory_format=torch.channels_last)
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
@@ -106,12 +102,12 @@ class Trainer:
         begin, before, first = time.monotonic(), self.elapsed, self.step
         saved, done = begin, math.floor(self.share() * _VALIDATIONS)
         try:
-            while self.group.agree(self.share(), self.device) < 1:
+            while self.share() < 1:
                 feature, divergence = self._update(pairs)
                 self.step += 1
                 self.elapsed = before + time.monotonic() - begin
                 share = self.share()
-                if self.group.leads and math.floor(share * _VALIDATIONS) > done:
+                if math.floor(share * _VALIDATIONS) > done:
                     done = math.floor(share * _VALIDATIONS)
                     self._validate()
                 if time.monotonic() - saved > _CHECKPOINT_SECONDS:
@@ -145,9 +141,7 @@ class Trainer:
         return max(shares)
 
     def save(self) -> None:
-        """Write the checkpoint, in one process of the group."""
-        if not self.group.leads:
-            return
+        """Write the checkpoint."""
         state = {
             "identity": self.identity,
             "module": self.module.state_dict(),
@@ -181,7 +175,6 @@ class Trainer:
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.group.average_gradients(self.module.parameters())
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimiser.step()
         self.average.update_parameters(self.module)

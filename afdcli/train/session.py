@@ -23,7 +23,6 @@ from afdcli.errors import ModuleError, UsageError
 from afdcli.train.budget import AUTO, affordable
 from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.data import Pairs, batches, validation_batches
-from afdcli.train.distributed import Group
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.photos import PhotoSet
 from afdcli.train.replay import Replay
@@ -62,14 +61,12 @@ class Outcome:
         steps: done in all.
         minutes: spent in all.
         interrupted: True after Ctrl-C; the module so far was saved.
-        leads: False in all processes but one of a group; they save nothing.
     """
 
     score: Score
     steps: int
     minutes: float
     interrupted: bool
-    leads: bool = True
 
 
 def make_plan(
@@ -176,8 +173,7 @@ def train(
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
-    if outcome.leads:
-        module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
+    module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
     for site in plan.sites:
         site.remove()
     return outcome
@@ -230,12 +226,10 @@ def fit(
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
     validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
     identity = _identity(plan, settings)
-    group = Group.join(device)
-    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity, group)
+    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity)
     if resume:
         trainer.resume()
-    # Neither a resumed run nor another process of the group must see the same pairs again.
-    seed = settings.seed + trainer.step * group.size + group.rank
+    seed = settings.seed + trainer.step  # a resumed run must not see the same pairs again
     pairs = Pairs(photos.folders, training_view(plan, settings.side), settings.mix, seed)
     fresh = batches(pairs, settings.batch_size, workers)
     replay = Replay(fresh, settings.reuse, checkpoint.parent, pairs.seed)
@@ -246,10 +240,9 @@ def fit(
         interrupted = True
     finally:
         replay.close()
-        group.leave()
     module.load_state_dict(trainer.kept.state)
     module.eval()
-    return Outcome(trainer.kept.score, trainer.step, trainer.elapsed / 60, interrupted, group.leads)
+    return Outcome(trainer.kept.score, trainer.step, trainer.elapsed / 60, interrupted)
 
 
 def training_view(plan: Plan, side: int) -> ViewSpec:
