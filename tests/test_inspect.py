@@ -29,7 +29,6 @@ from afdcli.inspection.facts import Facts, find_facts
 from afdcli.inspection.framing import framing
 from afdcli.inspection.opinion import Drift, Opinion, ask
 from afdcli.inspection.patch import choose_patch
-from afdcli.inspection.resaved import resaved
 from afdcli.inspection.spectrum import spectrum
 from afdcli.inspection.tiles import SIDE, readable
 from afdcli.view.geometry import geometry
@@ -115,7 +114,6 @@ def test_tables_are_told_even_where_coefficients_are_not(tmp_path: Path) -> None
     facts = facts_of(encoded(cmyk, quality=40), tmp_path / "cmyk.jpg")
     assert not facts.exact and facts.zeros == (None, None)
     assert np.array_equal(facts.tables[0].steps, standard_tables(40)[0])
-    assert facts.resaved.verdict == "cannot tell"
     assert "CMYK" in facts.notes[0]
 
 
@@ -145,7 +143,6 @@ def test_other_codecs_say_what_is_not_known(format: str, tmp_path: Path) -> None
     assert facts.codec == format.lower()
     assert (facts.quality, facts.tables, facts.exact) == (None, (), False)
     assert facts.zeros == (None, None)
-    assert facts.resaved.verdict == "cannot tell"
     assert facts.unknown
     assert facts.spectrum.bands is not None
 
@@ -176,47 +173,6 @@ def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("afdcli.inspection.spectrum._STRIP", 1)
     for photo, expected in zip((own, pixels), whole, strict=True):
         assert np.allclose(spectrum(photo).rms, expected)
-
-
-# --- saved twice? ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("last", [30, 50, 75, 90, 96])
-def test_saved_once_shows_no_sign(last: int) -> None:
-    for seed in range(3):
-        hint = resaved(saved(last, seed=seed))
-        assert hint.verdict == "no sign"
-        assert hint.first_quality is None
-        assert hint.score is not None
-
-
-@pytest.mark.parametrize(("first", "last"), [(60, 90), (75, 95), (50, 75), (10, 75), (10, 50)])
-def test_saved_twice_is_likely(first: int, last: int) -> None:
-    for seed in range(3):
-        hint = resaved(saved(first, last, seed=seed))
-        assert hint.verdict == "likely"
-        assert hint.first_quality == pytest.approx(first, abs=2)
-        assert hint.histogram is not None
-        assert hint.histogram.counts.sum() == pytest.approx(hint.histogram.expected.sum())
-
-
-def test_what_leaves_no_trace_is_not_claimed() -> None:
-    for history in ((80, 80), (95, 60)):
-        hint = resaved(saved(*history))
-        assert hint.verdict == "no sign"
-        assert "would not show" in hint.reason
-
-
-def test_too_little_to_tell() -> None:
-    assert resaved(read_photo(encoded(scene(8, 8)))).reason == "the picture is too small"
-    assert "are needed" in resaved(read_photo(encoded(scene(24, 40), quality=10))).reason
-    noise = np.random.default_rng(0).normal(128, 20, (400, 400)).clip(0, 255).astype(np.uint8)
-    hard = resaved(read_photo(encoded(noise, quality=10)))
-    assert hard.verdict == "cannot tell"
-    assert "beyond 1 and -1" in hard.reason
-    flat = resaved(read_photo(encoded(np.full((200, 200, 3), 90, np.uint8))))
-    assert (flat.verdict, flat.score) == ("cannot tell", None)
-    assert resaved(Photo.from_pixels(scene(64, 64), "png")).verdict == "cannot tell"
 
 
 # --- the classifier's part ---------------------------------------------------------------------
@@ -369,7 +325,6 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "4:2:0",
         "90, estimated (luma 90, chroma 90)",
         "the file's own",
-        "saved twice?",
         "likely",
         "inspect_test_net, 5 classes",
         "without AFD",

@@ -43,9 +43,8 @@ def inspect(
 ) -> None:
     """Show what is known about one image, what the classifier sees of it, and where it drifts.
 
-    Codec, sizes, quality factor, quantisation tables, signs of an earlier compression, the answers
-    without and with AFD; and a picture with crop, blocks, drift and energy. Says what a format
-    does not tell.
+    Codec, sizes, quality factor, quantisation tables, the answers without and with AFD; and a
+    picture with crop, blocks, drift and energy. Says what a format does not tell.
     """
     from afdcli.codec.reader import read_photo
     from afdcli.report.text import clean

@@ -13,7 +13,6 @@ from afdcli.codec.header import parse_header
 from afdcli.codec.photo import Photo
 from afdcli.codec.quality import chroma_quality, estimate_quality
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.inspection.resaved import Resaved, resaved
 from afdcli.inspection.spectrum import Spectrum, spectrum
 from afdcli.view.orient import turn
 
@@ -58,7 +57,6 @@ class Facts:
         zeros: share of the AC levels that are zero in luma and in chroma; None where the file
             has no such levels at hand.
         spectrum: energy over the frequencies.
-        resaved: hint of an earlier compression.
         notes: the codec's remarks.
         unknown: what cannot be known from this file, a sentence each.
     """
@@ -78,7 +76,6 @@ class Facts:
     tables: tuple[Table, ...]
     zeros: tuple[float | None, float | None]
     spectrum: Spectrum
-    resaved: Resaved
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -117,7 +114,6 @@ def find_facts(path: Path, photo: Photo) -> Facts:
         tables=_tables(header),
         zeros=_zeros(photo),
         spectrum=spectrum(photo),
-        resaved=resaved(photo),
         notes=photo.notes,
         unknown=_unknown(photo),
     )

@@ -21,8 +21,6 @@ from afdcli.report.text import clean
 
 WIDE = 116  # columns from which on panels stand side by side
 
-_VERDICT_STYLE = {"likely": "yellow", "no sign": "", "cannot tell": "dim"}
-
 
 def show(
     screen: Console,
@@ -77,10 +75,6 @@ def _file(facts: Facts) -> Iterator[tuple[str, str | Text]]:
     yield "coefficients", own
     yield "zero AC levels", _zeros(facts)
     yield "AC energy, luma", bands_text(facts)
-    hint = facts.resaved
-    score = "" if hint.score is None else f" (score {hint.score:.2f})"
-    style = _VERDICT_STYLE[hint.verdict]
-    yield "saved twice?", Text.assemble((hint.verdict, style), f"{score}: {hint.reason}")
     for note in facts.notes:
         damaged = note.startswith("damaged")
         yield "note", Text(clean(note), style="yellow" if damaged else "")

@@ -1,4 +1,4 @@
-"""The picture that ``afd inspect`` writes: twelve squares under a headline."""
+"""The picture that ``afd inspect`` writes: eleven squares under a headline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def draw(photo: Photo, facts: Facts, opinion: Opinion) -> bytes:
         squares.blocks(photo, patch),
         squares.steps(opinion),
         squares.energy(opinion),
-        squares.levels(facts),
         *squares.tables(facts),
         squares.spectrum(facts),
         squares.answers(opinion),
@@ -58,7 +57,6 @@ def _headline(draw: ImageDraw.ImageDraw, facts: Facts, opinion: Opinion, width: 
         facts.subsampling,
         quality,
         f"{facts.size:,} bytes, {facts.bits_per_pixel:.2f} bits per pixel",
-        f"saved twice: {facts.resaved.verdict}",
     ]
     write(draw, (_GAP, 50), "   ".join(filter(None, parts)), 16, colour=PALE, width=width)
     if any(note.startswith("damaged") for note in facts.notes):

@@ -12,9 +12,8 @@ from afdcli.inspection.colours import Scale
 from afdcli.inspection.facts import Facts
 from afdcli.inspection.opinion import Opinion
 from afdcli.inspection.patch import Patch
-from afdcli.inspection.resaved import Histogram
 from afdcli.inspection.screen import bands_text, table_title
-from afdcli.inspection.tiles import INK, PALE, PAPER, SIDE, Square, fitted, numbers, write
+from afdcli.inspection.tiles import PALE, PAPER, SIDE, Square, fitted, numbers, write
 from afdcli.view.maps import step_map
 from afdcli.view.orient import turn
 from afdcli.view.spec import CELL, COMPONENTS, FREQUENCIES
@@ -173,43 +172,6 @@ def _cells(opinion: Opinion, pixels: NDArray[np.uint8]) -> Image.Image:
     return fitted(
         image.resize(size, Image.Resampling.NEAREST).crop((0, 0, width, height)), smooth=False
     )
-
-
-def levels(facts: Facts) -> Square:
-    """Histogram of the levels that say most about an earlier save."""
-    hint = facts.resaved
-    title = f"Saved twice? {hint.verdict}"
-    if hint.histogram is None:
-        return Square(title, f"{hint.verdict}: {hint.reason}", None)
-    v, u = hint.histogram.frequency
-    remark = f"luma levels at v {v}, u {u}; line: if saved once"
-    if hint.first_quality is not None:
-        title += f", first near QF {hint.first_quality}"
-    return Square(title, remark, _histogram(hint.histogram))
-
-
-def _histogram(histogram: Histogram) -> Image.Image:
-    image = Image.new("RGB", (SIDE, SIDE), PAPER)
-    draw = ImageDraw.Draw(image)
-    used = np.flatnonzero(histogram.counts + np.rint(histogram.expected))
-    shown = max(10, int(used[-1]) + 1 if used.size else 0)
-    floor, left, wide = SIDE - 22, 4, (SIDE - 8) / shown
-    high = float(np.sqrt(max(histogram.counts.max(), histogram.expected.max(), 1.0)))
-    points = []
-    for n, (count, expected) in enumerate(
-        zip(histogram.counts[:shown], histogram.expected[:shown], strict=True)
-    ):
-        # Square roots: rare levels stay visible, and the noise of a count is the same everywhere.
-        x, y = left + n * wide, floor - (floor - 8) * float(np.sqrt(count)) / high
-        if count:
-            draw.rectangle((x + 1, y, x + wide - 1, floor), fill=(70, 110, 160))
-        points.append((x + wide / 2, floor - (floor - 8) * float(np.sqrt(expected)) / high))
-        if n % 5 == 4:
-            write(draw, (x + wide / 2, floor + 4), str(n + 1), 12, anchor="ma")
-    draw.line(points, fill=(200, 80, 20), width=2)
-    draw.line((left, floor, SIDE - 4, floor), fill=INK)
-    write(draw, (SIDE - 4, 4), "blocks (root) over |level|", 12, colour=PALE, anchor="ra")
-    return image
 
 
 def tables(facts: Facts) -> tuple[Square, Square]:
