@@ -325,7 +325,6 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "4:2:0",
         "90, estimated (luma 90, chroma 90)",
         "the file's own",
-        "likely",
         "inspect_test_net, 5 classes",
         "without AFD",
         "with AFD",
