@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from afdcli.engine.classifier import Classifier as Classifier
+    from afdcli.classify.api import Classifier as Classifier
 
 __version__ = "0.1.0"
 __all__ = ["Classifier", "__version__", "read_results"]
@@ -32,8 +32,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
     Raises:
         ResultsError: not there, not readable, or not a results file.
     """
-    from afdcli.engine.places import place
-    from afdcli.report import results
+    from afdcli.results import read as results
+    from afdcli.storage.paths import place
 
     return results.read_results(place(str(path))).rows
 
@@ -41,7 +41,7 @@ def read_results(path: str | Path) -> pd.DataFrame:
 def __getattr__(name: str) -> Any:
     """Load what needs torch when it is asked for."""
     if name == "Classifier":
-        from afdcli.engine.classifier import Classifier
+        from afdcli.classify.api import Classifier
 
         return Classifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from afdcli.backbones.weights import write_card
+from afdcli.models.shipped import write_card
 
 
 def main() -> None:

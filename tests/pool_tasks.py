@@ -7,8 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from afdcli.engine.prepare import Facts, Prepare, Task
 from afdcli.errors import ErrorCode, PhotoError, UsageError
+from afdcli.workers.read_task import Facts, Prepare, Task
 
 
 def misbehave(task: tuple[int, str]) -> tuple[int, int]:

@@ -11,14 +11,15 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from afdcli.backbones import hub, weights
-from afdcli.backbones.loader import Backbone, load_backbone
-from afdcli.backbones.modules import find_module, signature
-from afdcli.backbones.plug import Plugged
-from afdcli.backbones.points import find_places, find_stages, find_stem
 from afdcli.core import PRESETS, AFDModule, preset
 from afdcli.core.config import reach_of
 from afdcli.errors import BackboneError, ModuleError
+from afdcli.models import hub
+from afdcli.models import shipped as weights
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import find_module, signature
+from afdcli.models.loader import Backbone, load_backbone
+from afdcli.models.plug_points import find_places, find_stages, find_stem
 
 # (timm name, where, channels, stride, activation), by looking at the architectures.
 STEMS = [

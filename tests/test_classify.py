@@ -17,15 +17,15 @@ import torch
 from classify_kit import CLASSES, afd, jpeg, process, table
 from torch import Tensor, nn
 
-from afdcli.backbones.plug import Prediction
 from afdcli.cli.console import stop_politely
-from afdcli.engine import batches
-from afdcli.engine import device as engine_device
-from afdcli.engine.batches import Layout, Slots
-from afdcli.engine.forward import Forward
-from afdcli.engine.inputs import Inputs
-from afdcli.engine.rows import Columns
 from afdcli.errors import AfdError
+from afdcli.inference.predictor import Forward
+from afdcli.inputs.inputs import Inputs
+from afdcli.models import device as engine_device
+from afdcli.models.afd_classifier import Prediction
+from afdcli.results.rows import Columns
+from afdcli.view import batch as batches
+from afdcli.view.batch import Layout, Slots
 from afdcli.view.spec import View
 
 
@@ -270,7 +270,7 @@ def test_pixel_limit(kit: Path, photos: Path) -> None:
 
 
 def test_workers_need_no_torch() -> None:
-    code = "import sys, afdcli.engine.prepare; sys.exit('torch' in sys.modules)"
+    code = "import sys, afdcli.workers.read_task; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -132,7 +132,7 @@ def test_no_permission(tmp_path):
 
 def test_lack_of_memory(monkeypatch):
     data = encoded(scene(8, 8))
-    for place in ("PIL.Image.Image.load", "afdcli.codec.reader.file_coefficients"):
+    for place in ("PIL.Image.Image.load", "afdcli.codec.read.file_coefficients"):
         with monkeypatch.context() as patch:
             patch.setattr(place, _no_memory)
             assert error_of(data) is ErrorCode.OUT_OF_MEMORY

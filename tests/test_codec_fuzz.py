@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from afdcli.codec import Limits, read_photo
-from afdcli.codec.frame import JpegHeader
-from afdcli.codec.gate import coefficient_refusal
-from afdcli.codec.header import parse_header
-from afdcli.codec.jpeg import CoefficientsError, file_coefficients
+from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
+from afdcli.codec.jpeg_frame import JpegHeader
+from afdcli.codec.jpeg_gate import coefficient_refusal
+from afdcli.codec.jpeg_header import parse_header
 from afdcli.errors import PhotoError
 
 SECONDS = 60  # for each file, on a busy machine

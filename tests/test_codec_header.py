@@ -9,9 +9,9 @@ import pytest
 from codec_pictures import after_start, encoded, frame_at, patched, scene, segment
 from PIL import Image
 
-from afdcli.codec.gate import coefficient_refusal
-from afdcli.codec.header import parse_header
-from afdcli.codec.quality import CHROMA, LUMA, estimate_quality, standard_tables
+from afdcli.codec.jpeg_gate import coefficient_refusal
+from afdcli.codec.jpeg_header import parse_header
+from afdcli.codec.jpeg_quality import CHROMA, LUMA, estimate_quality, standard_tables
 from afdcli.errors import ErrorCode, PhotoError
 
 PHOTO = encoded(scene(40, 56), quality=75)

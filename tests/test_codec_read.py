@@ -22,9 +22,9 @@ from PIL import Image
 
 from afdcli.codec import read_photo
 from afdcli.codec.dct import LEVEL_SHIFT, samples_from_coefficients
-from afdcli.codec.header import parse_header
-from afdcli.codec.jpeg import CoefficientsError, file_coefficients
-from afdcli.codec.quality import standard_tables
+from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
+from afdcli.codec.jpeg_header import parse_header
+from afdcli.codec.jpeg_quality import standard_tables
 
 FROM_PIXELS = "coefficients computed from decoded pixels"
 
@@ -235,7 +235,7 @@ def test_damage_inside_a_scan_is_noted_and_kept_off_the_terminal(capfd):
 
 def test_a_failure_of_jpeglib_leaves_nothing_behind(capfd, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("afdcli.codec.jpeg._MEMORY", str(tmp_path))
+    monkeypatch.setattr("afdcli.codec.jpeg_dct._MEMORY", str(tmp_path))
     data = encoded(scene(64, 64))
     data = patched(data, data.index(b"\xff\xda") + 6, b"\x33")  # a Huffman table that is not there
     with pytest.raises(CoefficientsError, match="Huffman table 0x03 was not defined"):

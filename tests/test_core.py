@@ -23,8 +23,8 @@ from afdcli.core import (
 )
 from afdcli.core.config import GRID_CHANNELS, Place, Stage
 from afdcli.core.fde import compand
-from afdcli.core.fusing import fuse_file, random_inputs
-from afdcli.core.modulation import modulated
+from afdcli.core.film import modulated
+from afdcli.core.fuse import fuse_file, random_inputs
 from afdcli.core.module import AllParts
 from afdcli.errors import ModuleError
 from afdcli.view import spec

@@ -23,11 +23,11 @@ from typer.testing import CliRunner
 
 from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES, Recipe
-from afdcli.engine.cells import restore, unprintable
-from afdcli.engine.targets import Names
+from afdcli.degrade.output_dir import Names
 from afdcli.errors import PhotoError, UsageError
+from afdcli.storage.text import restore, unprintable
 
 HEADER = (
     "source,output,status,error,codec,qf,subsampling,width,height,bytes_before,bytes_after,note\n"

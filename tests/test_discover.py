@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afdcli.engine.discover import SUFFIXES, discover
 from afdcli.errors import UsageError
+from afdcli.inputs.discover import SUFFIXES, discover
 
 
 def _make(root: Path, *names: str) -> None:

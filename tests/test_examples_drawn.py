@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from afdcli.cli.main import app
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.errors import PhotoError
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -17,16 +17,17 @@ from classify_kit import afd, table
 from classify_kit import of_kit as kit_options
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones import export, weights
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import LoadedModule, find_module
-from afdcli.backbones.packaged import DEFAULT
-from afdcli.backbones.plug import Plugged
 from afdcli.cli.main import app
 from afdcli.core import AFDModule
-from afdcli.engine.runtime import choose_runtime, run_somewhere
 from afdcli.errors import ModuleError, UsageError
-from afdcli.train.session import make_plan
+from afdcli.inference.runtime import choose_runtime, run_somewhere
+from afdcli.models import export
+from afdcli.models import shipped as weights
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule, find_module
+from afdcli.models.loader import load_backbone
+from afdcli.models.packaged import DEFAULT
+from afdcli.train.run import make_plan
 
 
 def fuse(*args: str | Path) -> Result:
@@ -157,9 +158,9 @@ def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_no
 _MANY_AT_ONCE = """
 import sys
 import torch
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.plug import Plugged
-from afdcli.engine.runtime import run_somewhere
+from afdcli.models.loader import load_backbone
+from afdcli.models.afd_classifier import Plugged
+from afdcli.inference.runtime import run_somewhere
 
 torch.set_num_threads(8)
 plugged = Plugged(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from afdcli.backbones.folding import fold_batch_norms, quicken_depthwise
+from afdcli.models.bn_folding import fold_batch_norms, quicken_depthwise
 
 NETS = {  # name: does it have batch normalisations behind convolutions
     "tf_efficientnet_lite0": True,  # SAME padding

@@ -17,22 +17,22 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import LoadedModule, find_module
-from afdcli.backbones.plug import Plugged
 from afdcli.cli.main import app
 from afdcli.codec import read_photo
+from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
-from afdcli.codec.quality import chroma_quality, standard_tables
-from afdcli.inspection import colours, squares
-from afdcli.inspection.facts import Facts, find_facts
-from afdcli.inspection.framing import framing
-from afdcli.inspection.opinion import Drift, Opinion, ask
-from afdcli.inspection.patch import choose_patch
-from afdcli.inspection.spectrum import spectrum
-from afdcli.inspection.tiles import SIDE, readable
+from afdcli.inspect import colours, squares
+from afdcli.inspect.facts import Facts, find_facts
+from afdcli.inspect.framing import framing
+from afdcli.inspect.patch import choose_patch
+from afdcli.inspect.predict import Drift, Opinion, ask
+from afdcli.inspect.spectrum import spectrum
+from afdcli.inspect.tiles import SIDE, readable
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule, find_module
+from afdcli.models.loader import Backbone
 from afdcli.view.geometry import geometry
-from afdcli.view.orient import turn
+from afdcli.view.orientation import turn
 from afdcli.view.spec import ViewSpec
 
 NAMES = ("red", "green", "blue", "stop sign", "grey")
@@ -41,7 +41,7 @@ NAMES = ("red", "green", "blue", "stop sign", "grey")
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small classifier of random weights, and a module that changes something."""
-    from afdcli.backbones.loader import import_source
+    from afdcli.models.loader import import_source
 
     folder = tmp_path_factory.mktemp("kit")
     (folder / "inspect_models.py").write_text(
@@ -170,7 +170,7 @@ def test_energy_of_nothing() -> None:
 def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     own, pixels = saved(40), Photo.from_pixels(scene(100, 90), "png")
     whole = [spectrum(photo).rms for photo in (own, pixels)]
-    monkeypatch.setattr("afdcli.inspection.spectrum._STRIP", 1)
+    monkeypatch.setattr("afdcli.inspect.spectrum._STRIP", 1)
     for photo, expected in zip((own, pixels), whole, strict=True):
         assert np.allclose(spectrum(photo).rms, expected)
 
@@ -179,7 +179,7 @@ def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -
 
 
 def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
-    from afdcli.backbones.loader import load_backbone
+    from afdcli.models.loader import load_backbone
 
     backbone = load_backbone("inspect_test_net", checkpoint=kit / "net.safetensors")
     module = find_module(str(kit / "module.safetensors"), backbone)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from afdcli.engine.discover import Found
-from afdcli.engine.labels import ClassFinder, load_labels
 from afdcli.errors import UsageError
+from afdcli.inputs.discover import Found
+from afdcli.inputs.labels import ClassFinder, load_labels
 
 NAMES = ("stop sign", "Yin_Yang", "crane", "crane", "7", "café")
 

@@ -9,10 +9,10 @@ import pytest
 import timm
 import torch
 
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import LoadedModule
-from afdcli.backbones.plug import Plugged
-from afdcli.train import session
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import load_backbone
+from afdcli.train import run as session
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones import catalogue, packaged
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.packaged import DEFAULT, PACKAGES, find_package, weights_file
 from afdcli.cli.main import app
 from afdcli.errors import BackboneError
+from afdcli.models import catalogue, packaged
+from afdcli.models.loader import load_backbone
+from afdcli.models.packaged import DEFAULT, PACKAGES, find_package, weights_file
 
 PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 SIDES = {DEFAULT: 224, "tf_efficientnet_lite1": 240, "tf_efficientnet_lite2": 260}

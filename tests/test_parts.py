@@ -22,14 +22,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner, Result
 
 from afdcli import read_results
+from afdcli.classify.session import Settings
 from afdcli.cli.main import app
-from afdcli.engine import places
-from afdcli.engine.folders import LocalFolder, folder_of
-from afdcli.engine.parts import PartsSink, check_out
-from afdcli.engine.places import Url, file_system, place
-from afdcli.engine.rows import Columns, Row
-from afdcli.engine.setup import Settings
 from afdcli.errors import ResultsError, UsageError
+from afdcli.results.parts import PartsSink, check_out
+from afdcli.results.rows import Columns, Row
+from afdcli.storage import paths as places
+from afdcli.storage.folders import LocalFolder, folder_of
+from afdcli.storage.paths import Url, file_system, place
 
 ENDINGS = [".csv", ".jsonl", ".parquet"]
 OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
@@ -169,7 +169,7 @@ def test_a_part_cut_short_while_it_is_finished_is_finished(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), PartsSink(folder_of(out), Columns(), 3) as sink:
-        monkeypatch.setattr("afdcli.engine.parts.to_parquet", interrupt)
+        monkeypatch.setattr("afdcli.results.parts.to_parquet", interrupt)
         sink.write([Row(path=f"{n}.jpg") for n in range(5)])
     assert read_results(out)["path"].tolist() == ["0.jpg", "1.jpg", "2.jpg"]
     assert names(out) == ["part-00000.parquet"]
@@ -324,7 +324,7 @@ def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.Monke
         with next(out.glob(".part-*")).open("a") as draft:
             draft.write('{"path": "torn')
         monkeypatch.setattr(
-            "afdcli.engine.sinks.JsonlSink.line",
+            "afdcli.results.writers.JsonlSink.line",
             lambda *_: (_ for _ in ()).throw(ResultsError("No space")),
         )
         sink.write([Row(path="b.jpg")])

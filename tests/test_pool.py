@@ -24,8 +24,8 @@ from pool_tasks import (
     misbehave,
 )
 
-from afdcli.engine.pool import WorkerPool
 from afdcli.errors import AfdError, ErrorCode, PhotoError, UsageError
+from afdcli.workers.pool import WorkerPool
 
 
 def _codes(outcomes: list[tuple[tuple[int, str], tuple[int, int] | PhotoError]]) -> list[str]:
@@ -192,7 +192,7 @@ def test_faults_in_a_run_cost_their_own_rows(
     afd(kit, ".", "--out", "good.csv")
     for n, deed in enumerate(("die", "hang", "bloat", "exit")):
         (here / f"{deed}-{n}.jpg").write_bytes(jpeg(n))
-    monkeypatch.setattr("afdcli.engine.classify.Prepare", Faulty)
+    monkeypatch.setattr("afdcli.classify.run.Prepare", Faulty)
     result = afd(kit, ".", "--timeout", "3", "--memory", "1024")
     assert result.exit_code == 1
     rows = table().set_index("path")

@@ -13,17 +13,18 @@ from classify_kit import afd, table
 from torch import nn
 from typer.testing import CliRunner
 
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import find_module
-from afdcli.backbones.plug import Plugged
-from afdcli.backbones.precision import choose_precision
 from afdcli.cli.main import app
-from afdcli.engine import quantise, second
-from afdcli.engine.calibrate import calibrate
-from afdcli.engine.graphs import graph_file
-from afdcli.engine.quantise import drawn_views, quantised_file
-from afdcli.engine.runtime import choose_runtime, run_somewhere
 from afdcli.errors import ModuleError, UsageError
+from afdcli.inference import cascade as second
+from afdcli.inference import int8 as quantise
+from afdcli.inference.graphs import graph_file
+from afdcli.inference.int8 import drawn_views, quantised_file
+from afdcli.inference.int8_ranges import calibrate
+from afdcli.inference.runtime import choose_runtime, run_somewhere
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import find_module
+from afdcli.models.loader import load_backbone
+from afdcli.models.precision import choose_precision
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import typer
 from typer.testing import CliRunner, Result
 
 from afdcli.cli.report import report
-from afdcli.engine.metadata import metadata_path
-from afdcli.engine.rows import FAILED, Columns, Guess, Row
-from afdcli.engine.sinks import open_sink
 from afdcli.report.groups import band_names, group
 from afdcli.report.match import locate
-from afdcli.report.results import read_results
 from afdcli.report.stats import wilson
 from afdcli.report.summary import COLUMNS, METRICS
+from afdcli.results.metadata import metadata_path
+from afdcli.results.read import read_results
+from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.writers import open_sink
 
 NAMES = ("cat", "dog", "owl")
 

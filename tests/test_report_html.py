@@ -24,17 +24,17 @@ from PIL import Image
 from test_report import NAMES, compared, guess, row, write
 from typer.testing import CliRunner, Result
 
-from afdcli.backbones.packaged import DEFAULT
-from afdcli.backbones.weights import sha256, verified
 from afdcli.cli.report import report
-from afdcli.engine.metadata import metadata_path
-from afdcli.engine.rows import DAMAGED, Row
+from afdcli.models.packaged import DEFAULT
+from afdcli.models.shipped import sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import Facts
 from afdcli.report.runs import Run, load_runs
 from afdcli.report.stats import mean
 from afdcli.report.summary import METRICS
 from afdcli.report.thumbnails import find
+from afdcli.results.metadata import metadata_path
+from afdcli.results.rows import DAMAGED, Row
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "hr", "link", "input"}

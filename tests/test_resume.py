@@ -14,12 +14,12 @@ from classify_kit import afd, process, table
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from afdcli.engine.discover import Found
-from afdcli.engine.resume import take_over
-from afdcli.engine.rows import FAILED, Columns, Guess, Row
-from afdcli.engine.sinks import journal, open_sink
-from afdcli.engine.summary import Summary
+from afdcli.classify.resume import take_over
 from afdcli.errors import UsageError
+from afdcli.inputs.discover import Found
+from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.summary import Summary
+from afdcli.results.writers import journal, open_sink
 
 COLUMNS = Columns(topk=2, labels=True, compare=True)
 NAMES = [

@@ -12,14 +12,14 @@ import torch
 from classify_kit import afd, table
 from torch import Tensor, nn
 
-from afdcli.backbones import precision
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.plug import Plugged, Prediction
-from afdcli.engine import setup
-from afdcli.engine.batches import Layout
-from afdcli.engine.forward import Answer, Forward
-from afdcli.engine.runtime import in_float32
-from afdcli.engine.second import PASS, Opinions
+from afdcli.classify import session as setup
+from afdcli.inference.cascade import PASS, Opinions
+from afdcli.inference.predictor import Answer, Forward
+from afdcli.inference.runtime import in_float32
+from afdcli.models import precision
+from afdcli.models.afd_classifier import Plugged, Prediction
+from afdcli.models.loader import load_backbone
+from afdcli.view.batch import Layout
 from afdcli.view.spec import View
 
 LAYOUT = Layout(16, 16)

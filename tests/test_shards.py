@@ -10,9 +10,9 @@ from classify_kit import afd, table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afdcli.engine.discover import Found
-from afdcli.engine.inputs import Shard
 from afdcli.errors import UsageError
+from afdcli.inputs.discover import Found
+from afdcli.inputs.inputs import Shard
 
 
 def test_parts_together_are_the_whole_run(kit: Path, photos: Path) -> None:

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afdcli.engine import sinks
-from afdcli.engine.cells import FORMULA_STARTS, neutralise, printable, restore, unprintable
-from afdcli.engine.rows import FAILED, Columns, Guess, Row
-from afdcli.engine.sinks import check_target, open_sink
 from afdcli.errors import ResultsError, UsageError
+from afdcli.results import writers as sinks
+from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.writers import check_target, open_sink
+from afdcli.storage.text import FORMULA_STARTS, neutralise, printable, restore, unprintable
 
 NASTY = [
     "=HYPERLINK(1)",

@@ -12,9 +12,9 @@ import small_models
 import torch
 from classify_kit import of_kit, table
 
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import LoadedModule
-from afdcli.backbones.plug import Plugged
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import load_backbone
 
 
 def test_passes_in_two_threads_do_not_see_each_other(kit: Path) -> None:

@@ -17,29 +17,30 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from afdcli.backbones import precision
-from afdcli.backbones.loader import load_backbone
-from afdcli.backbones.modules import find_module
-from afdcli.backbones.points import find_stem, stages
-from afdcli.backbones.precision import bf16_is_faster, choose_precision
-from afdcli.backbones.site import Site
 from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.core import AFDModule, preset
 from afdcli.errors import UsageError
-from afdcli.train import losses, session
-from afdcli.train.budget import affordable
-from afdcli.train.data import Batch, Pairs, tensors
+from afdcli.models import precision
+from afdcli.models.afd_file import find_module
+from afdcli.models.hooks import Site
+from afdcli.models.loader import load_backbone
+from afdcli.models.plug_points import find_stem, stages
+from afdcli.models.precision import bf16_is_faster, choose_precision
+from afdcli.train import losses
+from afdcli.train import run as session
+from afdcli.train.augment import draw_variation
+from afdcli.train.auto_preset import affordable
 from afdcli.train.kept import Kept
+from afdcli.train.loader import Batch, Pairs, tensors
 from afdcli.train.loop import Progress
 from afdcli.train.losses import Features
+from afdcli.train.pair_cache import Replay
 from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_crop
 from afdcli.train.photos import collect
-from afdcli.train.replay import Replay
 from afdcli.train.settings import Mix, Settings
-from afdcli.train.validate import Score
-from afdcli.train.variation import draw_variation
+from afdcli.train.validation import Score
 from afdcli.view.spec import ViewSpec
 
 

@@ -14,8 +14,9 @@ from PIL import Image, ImageOps
 
 from afdcli.codec.dct import pixel_coefficients
 from afdcli.codec.photo import Coefficients, Photo, Plane
-from afdcli.codec.reader import read_photo
-from afdcli.view import ViewSpec, look
+from afdcli.codec.read import read_photo
+from afdcli.view import ViewSpec
+from afdcli.view import build as look
 from afdcli.view.spec import SIDE_EXTRAS
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224

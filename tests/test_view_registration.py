@@ -21,8 +21,9 @@ from timm.data import create_transform
 from torchvision.transforms import CenterCrop
 
 from afdcli.codec.photo import Photo
-from afdcli.codec.reader import read_photo
-from afdcli.view import View, ViewSpec, dct_angle_map, look, step_map
+from afdcli.codec.read import read_photo
+from afdcli.view import View, ViewSpec, dct_angle_map, step_map
+from afdcli.view import build as look
 
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 ORIENTATIONS = range(1, 9)

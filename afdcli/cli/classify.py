@@ -30,8 +30,8 @@ from afdcli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from afdcli.engine.inputs import Inputs
-    from afdcli.engine.setup import Settings
+    from afdcli.classify.session import Settings
+    from afdcli.inputs.inputs import Inputs
 
 
 @friendly
@@ -168,10 +168,10 @@ def classify(
     Writes one row per image, in input order, and FILE.meta.json about the run. Images that cannot
     be read get a row too; the exit code is then 1.
     """
-    from afdcli.engine.inputs import Inputs, Shard
-    from afdcli.engine.keeper import start_server
-    from afdcli.engine.parts import ROWS_PER_PART, check_out
-    from afdcli.engine.places import is_url, place
+    from afdcli.inputs.inputs import Inputs, Shard
+    from afdcli.results.parts import ROWS_PER_PART, check_out
+    from afdcli.storage.paths import is_url, place
+    from afdcli.workers.supervisor import start_server
 
     target = place(results)
     if rows_per_part is None and is_url(results):  # file://, too
@@ -186,9 +186,9 @@ def classify(
     if engine == "local":  # Ray has processes of its own
         start_server()
 
-    from afdcli.backbones.packaged import DEFAULT
-    from afdcli.codec.reader import Limits
-    from afdcli.engine.setup import Settings
+    from afdcli.classify.session import Settings
+    from afdcli.codec.read import Limits
+    from afdcli.models.packaged import DEFAULT
 
     settings = Settings(
         out=target,
@@ -223,11 +223,11 @@ def classify(
 
 def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool) -> None:
     """Classify, show how it goes and what came of it. Raises typer.Exit unless all is fine."""
+    from afdcli.classify.run import classify
+    from afdcli.classify.session import set_up
     from afdcli.cli.classify_screen import show_summary
     from afdcli.cli.live import Live
-    from afdcli.engine.classify import classify
-    from afdcli.engine.memory import keep_freed_memory
-    from afdcli.engine.setup import set_up
+    from afdcli.models.memory import keep_freed_memory
 
     keep_freed_memory()
     with stop_politely():

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.engine.metadata import metadata_path
-from afdcli.engine.rows import Columns, Row
-from afdcli.engine.summary import FIRST_ROWS, Summary
 from afdcli.report.stats import wilson
+from afdcli.results.metadata import metadata_path
+from afdcli.results.rows import Columns, Row
+from afdcli.results.summary import FIRST_ROWS, Summary
 
 if TYPE_CHECKING:
-    from afdcli.engine.setup import Setup
+    from afdcli.classify.session import Setup
 
 TOP_LABELS = 8
 FEW = 5  # answers that are shown of a run too long to show all

@@ -30,7 +30,7 @@ from afdcli.errors import UsageError
 if TYPE_CHECKING:
     from afdcli.codec.encode import Codec
     from afdcli.codec.recipe import Recipe
-    from afdcli.engine.degrade import Settings, Tally
+    from afdcli.degrade.run import Settings, Tally
 
 _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
@@ -122,9 +122,9 @@ def degrade(
     )
 
     from afdcli.cli.live import Live
-    from afdcli.engine.degrade import Settings
-    from afdcli.engine.degrade import degrade as run
-    from afdcli.engine.inputs import STDIN, Inputs
+    from afdcli.degrade.run import Settings
+    from afdcli.degrade.run import degrade as run
+    from afdcli.inputs.inputs import STDIN, Inputs
 
     paths = sources or ["."]
     inputs = Inputs(

@@ -13,7 +13,7 @@ from afdcli.cli.options import CheckpointOption, ImportOption
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from afdcli.core.fusing import Fused
+    from afdcli.core.fuse import Fused
 
 _FORMATS = ("safetensors", "pt2", "onnx")
 
@@ -56,7 +56,7 @@ def fuse(
         return
     if backbone is not None:
         raise UsageError("--backbone goes with --format pt2 or onnx")
-    from afdcli.core.fusing import fuse_file
+    from afdcli.core.fuse import fuse_file
 
     result = fuse_file(module, out)
     screen = console.out(quiet)
@@ -73,17 +73,17 @@ def _export(
     imports: list[str] | None,
     quiet: bool,
 ) -> None:
-    from afdcli.backbones import export
     from afdcli.core.module import AFDModule
+    from afdcli.models import export
 
     if backbone is None:
         module, _ = AFDModule.load(file)
         subject = export.alone(module if module.config.fused else module.reparameterize())
     else:
-        from afdcli.backbones.folding import fold_batch_norms
-        from afdcli.backbones.loader import load_backbone
-        from afdcli.backbones.modules import find_module
-        from afdcli.backbones.plug import Plugged
+        from afdcli.models.afd_classifier import Plugged
+        from afdcli.models.afd_file import find_module
+        from afdcli.models.bn_folding import fold_batch_norms
+        from afdcli.models.loader import load_backbone
 
         loaded = load_backbone(backbone, checkpoint=checkpoint, imports=imports or ())
         view = (loaded.spec.height, loaded.spec.width)

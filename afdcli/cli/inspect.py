@@ -46,20 +46,20 @@ def inspect(
     Codec, sizes, quality factor, quantisation tables, the answers without and with AFD; and a
     picture with crop, blocks, drift and energy. Says what a format does not tell.
     """
-    from afdcli.codec.reader import read_photo
+    from afdcli.codec.read import read_photo
     from afdcli.report.text import clean
 
     target = _target(file, sheet) if picture else None
     try:
         photo = read_photo(file)
 
-        from afdcli.backbones.loader import load_backbone
-        from afdcli.backbones.modules import find_module
-        from afdcli.backbones.packaged import DEFAULT
-        from afdcli.inspection.facts import find_facts
-        from afdcli.inspection.opinion import ask
-        from afdcli.inspection.screen import show
-        from afdcli.inspection.sheet import draw
+        from afdcli.inspect.facts import find_facts
+        from afdcli.inspect.figure import draw
+        from afdcli.inspect.predict import ask
+        from afdcli.inspect.screen import show
+        from afdcli.models.afd_file import find_module
+        from afdcli.models.loader import load_backbone
+        from afdcli.models.packaged import DEFAULT
 
         facts = find_facts(file, photo)
         net = load_backbone(

@@ -8,7 +8,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from afdcli.engine.inputs import Inputs
+from afdcli.inputs.inputs import Inputs
 
 
 class Counts(Protocol):

@@ -10,7 +10,7 @@ from rich.table import Table
 from afdcli.cli import console
 
 if TYPE_CHECKING:
-    from afdcli.backbones.catalogue import Model
+    from afdcli.models.catalogue import Model
 
 LIMIT = 25
 
@@ -34,7 +34,7 @@ def models(
     Without SEARCH: those that need no download. With SEARCH: every pretrained model of timm whose
     name contains it.
     """
-    from afdcli.backbones.catalogue import find_models
+    from afdcli.models.catalogue import find_models
 
     found = find_models(search)
     screen = console.out(quiet)
@@ -51,8 +51,8 @@ def models(
 
 
 def _table(found: list[Model]) -> Table:
-    from afdcli.backbones.catalogue import count_parameters
-    from afdcli.backbones.packaged import DEFAULT, PACKAGES
+    from afdcli.models.catalogue import count_parameters
+    from afdcli.models.packaged import DEFAULT, PACKAGES
 
     default = f"{DEFAULT}.{PACKAGES[DEFAULT].tag}"
     table = Table(title="classifiers", title_justify="left")

@@ -119,11 +119,11 @@ def report(
 
     Accuracies come with 95 % intervals. Without labels: confidence, drift, and what changed.
     """
-    from afdcli.engine.places import place
     from afdcli.report.groups import DEFAULT
     from afdcli.report.html.page import page_columns
     from afdcli.report.runs import load_runs
     from afdcli.report.summary import summarise
+    from afdcli.storage.paths import place
 
     paths = [place(name) for name in results or ["results.csv"]]
     reference, plain = (place(name) if name is not None else None for name in (clean, direct))

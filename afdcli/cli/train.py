@@ -21,7 +21,7 @@ from afdcli.errors import UsageError
 from afdcli.train.settings import Settings
 
 if TYPE_CHECKING:
-    from afdcli.backbones.loader import Backbone
+    from afdcli.models.loader import Backbone
     from afdcli.train.photos import PhotoSet
 
 DEFAULTS = Settings()
@@ -130,10 +130,10 @@ def train(
     # Read once, when torch is loaded. Threads that spin while they wait fight with the readers for
     # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from afdcli.backbones.precision import choose_precision, precision_name
     from afdcli.cli import train_screen as screen
-    from afdcli.engine.device import choose_device
-    from afdcli.engine.memory import keep_freed_memory
+    from afdcli.models.device import choose_device
+    from afdcli.models.memory import keep_freed_memory
+    from afdcli.models.precision import choose_precision, precision_name
 
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
@@ -158,7 +158,7 @@ def train(
     photos = _collect(data, exclude, settings)
     screen.say_skipped(photos, quiet)
 
-    from afdcli.train import session
+    from afdcli.train import run as session
 
     backbones = _load(backbone, checkpoint, imports)
     plan = session.make_plan(
@@ -188,8 +188,8 @@ def _load(
     names: list[str] | None, checkpoint: Path | None, imports: list[str] | None
 ) -> list[Backbone]:
     """The classifiers that are named, NAME or NAME=FILE; the shipped one if none is."""
-    from afdcli.backbones.loader import load_backbone
-    from afdcli.backbones.packaged import DEFAULT
+    from afdcli.models.loader import load_backbone
+    from afdcli.models.packaged import DEFAULT
 
     if len(names or ()) > 1 and checkpoint is not None:
         raise UsageError(

@@ -16,7 +16,7 @@ from afdcli.cli import console
 if TYPE_CHECKING:
     from afdcli.train.loop import Progress
     from afdcli.train.photos import PhotoSet
-    from afdcli.train.session import Outcome, Plan
+    from afdcli.train.run import Outcome, Plan
 
 _LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
 

@@ -1,6 +1,6 @@
 """Files become photos: pixels, block coefficients and tables, or one named error."""
 
 from afdcli.codec.photo import Coefficients, Photo, Plane
-from afdcli.codec.reader import Limits, read_photo
+from afdcli.codec.read import Limits, read_photo
 
 __all__ = ["Coefficients", "Limits", "Photo", "Plane", "read_photo"]

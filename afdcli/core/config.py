@@ -64,7 +64,7 @@ class AFDConfig:
             `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
         stages: where these are.
         rank: numbers that say how the classifier's normalisations are set, see
-            `afdcli.core.modulation`; 0: they stay as they are, as in the paper.
+            `afdcli.core.film`; 0: they stay as they are, as in the paper.
         places: where these are.
         guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
         block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
@@ -158,7 +158,7 @@ class Reach:
             that saves a tenth of a ResNet whose stages begin with such ones.
         stages_from: view pixels per feature of the first stage that is corrected.
         modulated: share of the features behind the stem that may be scaled and shifted, see
-            `afdcli.backbones.points.find_places`.
+            `afdcli.models.plug_points.find_places`.
     """
 
     pooled: bool = True

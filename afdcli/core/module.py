@@ -8,7 +8,7 @@
 
 Presets that go beyond the paper correct the features at the ends of later stages, too, and scale
 and shift the outputs of later normalisations, by what FDE-Net found out for the stem: see
-`afdcli.core.stage` and `afdcli.core.modulation`.
+`afdcli.core.adapter` and `afdcli.core.film`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from afdcli.core.adapter import StageRepair
 from afdcli.core.config import AFDConfig
 from afdcli.core.fde import FDENet
 from afdcli.core.fe import FENet
-from afdcli.core.modulation import Modulation
+from afdcli.core.film import Modulation
 from afdcli.core.repconv import RepConv, activated
-from afdcli.core.stage import StageRepair
 from afdcli.errors import ModuleError
 
 CELL = 8  # view pixels per cell of the coefficient grid

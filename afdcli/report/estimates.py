@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from afdcli.engine.rows import DAMAGED, FAILED
 from afdcli.report.runs import Guesses, Run
 from afdcli.report.stats import (
     Estimate,
@@ -20,6 +19,7 @@ from afdcli.report.stats import (
     recovered_share,
     wilson,
 )
+from afdcli.results.rows import DAMAGED, FAILED
 
 QUANTILES = (5, 25, 50, 75, 95)
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from afdcli.engine.cells import printable
 from afdcli.errors import UsageError
+from afdcli.storage.text import printable
 
 Positions = npt.NDArray[np.intp]
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.engine.cells import neutralise
 from afdcli.report.sheet import Sheet
+from afdcli.storage.text import neutralise
 
 
 def to_console(console: Console, sheets: Sequence[Sheet], remarks: Sequence[str]) -> None:

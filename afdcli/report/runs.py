@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from afdcli.engine.places import Place
-from afdcli.engine.rows import DIRECT, FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.match import locate, read_list
-from afdcli.report.results import Results, read_results
+from afdcli.results.read import Results, read_results
+from afdcli.results.rows import DIRECT, FAILED
+from afdcli.storage.paths import Place
 
 #: Guesses of one classifier, one row per row of `Run.rows`: ``label`` (text, empty where it has
 #: none), ``prob`` (0 to 1) and ``right`` (1, 0; NaN where the truth is unknown).

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from afdcli.engine.rows import FAILED
 from afdcli.report import groups
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import Facts, changed_flags
 from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
+from afdcli.results.rows import FAILED
 
 #: Every metric of the tidy table. Shares, accuracies and probabilities are 0 to 1. "Direct" is
 #: the plain backbone, "AFD" the same with a module, "clean" the same picture uncompressed. Where

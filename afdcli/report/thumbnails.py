@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from afdcli.engine.cells import unprintable
-from afdcli.engine.pool import WorkerPool
 from afdcli.errors import PhotoError
+from afdcli.storage.text import unprintable
+from afdcli.workers.pool import WorkerPool
 
 SIDE = 240  # pixels of the longer side
 _QUALITY = 82
@@ -42,8 +42,8 @@ def _thumbnail(path: Path) -> bytes:
     """Runs in a worker. Raises PhotoError for a file that cannot be read."""
     from PIL import Image
 
-    from afdcli.codec.reader import read_photo
-    from afdcli.view.orient import turn
+    from afdcli.codec.read import read_photo
+    from afdcli.view.orientation import turn
 
     photo = read_photo(path, salvage=True)
     image = Image.fromarray(turn(photo.orientation).pixels(photo.pixels).copy())

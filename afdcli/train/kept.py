@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from afdcli.train.validate import Score
+from afdcli.train.validation import Score
 
 _STANDARD_ERRORS = 2.0  # by which earlier weights must be better
 

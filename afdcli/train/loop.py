@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from afdcli.backbones.points import stages
-from afdcli.backbones.site import Site
 from afdcli.core.module import AFDModule
+from afdcli.models.hooks import Site
+from afdcli.models.plug_points import stages
 from afdcli.train import losses
+from afdcli.train.augment import draw_variation
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
-from afdcli.train.data import Batch
 from afdcli.train.kept import Kept
-from afdcli.train.replay import Replay
+from afdcli.train.loader import Batch
+from afdcli.train.pair_cache import Replay
 from afdcli.train.settings import RECIPES, Settings
-from afdcli.train.validate import Score, Validation
-from afdcli.train.variation import draw_variation
+from afdcli.train.validation import Score, Validation
 
 _VALIDATIONS = 8  # over a run, evenly spread, besides the one at the start
 _CHECKPOINT_SECONDS = 60.0

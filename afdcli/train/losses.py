@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.backbones.site import Restorer, Site, Transform
 from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
-from afdcli.train.data import Batch
+from afdcli.models.hooks import Restorer, Site, Transform
+from afdcli.train.loader import Batch
 
 THINNING = 4
 

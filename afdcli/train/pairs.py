@@ -10,10 +10,10 @@ from PIL import Image
 
 from afdcli.codec.encode import Codec, Compression, compress
 from afdcli.codec.photo import Photo
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES
 from afdcli.train.settings import Mix
-from afdcli.view.look import look, view_pixels
+from afdcli.view.build import look, view_pixels
 from afdcli.view.spec import View, ViewSpec
 
 _NATIVE_SHORT_SIDES = (1.0, 2.86)  # of the view's, log-uniform

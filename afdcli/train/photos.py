@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from afdcli.codec.raster import PILLOW_NAMES
-from afdcli.engine.discover import discover
+from afdcli.codec.decode import PILLOW_NAMES
 from afdcli.errors import UsageError
+from afdcli.inputs.discover import discover
 
 SMALLEST_SIDE = 96  # pixels; below that a crop would be mostly upscaling
 FEWEST_PHOTOS = 24

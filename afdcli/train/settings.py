@@ -19,7 +19,7 @@ class Recipe:
             pixels, where nothing but noise comes through at first, gates as quick as the rest
             close before FE-Net has learnt anything, and a closed sigmoid does not open again.
         wait: share of the budget over which FDE-Net does not learn at all, for the same reason.
-        varied: see `afdcli.train.variation`.
+        varied: see `afdcli.train.augment`.
     """
 
     feature: float
@@ -87,7 +87,7 @@ class Settings:
         angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ema: decay of the averaged weights, which are what is validated and saved.
-        reuse: times that a pair is used, see `afdcli.train.replay`.
+        reuse: times that a pair is used, see `afdcli.train.pair_cache`.
         precision: "fp32", "bf16" or "fp16": arithmetic of the networks; weights are float32.
         validation: photos held out, each degraded once.
         init: name of the module file that the run begins with; "" for a new module.

@@ -1,6 +1,6 @@
 """Geometry of the classifier's input: pixels and, in register with them, the block grid."""
 
-from afdcli.view.look import look
+from afdcli.view.build import look
 from afdcli.view.maps import dct_angle_map, step_map
 from afdcli.view.spec import View, ViewSpec, spec_from_data_config
 

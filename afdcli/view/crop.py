@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from afdcli.codec.photo import Photo
 from afdcli.view.geometry import Axis, Geometry
-from afdcli.view.orient import turn
+from afdcli.view.orientation import turn
 from afdcli.view.resize import render
 from afdcli.view.spec import ViewSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.quality import LUMA
+from afdcli.codec.jpeg_quality import LUMA
 from afdcli.view.spec import COMPONENTS, FREQUENCIES, SIDE_EXTRAS, View
 
 _SIGNED = COMPONENTS * FREQUENCIES

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from afdcli.view.geometry import Geometry
-from afdcli.view.orient import Turn
+from afdcli.view.orientation import Turn
 from afdcli.view.spec import ViewSpec
 
 _FILTERS = {

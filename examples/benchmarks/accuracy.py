@@ -33,10 +33,10 @@ from protocols import (
     single_threaded_blas,
 )
 
-from afdcli.backbones.plug import Plugged
-from afdcli.backbones.precision import choose_precision
-from afdcli.engine.memory import keep_freed_memory
-from afdcli.engine.runtime import run_somewhere
+from afdcli.inference.runtime import run_somewhere
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.memory import keep_freed_memory
+from afdcli.models.precision import choose_precision
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:

@@ -16,9 +16,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from afdcli.engine.discover import Found, discover
-from afdcli.engine.memory import keep_freed_memory
-from afdcli.engine.prepare import Facts, Prepare, Task
+from afdcli.inputs.discover import Found, discover
+from afdcli.models.memory import keep_freed_memory
+from afdcli.workers.read_task import Facts, Prepare, Task
 
 DEADLY = "deadly"
 
@@ -35,8 +35,8 @@ class Deadly(Prepare):
 def rate(inputs: list[Found]) -> float:
     """Images per second of one run."""
     # Here, not above: every new worker imports this file, and `afd` itself spares it torch.
-    from afdcli.engine import classify as engine
-    from afdcli.engine.setup import Settings, set_up
+    from afdcli.classify import run as engine
+    from afdcli.classify.session import Settings, set_up
 
     engine.Prepare = Deadly  # type: ignore[misc]
     settings = Settings(runtime="torch")

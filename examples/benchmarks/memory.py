@@ -23,8 +23,8 @@ import timm
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
-from afdcli.backbones.loader import import_source
-from afdcli.engine.discover import discover
+from afdcli.inputs.discover import discover
+from afdcli.models.loader import import_source
 
 NAME = "afd_tiny"
 SOURCE = f"""

@@ -32,15 +32,15 @@ from protocols import (
 from references import DeepFeatureRepair, PixelRemover
 from torch import nn
 
-from afdcli.backbones.loader import Backbone
-from afdcli.backbones.modules import LoadedModule
-from afdcli.backbones.plug import Plugged
-from afdcli.backbones.precision import PRECISIONS, choose_precision, precision_name
 from afdcli.core.config import PAPER
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
-from afdcli.engine.memory import keep_freed_memory
-from afdcli.train import session
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import Backbone
+from afdcli.models.memory import keep_freed_memory
+from afdcli.models.precision import PRECISIONS, choose_precision, precision_name
+from afdcli.train import run as session
 from afdcli.train.photos import PhotoSet, collect
 from afdcli.train.settings import Settings
 

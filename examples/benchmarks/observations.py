@@ -22,15 +22,15 @@ import torch.nn.functional as F
 from protocols import arguments, load
 from torch import Tensor
 
-from afdcli.backbones.points import find_stem
-from afdcli.backbones.site import Site
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.photo import Photo
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.core.angles import feature_angle
-from afdcli.engine.discover import discover
+from afdcli.inputs.discover import discover
+from afdcli.models.hooks import Site
+from afdcli.models.plug_points import find_stem
+from afdcli.view.build import look
 from afdcli.view.crop import benchmark_crop
-from afdcli.view.look import look
 from afdcli.view.maps import dct_angle_map
 from afdcli.view.spec import View
 

@@ -24,9 +24,9 @@ from pathlib import Path
 import pandas as pd
 from protocols import arguments, load
 
-from afdcli.codec.reader import Limits
-from afdcli.engine.discover import discover
-from afdcli.engine.prepare import prepared
+from afdcli.codec.read import Limits
+from afdcli.inputs.discover import discover
+from afdcli.workers.read_task import prepared
 
 PHOTOS = (10**6, 10**8, 10**10)
 NIGHT = 10.0  # hours

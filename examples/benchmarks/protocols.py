@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from afdcli.backbones.loader import Backbone, load_backbone
-from afdcli.backbones.modules import LoadedModule, find_module
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.photo import Photo
-from afdcli.codec.reader import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES
-from afdcli.engine.discover import Found, discover
-from afdcli.engine.labels import load_labels
+from afdcli.inputs.discover import Found, discover
+from afdcli.inputs.labels import load_labels
+from afdcli.models.afd_file import LoadedModule, find_module
+from afdcli.models.loader import Backbone, load_backbone
 from afdcli.report.stats import Estimate, Pairs, mcnemar, paired_difference, recovered_share, wilson
+from afdcli.view.build import look
 from afdcli.view.crop import benchmark_crop, upright
-from afdcli.view.look import look
 from afdcli.view.spec import ViewSpec
 
 #: About what JPEG loses at 25 to 7, on the codecs' own scales.

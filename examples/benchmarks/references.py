@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.backbones.site import Site
+from afdcli.models.hooks import Site
 
 
 class PixelRemover(nn.Module):

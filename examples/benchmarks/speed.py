@@ -35,17 +35,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
-from afdcli.backbones.folding import fold_batch_norms
-from afdcli.backbones.loader import Backbone
-from afdcli.backbones.plug import Plugged
-from afdcli.backbones.precision import choose_precision
 from afdcli.core.config import PRESETS, Stage, preset, reach_of
-from afdcli.core.fusing import random_inputs
+from afdcli.core.fuse import random_inputs
 from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
-from afdcli.engine.discover import discover
-from afdcli.engine.memory import keep_freed_memory
-from afdcli.engine.runtime import run_somewhere
+from afdcli.inference.runtime import run_somewhere
+from afdcli.inputs.discover import discover
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.bn_folding import fold_batch_norms
+from afdcli.models.loader import Backbone
+from afdcli.models.memory import keep_freed_memory
+from afdcli.models.precision import choose_precision
 
 BATCH = 16
 RESNET50_STAGES = tuple(

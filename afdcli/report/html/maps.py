@@ -12,8 +12,8 @@ from afdcli.errors import PhotoError, UsageError
 from afdcli.report.runs import Run
 
 if TYPE_CHECKING:
-    from afdcli.backbones.loader import Backbone
-    from afdcli.backbones.modules import LoadedModule
+    from afdcli.models.afd_file import LoadedModule
+    from afdcli.models.loader import Backbone
 
 _QUALITY = 82
 
@@ -33,8 +33,8 @@ class Mapper:
             UsageError: they name none, or the module is another one now.
             BackboneError, ModuleError: one cannot be loaded.
         """
-        from afdcli.backbones.loader import load_backbone
-        from afdcli.backbones.modules import find_module
+        from afdcli.models.afd_file import find_module
+        from afdcli.models.loader import load_backbone
 
         known = run.sources[0].metadata if run.sources else {}
         options, module = known.get("options"), known.get("afd")
@@ -57,9 +57,9 @@ class Mapper:
         None where there is nothing to draw. Decodes in this process: only for files that a worker
         has decoded before.
         """
-        from afdcli.codec.reader import read_photo
-        from afdcli.inspection import squares
-        from afdcli.inspection.opinion import ask
+        from afdcli.codec.read import read_photo
+        from afdcli.inspect import squares
+        from afdcli.inspect.predict import ask
 
         try:
             opinion = ask(read_photo(path, salvage=True), self.backbone, self.module)

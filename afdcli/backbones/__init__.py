@@ -1,1 +1,0 @@
-"""Classifiers: timm loading, plug points, and the weights that ship with afd."""

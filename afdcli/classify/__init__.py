@@ -1,0 +1,1 @@
+"""A classify run, from options to a finished results file."""

@@ -1,0 +1,167 @@
+"""Going on with a classify run that was cut off, at any moment and in any way.
+
+Rows stand in the results in input order, so the whole rows of an earlier run say how many inputs
+are done; what stands behind the last of them is the torn end of one write, and is cut off.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from afdcli.errors import ResultsError, UsageError
+from afdcli.inputs.discover import Found
+from afdcli.inputs.labels import Labels
+from afdcli.results.metadata import metadata_path
+from afdcli.results.rows import Columns, Row
+from afdcli.results.summary import Summary
+from afdcli.results.writers import journal
+from afdcli.storage.folders import Folder
+from afdcli.storage.paths import Place, read_text
+from afdcli.storage.text import restore
+
+#: What must be the same in both runs, among the facts of the metadata and among the options.
+_FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
+_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "shard")
+
+
+def check_same_run(out: Place, facts: dict[str, Any]) -> None:
+    """See that *facts* describe the run that wrote *out*.
+
+    Raises:
+        UsageError: they do not, or its metadata are lost; says what differs.
+    """
+    path = metadata_path(out)
+    try:
+        earlier = json.loads(read_text(path))
+        before = _identity(earlier)
+    except (OSError, ResultsError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--resume: {path}, which says how {out} was made, is missing or unreadable"
+            f" ({type(error).__name__}); start again without --resume"
+        ) from error
+    now = _identity(json.loads(json.dumps(facts)))
+    for name, value in now.items():
+        if before[name] != value:
+            raise UsageError(
+                f"--resume: {out} was made with {name} {before[name]}, this run has {value};"
+                " give the same options, or another --out"
+            )
+
+
+def take_over(
+    out: Path, columns: Columns, inputs: Iterator[Found], labels: Labels | None, summary: Summary
+) -> int:
+    """Count the rows of an earlier run into *summary*, and take their inputs off *inputs*.
+
+    Returns:
+        How many bytes of the journal of *out* hold whole rows, see
+        `afdcli.results.writers.journal`.
+
+    Raises:
+        UsageError: the inputs are not those of the earlier run.
+    """
+    kept = 0
+    for row, end in _whole_rows(journal(out), columns, out):
+        _take(row, out, inputs, labels, summary)
+        kept = end
+    summary.resumed = summary.rows
+    return kept
+
+
+def take_over_parts(
+    folder: Folder,
+    columns: Columns,
+    inputs: Iterator[Found],
+    labels: Labels | None,
+    summary: Summary,
+) -> None:
+    """Do as `take_over` with the rows of all parts of *folder*.
+
+    Raises:
+        UsageError: the inputs are not those of the earlier run, or a part is unreadable.
+    """
+    for name in folder.parts():
+        with folder.opened(name) as file:
+            for row in _part_rows(file, columns, folder.place):
+                _take(row, folder.place, inputs, labels, summary)
+    summary.resumed = summary.rows
+
+
+def _take(
+    row: Row, out: Place, inputs: Iterator[Found], labels: Labels | None, summary: Summary
+) -> None:
+    """Count a row that is there already, and take its input off *inputs*."""
+    found = next(inputs, None)
+    if found is None or found.relative != row.path:
+        now = "there is no more input" if found is None else f"the input is {found.relative}"
+        raise UsageError(
+            f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
+            " the inputs have changed, so start again without --resume"
+        )
+    if labels is not None:
+        labels.target(found)  # counts those without a label
+    summary.add(row)
+
+
+def _part_rows(file: Path, columns: Columns, out: Place) -> Iterator[Row]:
+    """The rows of a part, which is whole unless something else than afd wrote it."""
+    try:
+        if file.suffix == ".parquet":
+            yield from _parquet_rows(file, columns)
+        else:
+            yield from (row for row, _ in _whole_rows(file, columns, out))
+    except (OSError, ValueError, KeyError) as error:  # of pyarrow, csv and json
+        raise UsageError(
+            f"--resume: {out}: {file.name} is not readable ({error}); start again without --resume"
+        ) from error
+
+
+def _parquet_rows(file: Path, columns: Columns) -> Iterator[Row]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(file) as table:
+        for batch in table.iter_batches():
+            for record in batch.to_pylist():
+                yield columns.restore(record)
+
+
+def _identity(facts: dict[str, Any]) -> dict[str, Any]:
+    module = facts["afd"] and {k: v for k, v in facts["afd"].items() if k != "path"}
+    found = {name: facts[name] for name in _FACTS} | {"afd": module}
+    return found | {f"--{name}": facts["options"][name] for name in _OPTIONS}
+
+
+def _whole_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
+    """Rows and the offset behind each."""
+    is_csv = out.suffix.lower() == ".csv"
+    records = _records(path, quoted=is_csv)
+    if not is_csv:
+        for record, end in records:
+            yield columns.restore(json.loads(record)), end
+        return
+    header = next(records, None)
+    if header is None:
+        return
+    names = next(csv.reader([header[0].decode()]))
+    if names != columns.names:
+        raise UsageError(f"--resume: {out} has other columns; give another --out")
+    for record, end in records:
+        cells = next(csv.reader([record.decode()], lineterminator="\n"))
+        yield columns.restore(dict(zip(names, map(restore, cells), strict=True))), end
+
+
+def _records(path: Path, quoted: bool) -> Iterator[tuple[bytes, int]]:
+    """Whole records and the offset behind each; in a quoted cell a line end ends no record."""
+    record, end = b"", 0
+    with path.open("rb") as file:
+        for line in file:
+            record += line
+            if not line.endswith(b"\n") or (quoted and record.count(b'"') % 2):
+                continue
+            end += len(record)
+            yield record, end
+            record = b""

@@ -1,0 +1,296 @@
+"""What must be ready before a classify run begins: classifier, AFD module, labels, machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from afdcli.codec.read import Limits
+from afdcli.errors import ErrorCode, PhotoError, UsageError
+from afdcli.inference.cascade import PASS, Opinions, close_margin
+from afdcli.inference.predictor import Answer, Forward
+from afdcli.inference.runtime import run_somewhere
+from afdcli.inputs.discover import Found
+from afdcli.inputs.labels import Labels, load_labels
+from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_file import LoadedModule, find_module, view_of
+from afdcli.models.bn_folding import fold_batch_norms
+from afdcli.models.device import batch_size, choose_device
+from afdcli.models.loader import Backbone, load_backbone
+from afdcli.models.packaged import DEFAULT
+from afdcli.models.precision import choose_precision
+from afdcli.results.metadata import backbone_facts, module_facts
+from afdcli.results.parts import ROWS_PER_PART, check_out
+from afdcli.results.rows import FAILED, Columns, Row
+from afdcli.storage.paths import Place, Url
+from afdcli.view.batch import Layout
+from afdcli.view.spec import ViewSpec
+from afdcli.workers.pool import MEBI, MEMORY_LIMIT, default_workers
+from afdcli.workers.read_task import Facts
+
+_POSITIVE = (
+    *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
+    "rows_per_part",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about a run but its inputs; see ``afd classify --help``.
+
+    Attributes:
+        out: where the results go; behind a URL always in parts.
+        rows_per_part: makes of *out* a folder of parts with so many rows each.
+        resize: "auto" only crops pictures that fit the classifier already, see
+            `ViewSpec.near`; "always" resizes them, too, as timm does.
+        batch_size, workers: None for a choice by device and processor.
+        timeout: seconds that one file may take.
+        memory: MiB that a process which reads files may hold.
+        strict: damaged files fail.
+        shard: which part of the inputs this is, "I/N".
+        engine: "local" or "ray".
+        actors, actor_gpus: on Ray, how many networks, None for one per CPU (at most 8; 1 with
+            GPUs); and the share of a GPU that each has.
+        compile: through ``torch.compile``.
+        resume: go on behind the rows that are in the results already.
+    """
+
+    out: Place = Path("results.csv")
+    rows_per_part: int | None = None
+    backbone: str = DEFAULT
+    checkpoint: Path | None = None
+    imports: tuple[str, ...] = ()
+    class_names: Path | None = None
+    afd: str = "auto"
+    compare: bool = False
+    labels: str | None = None
+    topk: int = 1
+    resize: str = "auto"
+    batch_size: int | None = None
+    workers: int | None = None
+    timeout: float = 60.0
+    memory: int = MEMORY_LIMIT // MEBI
+    max_pixels: int = Limits().max_pixels
+    strict: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    runtime: str = "auto"
+    compile: bool = False
+    shard: str = "1/1"
+    engine: str = "local"
+    actors: int | None = None
+    actor_gpus: float = 0.0
+    resume: bool = False
+
+    @property
+    def part(self) -> int | None:
+        """Rows of a part; None for results in one file."""
+        return self.rows_per_part or (ROWS_PER_PART if isinstance(self.out, Url) else None)
+
+    def check(self) -> None:
+        """See that the settings fit together, before anything slow is done.
+
+        Raises:
+            UsageError: they do not.
+        """
+        check_out(self.out, self.part)
+        if self.resize not in ("auto", "always"):
+            raise UsageError(f"--resize {self.resize}: choose auto or always")
+        if self.engine not in ("local", "ray"):
+            raise UsageError(f"--engine {self.engine}: choose local or ray")
+        if self.engine == "ray" and not find_spec("ray"):
+            raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
+        if self.compare and self.afd == "off":
+            raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is ready when a run begins.
+
+    Attributes:
+        backbone, module: the classifier and its AFD module, None where there is none.
+        note: a sentence for the user on the module, or "".
+        labels: the true classes, or None.
+        columns: of the results.
+        network: both as one that answers with a `Prediction`.
+        exact: the same in float32, asked where *network* is not sure; None where it is not.
+        runtime: in which it runs: "torch", "onnxruntime" or "openvino".
+        workers: processes that read files.
+    """
+
+    settings: Settings
+    backbone: Backbone
+    module: LoadedModule | None
+    note: str
+    labels: Labels | None
+    columns: Columns
+    device: torch.device
+    precision: torch.dtype
+    network: nn.Module
+    exact: nn.Module | None
+    runtime: str
+    batch_size: int
+    workers: int
+
+    @property
+    def spec(self) -> ViewSpec:
+        """What the workers prepare: the backbone's view, with what the module reads."""
+        return view_of(self.backbone, self.module)
+
+    def forward(self) -> Opinions:
+        """The network, ready for batches."""
+        if self.exact is None:
+            return Opinions(self._forward(self.network, self.batch_size), threads=self._threads)
+        exact = self._forward(self.exact, PASS)
+        self.network.to(self.device)
+        layout, device = Layout.of(self.spec), self.device
+        integers = self.precision == torch.int8
+        margin = close_margin(self.network, self.exact, layout, device, self.batch_size, integers)
+        quick = self._forward(self.network, self.batch_size, margin)
+        return Opinions(quick, exact, threads=self._threads)
+
+    @property
+    def _threads(self) -> int:
+        """Batches at a time: two where pictures go through the network independently."""
+        return 1 if self.device.type != "cpu" or self.settings.compile else 2
+
+    def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:
+        return Forward(
+            network,
+            Layout.of(self.spec),
+            self.backbone.class_names,
+            device=self.device,
+            batch_size=batch_size,
+            topk=self.columns.topk,
+            margin=margin,
+        )
+
+    def begun(self, found: Found, outcome: Facts | PhotoError) -> Row:
+        """The row of an input after reading: failed, or without its guesses."""
+        target = self.labels.target(found) if self.labels is not None else None
+        name = "" if target is None else self.backbone.class_names[target]
+        row = Row(found.relative, target=target, target_label=name)
+        if isinstance(outcome, PhotoError):
+            return replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
+        return replace(row, **asdict(outcome))
+
+    def answered(self, row: Row, answer: Answer) -> Row:
+        """*row* of a picture that was read, with what the network says."""
+        direct = answer.direct
+        if self.settings.compare and self.module is None:
+            direct = answer.guesses  # nothing is plugged in: this is the plain backbone
+        if answer.guesses is None or direct is None:
+            message = "the classifier's output is not a number"
+            return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
+        return replace(row, guesses=answer.guesses, direct=direct, drift=answer.drift)
+
+    def facts(self, command: str) -> dict[str, Any]:
+        """The run as metadata."""
+        options = {name: _plain(value) for name, value in asdict(self.settings).items()}
+        return {
+            "command": command,
+            "options": options,
+            "backbone": backbone_facts(self.backbone),
+            "afd": module_facts(self.module),
+            "afd_note": self.note,
+            "columns": self.columns.names,
+            "topk": self.columns.topk,
+            "device": str(self.device),
+            "runtime": self.runtime,
+            "precision": str(self.precision).removeprefix("torch.")
+            + (", close calls in float32" if self.exact is not None else ""),
+            "batch_size": self.batch_size,
+            "workers": self.workers,
+            "threads": torch.get_num_threads(),
+        }
+
+
+def set_up(settings: Settings) -> Setup:
+    """Load the classifier, its module and the labels.
+
+    Raises:
+        AfdError: anything that makes the run impossible; see `afdcli.errors`.
+    """
+    settings.check()
+    device = torch.device(choose_device(settings.device))
+    backbone = _backbone(settings)
+    module = find_module(settings.afd, backbone)
+    fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
+    asked = settings.precision
+    if asked == "auto" and settings.runtime == "onnxruntime":
+        asked = "fp32"  # the only one that it has
+    precision = choose_precision(asked, device.type, integers=True)
+    running = run_somewhere(
+        Plugged(backbone, module, settings.compare, precision).eval(),
+        settings.runtime,
+        device.type,
+        compiled=settings.compile,
+        exact=precision == torch.int8 or (asked == "auto" and precision != torch.float32),
+    )
+    return Setup(
+        settings=settings,
+        backbone=backbone,
+        module=module,
+        note="; ".join(filter(None, (_note(settings.afd, module), running.note))),
+        labels=load_labels(settings.labels, backbone.class_names) if settings.labels else None,
+        columns=Columns(
+            topk=min(settings.topk, len(backbone.class_names)),
+            labels=settings.labels is not None,
+            compare=settings.compare,
+        ),
+        device=device,
+        precision=precision,
+        network=running.network,
+        exact=running.exact,
+        runtime=running.runtime,
+        batch_size=settings.batch_size
+        or batch_size(device, backbone.spec.height, backbone.spec.width),
+        workers=settings.workers or _workers(device),
+    )
+
+
+def _backbone(settings: Settings) -> Backbone:
+    """The classifier, with the view that is asked for."""
+    backbone = load_backbone(
+        settings.backbone,
+        checkpoint=settings.checkpoint,
+        imports=settings.imports,
+        class_names=settings.class_names,
+    )
+    if settings.resize == "always":
+        return replace(backbone, spec=replace(backbone.spec, near=None))
+    return backbone
+
+
+def _note(afd: str, module: LoadedModule | None) -> str:
+    """What the user must know about the module."""
+    if module is not None:
+        return module.note
+    if afd == "off":
+        return "AFD is off (--afd off)"
+    return "this installation has no AFD module for this backbone: classified without AFD"
+
+
+def _workers(device: torch.device) -> int:
+    """Processes that read files: one per core, though on a processor the maths needs them too.
+
+    A heavy classifier still gets all cores, for workers sleep while enough pictures are waiting. A
+    light one, quicker than half of the cores can read, would wait for its pictures.
+    """
+    cores = default_workers()
+    return cores if device.type == "cpu" else max(1, cores - 1)
+
+
+def _plain(value: Any) -> Any:
+    """*value* as JSON knows it."""
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,1 @@
+"""Compressed copies of pictures, for experiments."""

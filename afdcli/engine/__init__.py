@@ -1,1 +1,0 @@
-"""Files to rows: discovery, worker processes, batches, the network, results files."""

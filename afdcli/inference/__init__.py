@@ -1,0 +1,1 @@
+"""From batches of views to answers, in whichever runtime."""

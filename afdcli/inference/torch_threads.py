@@ -1,0 +1,84 @@
+"""Several pictures at a time, each on few cores, instead of one after the other on all of them.
+
+Readers need the cores, too. A convolution that is split evenly over all cores waits for the one
+that a reader holds; networks that run side by side do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from queue import SimpleQueue
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.models.afd_classifier import Prediction
+
+Net = TypeVar("Net", bound=nn.Module)
+
+_MOST = 4
+_PARTS = 2  # of a batch for each stream: who is done first takes the next
+
+
+class Streams(nn.Module):
+    """A network in *count* threads, which share its weights; answers as the network does.
+
+    Args:
+        count: streams; each has an equal share of torch's threads.
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        super().__init__()
+        self.copies = nn.ModuleList([network, *(twin(network) for _ in range(count - 1))])
+        self._free: SimpleQueue[nn.Module] = SimpleQueue()
+        for each in self.copies:
+            self._free.put(each)
+        threads = max(1, torch.get_num_threads() // count)
+        # Counts for the thread that calls it.
+        self._pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(threads))
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """As `afdcli.models.afd_classifier.Plugged.forward`."""
+        size = max(1, len(pixels) // (_PARTS * len(self.copies)))
+        starts = range(0, len(pixels), size)
+        parts = ([tensor[i : i + size] for tensor in (pixels, grid, side)] for i in starts)
+        return joined(list(self._pool.map(self._answer, parts)))
+
+    @torch.inference_mode()
+    def _answer(self, part: list[Tensor]) -> Prediction:
+        network = self._free.get()
+        try:
+            answer: Prediction = network(*part)
+        finally:
+            self._free.put(network)
+        return answer
+
+
+def twin(network: Net) -> Net:
+    """Another *network* with the same weights, not copies of them."""
+    weights = {id(t): t for t in chain(network.parameters(), network.buffers())}
+    return copy.deepcopy(network, dict(weights))
+
+
+def in_streams(network: nn.Module, device: str) -> nn.Module:
+    """*network*, in streams where the maths runs on several cores."""
+    count = min(_MOST, torch.get_num_threads())
+    return Streams(network, count) if device == "cpu" and count > 1 else network
+
+
+def joined(parts: list[Prediction]) -> Prediction:
+    """The predictions of a batch from those of its parts."""
+
+    def join(which: Callable[[Prediction], Tensor | None]) -> Tensor | None:
+        tensors = [tensor for part in parts if (tensor := which(part)) is not None]
+        return torch.cat(tensors) if tensors else None
+
+    return Prediction(
+        torch.cat([part.logits for part in parts]),
+        join(lambda part: part.direct),
+        join(lambda part: part.drift),
+    )

@@ -1,0 +1,1 @@
+"""Everything known about one file, and its picture."""

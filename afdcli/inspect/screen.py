@@ -1,0 +1,205 @@
+"""What ``afd inspect`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table as Grid
+from rich.text import Text
+
+from afdcli.inspect.facts import Facts, Table
+from afdcli.inspect.predict import Opinion
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import Backbone
+from afdcli.report.text import clean
+
+WIDE = 116  # columns from which on panels stand side by side
+
+
+def show(
+    screen: Console,
+    facts: Facts,
+    opinion: Opinion,
+    backbone: Backbone,
+    loaded: LoadedModule | None,
+) -> None:
+    """Print all panels, side by side where *screen* is wide enough."""
+    file = _panel("file", _pairs(_file(facts)))
+    seen = _panel(
+        "classifier",
+        Group(_pairs(_frame(opinion, backbone)), Text(), *_answers(opinion, backbone, loaded)),
+    )
+    energy = _square("luma, root mean square", facts.spectrum.rms.round().astype(int))
+    tables = [_square(table_title(table), table.steps) for table in facts.tables] + [energy]
+    if screen.width >= WIDE:
+        both = Grid.grid(expand=True, padding=(0, 1, 0, 0))
+        both.add_column(ratio=1)
+        both.add_column(ratio=1)
+        both.add_row(file, seen)
+        screen.print(both)
+        row = Grid.grid(padding=(0, 3, 0, 0))
+        row.add_row(*tables)
+        screen.print(_panel("8x8 DCT, stored picture", row))
+    else:
+        screen.print(file, seen)
+        screen.print(_panel("8x8 DCT, stored picture", Group(*tables)))
+
+
+def _panel(title: str, content: RenderableType) -> Panel:
+    return Panel(content, title=title, title_align="left", box=box.ROUNDED)
+
+
+def _pairs(lines: Iterator[tuple[str, str | Text]]) -> Grid:
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in lines:
+        grid.add_row(name, value if isinstance(value, Text) else Text(value))
+    return grid
+
+
+def _file(facts: Facts) -> Iterator[tuple[str, str | Text]]:
+    yield "path", clean(str(facts.path))
+    yield "codec", ", ".join(filter(None, (facts.codec.upper(), facts.process)))
+    yield "size", size_text(facts)
+    yield "bytes", f"{facts.size:,} ({facts.bits_per_pixel:.2f} bits per pixel)"
+    yield "sampling", sampling_text(facts)
+    yield "quality factor", quality_text(facts)
+    own = "the file's own" if facts.exact else "computed from the decoded pixels"
+    yield "coefficients", own
+    yield "zero AC levels", _zeros(facts)
+    yield "AC energy, luma", bands_text(facts)
+    for note in facts.notes:
+        damaged = note.startswith("damaged")
+        yield "note", Text(clean(note), style="yellow" if damaged else "")
+    for sentence in facts.unknown:
+        yield "not known", sentence
+
+
+def size_text(facts: Facts) -> str:
+    """Stored size and, where that differs, how it stands upright."""
+    width, height = facts.stored
+    text = f"{width} × {height}"
+    if facts.orientation == 1:
+        return text
+    upright = f"{facts.upright[0]} × {facts.upright[1]}"
+    return f"{text} stored, orientation {facts.orientation}, upright {upright}"
+
+
+def quality_text(facts: Facts) -> str:
+    """Estimated quality factor, with those of the two tables."""
+    if facts.quality is None:
+        return "not known: no quantisation tables at hand"
+    parts = [
+        f"{name} {value:g}"
+        for name, value in (("luma", facts.luma_quality), ("chroma", facts.chroma_quality))
+        if value is not None
+    ]
+    return f"{facts.quality:g}, estimated" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def sampling_text(facts: Facts) -> str:
+    """Chroma subsampling, or why there is none to name."""
+    if facts.codec in ("png", "gif", "bmp"):
+        return "none: this format keeps every pixel's colour"
+    return facts.subsampling or "not known"
+
+
+def bands_text(facts: Facts) -> str:
+    """Where the AC energy lies."""
+    bands = facts.spectrum.bands
+    if bands is None:
+        return "none: the picture is flat"
+    names = ("low", "middle", "high frequencies")
+    return ", ".join(f"{100 * s:.1f} % {name}" for s, name in zip(bands, names, strict=True))
+
+
+def _zeros(facts: Facts) -> str:
+    luma, chroma = facts.zeros
+    if luma is None:
+        return "not known: no quantised levels at hand"
+    return f"luma {100 * luma:.1f} %" + ("" if chroma is None else f", chroma {100 * chroma:.1f} %")
+
+
+def _frame(opinion: Opinion, backbone: Backbone) -> Iterator[tuple[str, str | Text]]:
+    spec, frame = backbone.spec, opinion.framing
+    yield "backbone", f"{clean(backbone.name)}, {len(backbone.class_names):,} classes"
+    yield "view", f"{spec.width} × {spec.height}, {_crop_name(spec.crop_mode)}"
+    y, x = frame.scale
+    scale = f"× {y:.3f}" if round(y, 3) == round(x, 3) else f"× {x:.3f} in x, × {y:.3f} in y"
+    yield "resized", "not at all: the blocks stay whole" if y == x == 1 else scale
+    yield "sees", sees_text(opinion)
+
+
+def _crop_name(mode: str) -> str:
+    names = {"center": "cut from the centre", "squash": "squashed", "border": "with borders"}
+    return names[mode]
+
+
+def sees_text(opinion: Opinion) -> str:
+    """Which part of the picture the view shows."""
+    frame = opinion.framing
+    top, left, bottom, right = (round(edge) for edge in frame.box)
+    text = f"{100 * frame.share:.1f} % of the picture: x {left} to {right}, y {top} to {bottom}"
+    return text + (f"; {100 * frame.padding:.1f} % is padding" if frame.padding else "")
+
+
+def _answers(
+    opinion: Opinion, backbone: Backbone, loaded: LoadedModule | None
+) -> Iterator[RenderableType]:
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("without AFD", overflow="fold")
+    table.add_column("", justify="right", no_wrap=True)
+    if opinion.restored:
+        table.add_column("with AFD", overflow="fold")
+        table.add_column("", justify="right", no_wrap=True)
+    for rank, first in enumerate(opinion.direct):
+        cells = [first, *opinion.restored[rank : rank + 1]]
+        style = "bold" if rank == 0 else ""
+        row: list[str | Text] = []
+        for guess in cells:
+            row += [Text(clean(guess.label)), f"{100 * guess.prob:.1f} %"]
+        table.add_row(*row, style=style)
+    yield table
+    yield Text()
+    yield _pairs(_module(opinion, loaded))
+
+
+def _module(opinion: Opinion, loaded: LoadedModule | None) -> Iterator[tuple[str, str | Text]]:
+    drift = opinion.drift
+    if loaded is None or drift is None:
+        yield "AFD", "none, so no drift is known"
+        return
+    place = f"behind {loaded.where}" if loaded.plug == "stem" else "in front of the classifier"
+    yield "AFD", f"{clean(loaded.path.name)}, {place}"
+    yield "drift", f"mean {drift.angles.mean():.2f}°, largest {drift.angles.max():.2f}°"
+    if drift.gate is not None:
+        low, high = drift.gate.min(), drift.gate.max()
+        yield "FDM opening", f"mean {drift.gate.mean():.3f} ({low:.3f} to {high:.3f}; 0 is shut)"
+    if loaded.note:
+        yield "note", Text(clean(loaded.note), style="yellow")
+
+
+def table_title(table: Table) -> str:
+    """What a quantisation table is called."""
+    kinds = {"Y": "luma (Y)", "Cb, Cr": "chroma (Cb, Cr)"}
+    return f"steps, {kinds.get(table.name, f'components {table.name}')}"
+
+
+def _square(title: str, values: NDArray[np.integer[Any]]) -> Grid:
+    """An 8x8 table of integers; rows are vertical frequencies."""
+    grid = Grid(
+        title=title, title_justify="left", box=None, show_header=False, padding=(0, 0, 0, 1)
+    )
+    rows: list[list[int]] = values.tolist()
+    for _ in rows[0]:
+        grid.add_column(justify="right", no_wrap=True, min_width=3)
+    for row in rows:
+        grid.add_row(*(str(value) for value in row))
+    return grid

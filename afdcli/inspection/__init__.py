@@ -1,1 +1,0 @@
-"""What ``afd inspect`` finds out about one file, and how it shows it."""

@@ -1,0 +1,1 @@
+"""Classifiers, where AFD modules plug into them, and both as one network."""

@@ -1,0 +1,129 @@
+"""A frozen backbone with an AFD module plugged in, as one network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from afdcli.core.config import GRID_CHANNELS
+from afdcli.core.module import AFDModule
+from afdcli.models.afd_file import LoadedModule, view_of
+from afdcli.models.hooks import Restorer, Site, changed_by
+from afdcli.models.loader import Backbone
+
+_THINNING = 4
+
+
+class Prediction(NamedTuple):
+    """Output of `Plugged`.
+
+    Attributes:
+        logits: (B, K) float32, with the AFD module where there is one.
+        direct: (B, K) float32, of the plain backbone, or None unless it was asked for.
+        drift: (B,) float32 degrees, mean angle between what reached the plug point and what the
+            module made of it, over every fourth place in both directions (all of them would take
+            as long as the module); None without a module. At the `input` plug the vectors are 8x8
+            blocks of pixels, all of them, so that the angle is the paper's DCT angle.
+    """
+
+    logits: Tensor
+    direct: Tensor | None
+    drift: Tensor | None
+
+
+class Plugged(nn.Module):
+    """Backbone and module on batches of `afdcli.view.spec.View`.
+
+    With ``compare=True`` the plain backbone runs in the same pass: everything before the plug is
+    computed once, everything behind it on a batch of twice the size.
+
+    Attributes:
+        spec: of the views that it takes, with the coefficients that the module reads.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        loaded: LoadedModule | None,
+        compare: bool = False,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
+        behind = changed_by(loaded.module) if loaded else ()
+        self.site = Site(backbone, plug, where, precision, behind)
+        self.module: AFDModule | None = loaded.module if loaded else None
+        self.compare = compare and loaded is not None
+        self.spec = view_of(backbone, loaded)
+
+    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+        """Classify a batch.
+
+        Args:
+            pixels: (B, H, W, 3) uint8.
+            grid: (B, 384, h, w) float16 or float32, or the last `AFDConfig.grid_channels` alone.
+            side: (B, 197) float32.
+        """
+        logits, angles = self._run(pixels, grid, side, _THINNING)
+        drift = None if angles is None else angles.flatten(1).mean(1)
+        if self.compare:
+            count = pixels.shape[0]
+            return Prediction(logits[count:], logits[:count], drift)
+        return Prediction(logits, None, drift)
+
+    @property
+    def view(self) -> tuple[int, int]:
+        """(height, width) of the pictures that `forward` takes, in pixels."""
+        return self.spec.height, self.spec.width
+
+    @property
+    def companded(self) -> bool:
+        """Whether `forward` takes the grid through `afdcli.core.fde.compand`."""
+        fde = None if self.module is None else self.module.fde
+        return fde is not None and fde.companded
+
+    @property
+    def grid_channels(self) -> int:
+        """How many of the grid's channels `forward` takes, the last ones."""
+        if self.module is None or not self.companded:
+            return GRID_CHANNELS
+        return self.module.config.grid_channels
+
+    def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
+        """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""
+        return self._run(pixels, grid, side, 1)[1]
+
+    def _run(
+        self, pixels: Tensor, grid: Tensor, side: Tensor, thinning: int
+    ) -> tuple[Tensor, Tensor | None]:
+        module = self.module
+        if module is None:
+            return self.site(pixels), None
+        view = (pixels.shape[1], pixels.shape[2])
+        restorer = Restorer(module, grid, side, view, self.compare)
+        angles: list[Tensor] = []
+
+        def restore(x: Tensor) -> Tensor:
+            y = restorer(x)
+            some = thinning if self.site.plug == "stem" else 1
+            few = (_thinned(t, some).float() for t in (x, y))
+            angles.append(self.site.angle(*few))
+            # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
+            return torch.cat((x, y)) if self.compare else y
+
+        logits = self.site(pixels, restore, restorer.behind)
+        return logits, angles[0]
+
+
+def _thinned(x: Tensor, step: int) -> Tensor:
+    """Every *step*-th place in both directions.
+
+    Not as a slice: OpenVINO would then take everything from the plug point on for a part of the
+    angle, and keep all of it in float32.
+    """
+    if step == 1 or min(x.shape[-2:]) < step:
+        return x
+    return F.interpolate(x, scale_factor=1 / step, mode="nearest")

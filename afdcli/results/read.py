@@ -1,0 +1,250 @@
+"""A results file of ``afd classify`` becomes a `Results`: its rows, exactly as measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from afdcli.errors import ResultsError
+from afdcli.results.metadata import metadata_path
+from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK
+from afdcli.storage.folders import files_of
+from afdcli.storage.paths import Place, is_file, read_text
+from afdcli.storage.text import restore
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+REQUIRED = ("path", "status", "label", "prob")
+NUMBERS = ("width", "height", "quality", "drift", "target")
+_LATER_GUESS = re.compile(rf"({DIRECT})?(label|index|prob)_\d+")
+TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
+
+
+@dataclass(frozen=True)
+class Results:
+    """One results file.
+
+    Attributes:
+        path: where it was read from.
+        rows: one row per input, in input order, columns as in `afdcli.results.rows` without the
+            guesses after the first. Numbers are
+            float64 with NaN for an empty cell, ``correct`` columns 1, 0 or NaN, the rest text,
+            empty where a cell is.
+        metadata: what ``<path>.meta.json`` says of the run; empty without one.
+        remarks: sentences on anything that had to be left out.
+    """
+
+    path: Place
+    rows: pd.DataFrame
+    metadata: Mapping[str, object]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> bool:
+        """True if the plain backbone was run in the same pass (``--compare``)."""
+        return DIRECT + "label" in self.rows
+
+    @property
+    def uses_afd(self) -> bool:
+        """True if ``label`` is the guess with an AFD module, False if the plain backbone's.
+
+        The metadata say so. A file that lost them still tells: only a module measures a drift.
+        """
+        on = self._fact("afd", "on")
+        if isinstance(on, bool):
+            return on
+        return self.compared or ("drift" in self.rows and bool(self.rows["drift"].notna().any()))
+
+    @property
+    def backbone(self) -> str:
+        """Name of the classifier, "" if unknown."""
+        return str(self._fact("backbone", "name") or "")
+
+    @property
+    def plug(self) -> str:
+        """Where the AFD module sat, "stem" or "input"; "" if there was none or it is unknown."""
+        return str(self._fact("afd", "plug") or "")
+
+    def _fact(self, part: str, name: str) -> object:
+        facts = self.metadata.get(part)
+        return facts.get(name) if isinstance(facts, dict) else None
+
+
+def read_results(path: Place) -> Results:
+    """Read what ``afd classify`` wrote, also while it grows: a file, a folder of parts, or a URL.
+
+    Raises:
+        ResultsError: not there, not readable, or no results.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ResultsError(
+            f"{path}: not a results file; afd report reads {', '.join(SUFFIXES)} of afd classify"
+        )
+    pieces = [_read(shown, file) for shown, file in files_of(path)]
+    if not pieces:
+        folder = isinstance(path, Path) and path.is_dir()
+        kind = "is a folder, not a results file" if folder else "no such file"
+        raise ResultsError(f"{path}: {kind}; make one with afd classify PHOTOS --out {path.name}")
+    tables, notes = zip(*pieces, strict=True)
+    rows = tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+    metadata = _metadata(path)
+    remarks = [remark for some in notes for remark in some]
+    status = metadata.get("status", "finished")
+    if status != "finished":
+        remarks.append(f"{path.name}: the run is not complete (its status: {status})")
+    return Results(path, rows, metadata, tuple(remarks))
+
+
+def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The typed rows of one file, and remarks; *path* is what messages call it."""
+    try:
+        raw = _READERS[file.suffix.lower()](file)
+    except ImportError as error:
+        raise ResultsError(
+            f"{path}: Parquet needs pyarrow: pip install 'afdcli[parquet]'"
+        ) from error
+    # Parse errors of pandas, pyarrow and json are ValueErrors.
+    except (OSError, ValueError, csv.Error, RecursionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ResultsError(f"{path}: not readable as results of afd classify: {reason}") from error
+    missing = [name for name in REQUIRED if name not in raw.columns]
+    if missing:
+        raise ResultsError(
+            f"{path}: not a results file of afd classify: no column {', '.join(missing)}"
+        )
+    rows, remarks = _whole_rows(path, raw)
+    return _typed(path, rows), remarks
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # Everything as text first: a class may be called "None", "NA" or "1e5".
+    rows = pd.read_csv(
+        path, dtype=str, keep_default_na=False, encoding_errors="replace", usecols=_is_needed
+    )
+    if len(rows) and "status" in rows and _is_cut_off(path):
+        rows.loc[rows.index[-1], "status"] = ""
+    for name in rows.columns:
+        text = rows[name]
+        quoted = text.str.startswith("'", na=False).to_numpy(dtype=bool)
+        if quoted.any():
+            rows.loc[quoted, name] = text[quoted].map(restore)
+    return rows
+
+
+def _is_cut_off(path: Path) -> bool:
+    """True if the last line has no end and fewer cells than the first: pandas would fill it up."""
+    with path.open("rb") as file:
+        header = file.readline()
+        last = next(iter(deque(file, maxlen=1)), header)
+    text = [line.decode("utf-8", errors="replace") for line in (header, last)]
+    columns, cells = (len(row) for row in csv.reader(text))
+    return not last.endswith(b"\n") and cells < columns
+
+
+def _read_jsonl(path: Path) -> pd.DataFrame:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows: list[dict[str, object]] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):  # no newline behind it: the run was cut off while writing
+                rows.append({})
+                continue
+            raise ValueError(f"line {number} is not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is not a JSON object")
+        rows.append({name: cell for name, cell in row.items() if _is_needed(name)})
+    table: pd.DataFrame = pd.DataFrame(rows)
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    table: pd.DataFrame = pd.read_parquet(path)
+    needed: pd.DataFrame = table.loc[:, [_is_needed(name) for name in table.columns]]
+    return needed
+
+
+def _is_needed(column: object) -> bool:
+    """False for the guesses after the first, which no report looks at."""
+    return _LATER_GUESS.fullmatch(str(column)) is None
+
+
+_READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+
+
+def _whole_rows(path: Place, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Drop a last row that was cut off while being written; refuse any other odd one."""
+    odd = np.flatnonzero(~rows["status"].isin([OK, DAMAGED, FAILED]).to_numpy())
+    if not len(odd):
+        return rows.reset_index(drop=True), ()
+    if len(odd) > 1 or odd[0] != len(rows) - 1:
+        value = rows["status"].iloc[odd[0]]
+        raise ResultsError(
+            f"{path}: row {odd[0] + 1} has status {value!r}, not {OK}, {DAMAGED} or {FAILED}"
+        )
+    remark = f"{path.name}: the last row is incomplete (the run was cut off) and is left out"
+    return rows.iloc[:-1].reset_index(drop=True), (remark,)
+
+
+def _typed(path: Place, rows: pd.DataFrame) -> pd.DataFrame:
+    columns: dict[str, pd.Series[float] | pd.Series[str]] = {}
+    for name in rows.columns:
+        column = rows[name]
+        plain = str(name).removeprefix(DIRECT)
+        if plain == "correct":
+            columns[name] = _truth(path, column)
+        elif plain in NUMBERS or plain.startswith(("index", "prob")):
+            columns[name] = _number(path, column)
+        elif column.dtype.kind in "fiub":  # a column of the user's own
+            columns[name] = column
+        else:
+            columns[name] = column.astype(object).where(column.notna(), "").astype(str)
+    typed: pd.DataFrame = pd.DataFrame(columns, index=rows.index)
+    return typed
+
+
+def _number(path: Place, column: pd.Series[str]) -> pd.Series[float]:
+    numbers: pd.Series[float] = pd.to_numeric(column, errors="coerce").astype("float64")
+    _refuse(path, column, numbers.isna(), "a number")
+    return numbers
+
+
+def _truth(path: Place, column: pd.Series[str]) -> pd.Series[float]:
+    text = column.where(column.notna(), "").astype(str).str.lower()
+    truth: pd.Series[float] = text.map(TRUTH).astype("float64")
+    _refuse(path, column, truth.isna(), "true or false")
+    return truth
+
+
+def _refuse(path: Place, column: pd.Series[str], unread: pd.Series[bool], wanted: str) -> None:
+    """Raise if a cell was not understood although it is not empty."""
+    wrong = unread & column.notna() & (column.astype(str) != "") & (column.astype(str) != "nan")
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy())[0])
+        value = str(column.iloc[row])[:40]
+        raise ResultsError(f"{path}: row {row + 1}: {column.name} is {value!r}, not {wanted}")
+
+
+def _metadata(path: Place) -> Mapping[str, object]:
+    beside = metadata_path(path)
+    if not is_file(beside):
+        return {}
+    try:
+        metadata = json.loads(read_text(beside))
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{beside}: not readable as JSON ({error}); mend or remove it"
+        ) from error
+    if not isinstance(metadata, dict):
+        raise ResultsError(f"{beside}: not a JSON object; mend or remove it")
+    return metadata

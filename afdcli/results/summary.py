@@ -1,0 +1,121 @@
+"""What a run adds up to, counted row by row in memory that does not grow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afdcli.results.rows import DAMAGED, FAILED, Row
+
+FIRST_ROWS = 20  # rows with an answer that are kept, to be shown
+FIRST_FAILED = 5  # rows without one
+_DRIFT_BINS = 18_000  # hundredths of a degree, up to 180
+
+
+@dataclass
+class Summary:
+    """Counts over the rows of a run.
+
+    Attributes:
+        rows: how many.
+        failed: error code -> rows.
+        labels: predicted label -> rows.
+        labelled: classified rows with a target.
+        correct, direct_correct: of these, right with AFD, and right without (``--compare``).
+        compared: rows with both answers.
+        changed: of these, rows whose label AFD changed.
+        damaged: classified rows whose file is damaged.
+        resumed: rows that an earlier run had written.
+        seconds: from the first task to the last row.
+        notes: sentences for the user.
+        first: the first `FIRST_ROWS` rows with an answer.
+        first_failed: the first `FIRST_FAILED` rows that failed.
+    """
+
+    rows: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    labelled: int = 0
+    correct: int = 0
+    direct_correct: int = 0
+    compared: int = 0
+    changed: int = 0
+    damaged: int = 0
+    resumed: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    first: list[Row] = field(default_factory=list, repr=False)
+    first_failed: list[Row] = field(default_factory=list, repr=False)
+    _drift: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(_DRIFT_BINS + 1, np.int64), repr=False
+    )
+
+    @property
+    def failures(self) -> int:
+        """Rows that failed."""
+        return self.failed.total()
+
+    @property
+    def classified(self) -> int:
+        """Rows with an answer."""
+        return self.rows - self.failures
+
+    @property
+    def rate(self) -> float:
+        """Rows per second, of this run."""
+        return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0
+
+    @property
+    def median_drift(self) -> float | None:
+        """Median drift in degrees, to 0.01; None without an AFD module."""
+        total = int(self._drift.sum())
+        if not total:
+            return None
+        middle = np.searchsorted(self._drift.cumsum(), [(total + 1) // 2, total // 2 + 1])
+        return float(middle.mean()) / 100
+
+    def add(self, row: Row) -> None:
+        """Count *row*."""
+        self.rows += 1
+        if row.status == FAILED:
+            self.failed[row.error] += 1
+            if len(self.first_failed) < FIRST_FAILED:
+                self.first_failed.append(row)
+            return
+        if len(self.first) < FIRST_ROWS:
+            self.first.append(row)
+        self.damaged += row.status == DAMAGED
+        best = row.guesses[0]
+        self.labels[best.label] += 1
+        if row.drift is not None:
+            self._drift[min(round(100 * row.drift), _DRIFT_BINS)] += 1
+        if row.direct:
+            self.compared += 1
+            self.changed += row.direct[0].index != best.index
+        if row.target is not None:
+            self.labelled += 1
+            self.correct += best.index == row.target
+            self.direct_correct += bool(row.direct) and row.direct[0].index == row.target
+
+    def counts(self) -> dict[str, Any]:
+        """The counts as plain data, for the metadata of a run."""
+        counts: dict[str, Any] = {
+            "rows": self.rows,
+            "classified": self.classified,
+            "failed": dict(self.failed),
+            "damaged": self.damaged,
+            "resumed": self.resumed,
+            "seconds": round(self.seconds, 2),
+            "median_drift_degrees": self.median_drift,
+        }
+        if self.labelled:
+            counts |= {"labelled": self.labelled, "correct": self.correct}
+        if self.compared:
+            counts |= {"compared": self.compared, "changed_label": self.changed}
+        if self.labelled and self.compared:
+            counts |= {"direct_correct": self.direct_correct}
+        return counts

@@ -1,0 +1,46 @@
+"""Which preset a classifier can afford."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from afdcli.core.config import GRID_CHANNELS, AFDConfig, preset, reach_of
+from afdcli.core.cost import count_macs
+from afdcli.core.module import CELL, AFDModule, AllParts
+from afdcli.models.plug_points import StemPoint, find_stages
+
+AUTO = "auto"
+#: Multiply-accumulates of the module for each of the backbone.
+BUDGET = 0.4
+#: Larger ones are for who names them: they work on the stem's features at full resolution, which
+#: takes more time than their multiply-accumulates say.
+_CANDIDATES = ("small", "nano", "pico")
+
+
+def affordable(net: nn.Module, view: tuple[int, int], point: StemPoint) -> str:
+    """The largest candidate within `BUDGET` of the backbone *net*, whose stem ends at *point*.
+
+    Args:
+        view: (height, width) of the pictures, in pixels.
+    """
+    place = next(net.parameters())
+    limit = BUDGET * count_macs(net, (torch.zeros(1, 3, *view).to(place),))
+    for name in _CANDIDATES:
+        stages = find_stages(net, view, reach_of(name))
+        if _macs(preset(name, point.channels, stages), view, point.stride) <= limit:
+            return name
+    return _CANDIDATES[-1]
+
+
+def _macs(config: AFDConfig, view: tuple[int, int], stride: float) -> int:
+    """Of the fused module on features of the *view*."""
+    module = AFDModule(config).eval().reparameterize()
+    features = torch.zeros(1, config.channels, *(round(side / stride) for side in view))
+    cells = torch.zeros(1, GRID_CHANNELS, *(-(-side // CELL) for side in view))
+    deep = [
+        torch.zeros(1, stage.channels, *(round(side / stage.stride) for side in view))
+        for stage in config.stages
+    ]
+    inputs = (features, cells, torch.zeros(1, config.side_channels), *deep)
+    return count_macs(AllParts(module), inputs)

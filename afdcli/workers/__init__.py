@@ -1,0 +1,1 @@
+"""Processes that read files, and survive what files do to them."""

@@ -1,0 +1,11 @@
+"""What reading processes need, imported once in the server that they are forked from."""
+
+import os
+
+for _library in ("OPENBLAS", "OMP", "MKL"):  # numpy reads these when it is imported
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
+
+import jpeglib  # noqa: E402, F401
+import PIL.Image  # noqa: E402, F401
+
+import afdcli.workers.read_task  # noqa: E402, F401

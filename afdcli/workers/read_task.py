@@ -1,0 +1,88 @@
+"""What runs inside a worker process: one file in, one filled slot out. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from afdcli.codec.read import Limits, read_photo
+from afdcli.errors import ErrorCode, PhotoError
+from afdcli.inputs.archives import Source, read_source
+from afdcli.results.rows import DAMAGED, OK
+from afdcli.view.batch import Address
+from afdcli.view.build import look
+from afdcli.view.spec import View, ViewSpec
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to prepare.
+
+    Attributes:
+        path: the file.
+        slot: where the view goes.
+        source: where the bytes are, if not in the file.
+    """
+
+    path: Path
+    slot: int
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the results say about a picture that could be read; see `afdcli.results.rows.Row`."""
+
+    status: str
+    codec: str
+    width: int
+    height: int
+    quality: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """The function that workers run: a picklable callable.
+
+    Attributes:
+        address: of the slots.
+        spec: what the classifier looks at.
+        limits: of the codec.
+        strict: refuse damaged files.
+    """
+
+    address: Address
+    spec: ViewSpec
+    limits: Limits
+    strict: bool = False
+
+    def __call__(self, task: Task) -> Facts:
+        """Read the file of *task* and write its view into the slot.
+
+        Raises:
+            PhotoError: the file is no usable picture.
+        """
+        where: Path | bytes = task.path
+        if task.source is not None:
+            where = read_source(task.source, self.limits.max_bytes)
+        view, facts = prepared(where, self.spec, self.limits, self.strict)
+        self.address.write(task.slot, view)
+        return facts
+
+
+def prepared(
+    source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool
+) -> tuple[View, Facts]:
+    """Read one picture as the classifier sees it.
+
+    Raises:
+        PhotoError: it is no usable picture.
+    """
+    photo = read_photo(source, limits, salvage=not strict)
+    if photo.damage and strict:
+        raise PhotoError(ErrorCode.CORRUPT, photo.damage)
+    status = DAMAGED if photo.damage else OK
+    notes = "; ".join(photo.notes)
+    facts = Facts(status, photo.codec, photo.width, photo.height, photo.quality, notes)
+    return look(photo, spec), facts

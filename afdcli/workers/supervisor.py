@@ -1,0 +1,257 @@
+"""The thread behind `afdcli.workers.pool`: it feeds the workers, watches them and replaces them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
+
+from afdcli.errors import AfdError, ErrorCode, PhotoError
+from afdcli.workers.worker import READY, serve
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PREFETCH = 2  # tasks in a worker's hands: one in work and one waiting, so that it never idles
+# A worker that is sending an answer does not read: what is sent to it meanwhile must fit into the
+# pipe's buffer, or both sides would wait for each other.
+_PREFETCH_BYTES = 4096
+_MAX_FAILED_STARTS = 8
+_LAST_BREATH_S = 5.0  # between the end of a worker's pipe and the end of the worker
+
+# Not fork: it would copy the locks of the parent's threads. The fork server has none, and holds
+# what workers import: one that died is replaced in hundredths of a second.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["afdcli.workers.preload"])
+
+
+def start_server() -> None:
+    """Start the server that workers are forked from, before it is needed.
+
+    It imports the codecs while the caller imports torch. It does not see Ctrl-C.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@dataclass
+class _Job:
+    call: bytes  # the pickled (function, task)
+    future: Future[Any]
+    begun: bool = False  # it may be begun twice, if it waited for a worker that died
+    suspect: bool = False  # its worker died; it gets a new one to itself, once
+
+    def begin(self) -> bool:
+        """False if nobody wants the result any more."""
+        self.begun = self.begun or self.future.set_running_or_notify_cancel()
+        return self.begun
+
+
+@dataclass
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    pipe: Connection
+    ready: bool = False
+    jobs: deque[_Job] = field(default_factory=deque)  # the first is in work, the rest wait
+    since: float = 0.0  # when the first job became the first, monotonic seconds
+
+
+class Keeper(threading.Thread):
+    """The thread that feeds and watches the workers, however busy the consumer is."""
+
+    def __init__(
+        self,
+        workers: int,
+        initializer: Callable[[], object] | None,
+        timeout_s: float | None,
+        memory_limit: int | None,
+    ) -> None:
+        super().__init__(name="afd-worker-keeper", daemon=True)
+        self._count = workers
+        self._timeout_s = timeout_s
+        self._serve_args = (initializer, memory_limit)
+        self._workers: list[_Worker] = []
+        self._queue: deque[_Job] = deque()  # appended to by submit, popped here; both atomic
+        self._bell, self._rope = _processes.Pipe(duplex=False)
+        self._failed_starts = 0
+        self._stopping = False
+        self._lock = threading.Lock()  # between submit and the end of this thread
+        self._end: BaseException | None = None
+
+    def submit(self, function: Callable[[T], R], task: T) -> Future[R]:
+        """Queue one call, from any thread."""
+        future: Future[R] = Future()
+        job = _Job(pickle.dumps((function, task)), future)
+        with self._lock:
+            if self._end is not None:
+                future.set_exception(self._end)
+            else:
+                self._queue.append(job)
+                self._rope.send_bytes(b"!")
+        return future
+
+    def stop(self) -> None:
+        """Kill the workers and end this thread."""
+        with self._lock:
+            self._stopping = True
+            if self._end is None:
+                self._rope.send_bytes(b"!")
+        self.join()
+        self._rope.close()
+
+    def run(self) -> None:
+        """Serve until `stop`, or until workers cannot be started."""
+        # Inherited by the workers, from their first instruction: Ctrl-C is the parent's business.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        end: BaseException = AfdError("the worker processes were stopped")
+        try:
+            while not self._stopping:
+                self._hire()
+                self._feed()
+                self._listen()
+                self._punish()
+        except BaseException as error:
+            end = error
+        finally:
+            self._close(end)
+
+    def _close(self, end: BaseException) -> None:
+        with self._lock:
+            self._end = end
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+            self._queue.extend(worker.jobs)
+        for job in self._queue:
+            if not job.future.done():
+                job.future.set_exception(end)
+        self._bell.close()
+
+    def _hire(self) -> None:
+        wanted = min(self._count, len(self._queue) + sum(bool(w.jobs) for w in self._workers))
+        while len(self._workers) < wanted:
+            ours, theirs = _processes.Pipe()
+            process = _processes.Process(
+                target=serve, args=(theirs, *self._serve_args), name="afd-worker", daemon=True
+            )
+            process.start()
+            theirs.close()  # so that the worker's end is closed when the worker is gone
+            self._workers.append(_Worker(process, ours))
+
+    def _feed(self) -> None:
+        for depth in range(_PREFETCH):  # everybody gets a first job before anybody a second
+            for worker in list(self._workers):
+                if not (self._queue and worker.ready and len(worker.jobs) == depth):
+                    continue
+                if depth and (len(self._queue[0].call) > _PREFETCH_BYTES or self._alone(worker)):
+                    continue
+                job = self._queue.popleft()
+                if not job.begin():
+                    continue
+                if not worker.jobs:
+                    worker.since = time.monotonic()
+                worker.jobs.append(job)
+                with suppress(OSError):  # it is dead: _listen will see that
+                    worker.pipe.send_bytes(job.call)
+
+    def _alone(self, worker: _Worker) -> bool:
+        """True where the first job, or the one that would wait behind it, must have no company."""
+        return worker.jobs[0].suspect or self._queue[0].suspect
+
+    def _listen(self) -> None:
+        pipes = {worker.pipe: worker for worker in self._workers}
+        for source in wait([self._bell, *pipes], self._patience()):
+            if source is self._bell:
+                while self._bell.poll():
+                    self._bell.recv_bytes()
+                continue
+            worker = pipes[source]  # type: ignore[index]
+            try:
+                answer = worker.pipe.recv_bytes()
+            except (EOFError, OSError):
+                self._bury(worker)
+            else:
+                self._take(worker, answer)
+
+    def _patience(self) -> float | None:
+        if self._timeout_s is None:
+            return None
+        ends = [worker.since + self._timeout_s for worker in self._workers if worker.jobs]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+    def _take(self, worker: _Worker, answer: bytes) -> None:
+        if not worker.ready:
+            if answer != READY:
+                raise AfdError(f"worker processes cannot start: {pickle.loads(answer)}")
+            worker.ready = True
+            self._failed_starts = 0
+            return
+        job = worker.jobs.popleft()
+        worker.since = time.monotonic()
+        result = pickle.loads(answer)
+        if isinstance(result, AfdError):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
+
+    def _bury(self, worker: _Worker) -> None:
+        worker.process.join(_LAST_BREATH_S)
+        worker.process.kill()
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _MAX_FAILED_STARTS:
+                raise AfdError(f"worker processes cannot start: one {_cause(code)}")
+        if worker.jobs and not worker.jobs[0].suspect:
+            # Perhaps it was killed for what others did, as by a system that is out of memory.
+            worker.jobs[0].suspect = True
+            self._drop(worker, None)
+            return
+        reason = f"its worker {_cause(code)}, twice"
+        self._drop(worker, PhotoError(ErrorCode.WORKER_CRASHED, reason))
+
+    def _punish(self) -> None:
+        if self._timeout_s is None:
+            return
+        late = time.monotonic() - self._timeout_s
+        for worker in [w for w in self._workers if w.jobs and w.since <= late]:
+            if worker.pipe.poll():
+                continue  # it answered just now
+            worker.process.kill()
+            worker.process.join()
+            message = f"took longer than {self._timeout_s:g} s"
+            self._drop(worker, PhotoError(ErrorCode.TIMEOUT, message))
+
+    def _drop(self, worker: _Worker, reason: PhotoError | None) -> None:
+        """Remove a dead worker; its first job fails for *reason*, those that waited go back.
+
+        Without a reason the first job goes back, too.
+        """
+        worker.pipe.close()
+        self._workers.remove(worker)
+        if worker.jobs and reason is not None:
+            worker.jobs.popleft().future.set_exception(reason)
+        self._queue.extendleft(reversed(worker.jobs))
+
+
+def _cause(code: int) -> str:
+    if code < 0:
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit status {code}"

@@ -1,0 +1,55 @@
+"""The inside of a worker of `afdcli.workers.pool`; imports little, so that it starts fast."""
+
+from __future__ import annotations
+
+import pickle
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from afdcli.errors import AfdError, ErrorCode, PhotoError
+
+#: What a worker says first, unless its initializer failed.
+READY = b"ready"
+
+
+def serve(
+    pipe: Connection, initializer: Callable[[], object] | None, memory_limit: int | None
+) -> None:
+    """Answer calls until the parent closes the pipe; runs in the worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    try:
+        if memory_limit is not None:
+            _limit_memory(memory_limit)
+        if initializer is not None:
+            initializer()
+    except Exception as error:
+        pipe.send_bytes(pickle.dumps(f"{type(error).__name__}: {error}"))
+        return
+    with suppress(EOFError, OSError):  # the parent is gone, and nobody waits for an answer
+        pipe.send_bytes(READY)
+        while True:
+            pipe.send_bytes(_answer(pipe.recv_bytes()))
+
+
+def _limit_memory(limit: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _answer(call: bytes) -> bytes:
+    try:
+        function, task = pickle.loads(call)
+        return pickle.dumps(function(task), pickle.HIGHEST_PROTOCOL)
+    except AfdError as error:
+        return pickle.dumps(error)
+    except MemoryError:
+        failure = PhotoError(ErrorCode.OUT_OF_MEMORY, "needs more memory than a worker may use")
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {error}"
+        failure = PhotoError(ErrorCode.CORRUPT, message)
+    return pickle.dumps(failure)
