@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+from afdcli.constants import GRID_CHANNELS
 from afdcli.core import (
     PRESETS,
     AFDConfig,
@@ -21,7 +22,7 @@ from afdcli.core import (
     feature_angle,
     preset,
 )
-from afdcli.core.config import GRID_CHANNELS, Place, Stage
+from afdcli.core.config import Place, Stage
 from afdcli.core.fde import compand
 from afdcli.core.film import modulated
 from afdcli.core.fuse import fuse_file, random_inputs

@@ -82,23 +82,6 @@ def test_every_error_code_is_described() -> None:
         assert f"`{code}`" in read("results-file.md")
 
 
-def test_core_is_pure() -> None:
-    """core/ imports neither timm nor any other room but the errors; nothing imports the CLI."""
-    for path in (ROOT / "afdcli").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        room = path.relative_to(ROOT / "afdcli").parts[0]
-        imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", text, re.M)
-        for name in imports:
-            if room not in ("cli", "__main__.py"):
-                assert not name.startswith("afdcli.cli"), f"{path} imports the CLI"
-            if room == "core":
-                assert name.split(".")[0] not in ("timm", "typer", "rich", "PIL"), path
-                if name.startswith("afdcli."):
-                    assert name.split(".")[1] in ("core", "errors"), f"{path} imports {name}"
-            if room in ("codec", "view"):
-                assert name.split(".")[0] not in ("torch", "timm"), f"{path} imports {name}"
-
-
 def _anchor(heading: str) -> str:
     """As GitHub makes it of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")

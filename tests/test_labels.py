@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from afdcli.errors import UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.inputs.labels import ClassFinder, load_labels
 
 NAMES = ("stop sign", "Yin_Yang", "crane", "crane", "7", "café")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from afdcli.classify.resume import take_over
 from afdcli.errors import UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED, Columns, Guess, Row
 from afdcli.results.summary import Summary
 from afdcli.results.writers import journal, open_sink

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afdcli.errors import UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Shard
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from afdcli.codec.dct import pixel_coefficients
-from afdcli.codec.photo import Coefficients, Photo, Plane
+from afdcli.codec.dct import Coefficients, Plane, pixel_coefficients
+from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
+from afdcli.constants import SIDE_EXTRAS
 from afdcli.view import ViewSpec
 from afdcli.view import build as look
-from afdcli.view.spec import SIDE_EXTRAS
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
 ORIENTATIONS = range(1, 9)

@@ -28,7 +28,7 @@ from afdcli.classify.session import Settings, Setup, set_up
 from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, PhotoError
 from afdcli.inference.predictor import Answer
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED
 from afdcli.results.summary import Summary
 from afdcli.results.writers import Sink

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from afdcli.errors import ResultsError, UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import Columns, Row

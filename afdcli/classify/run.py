@@ -20,7 +20,7 @@ from afdcli.classify.session import Setup
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError
 from afdcli.inference.predictor import Answer
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.metadata import RunMetadata
 from afdcli.results.parts import ROWS_PER_PART, PartsSink

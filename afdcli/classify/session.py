@@ -15,7 +15,7 @@ from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inference.cascade import PASS, Opinions, close_margin
 from afdcli.inference.predictor import Answer, Forward
 from afdcli.inference.runtime import run_somewhere
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels, load_labels
 from afdcli.models.afd_classifier import Plugged
 from afdcli.models.afd_file import LoadedModule, find_module, view_of

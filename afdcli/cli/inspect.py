@@ -47,7 +47,7 @@ def inspect(
     picture with crop, blocks, drift and energy. Says what a format does not tell.
     """
     from afdcli.codec.read import read_photo
-    from afdcli.report.text import clean
+    from afdcli.storage.text import clean
 
     target = _target(file, sheet) if picture else None
     try:

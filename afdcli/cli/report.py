@@ -196,7 +196,7 @@ def _print(reports: list[Report], view: _View) -> None:
 
 
 def _remarks(reports: list[Report]) -> list[str]:
-    from afdcli.report.text import clean
+    from afdcli.storage.text import clean
 
     return list(dict.fromkeys(clean(remark) for report in reports for remark in report.remarks))
 

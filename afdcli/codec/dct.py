@@ -7,10 +7,46 @@ coefficient 8 s. Colours are BT.601 full range, as JFIF 1.02 defines them
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.photo import Coefficients, Plane
+
+@dataclass(frozen=True)
+class Plane:
+    """The 8x8 DCT blocks of one colour component.
+
+    Attributes:
+        levels: (rows, cols, 8, 8), natural order ``[v, u]``. int16 quantised levels of a JPEG
+            file, or float32 coefficients where the transform was computed from pixels.
+        steps: (8, 8) float32, the quantisation table; all ones where nothing was quantised.
+        block_size: (height, width) in pixels of the stored picture that one block covers:
+            (8, 8) for luma, (16, 16) for chroma in 4:2:0.
+    """
+
+    levels: NDArray[np.int16] | NDArray[np.float32]
+    steps: NDArray[np.float32]
+    block_size: tuple[int, int]
+
+    @property
+    def coefficients(self) -> NDArray[np.float32]:
+        """(rows, cols, 8, 8) float32: ``levels * steps``, JPEG scale (DC = 8 x mean)."""
+        return self.levels.astype(np.float32) * self.steps
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Block coefficients of a picture, on the block grid of its *stored* pixels.
+
+    Attributes:
+        planes: (Y,) for grey, else (Y, Cb, Cr) with BT.601 full-range colours, as in JFIF.
+        exact: True where they are the file's own; False where computed from decoded pixels.
+    """
+
+    planes: tuple[Plane, ...]
+    exact: bool
+
 
 LEVEL_SHIFT = 128.0  # taken off luma before the transform; chroma is centred on 0 to begin with
 

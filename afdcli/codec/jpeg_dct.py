@@ -19,8 +19,8 @@ import jpeglib
 import numpy as np
 from jpeglib import dct_jpeg
 
+from afdcli.codec.dct import Coefficients, Plane
 from afdcli.codec.jpeg_frame import JpegHeader
-from afdcli.codec.photo import Coefficients, Plane
 from afdcli.codec.quiet import captured_stderr
 
 _LIBRARY = "turbo210"  # jpeglib's default is libjpeg 6b of 1998, which was never fuzzed

@@ -7,13 +7,14 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from afdcli.codec.dct import Coefficients
 from afdcli.codec.decode import Raster, check_size, decode, salvaged
 from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_gate import coefficient_refusal
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
-from afdcli.codec.photo import DAMAGED, Coefficients, Photo
+from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 

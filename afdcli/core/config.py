@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
+from afdcli.constants import GRID_CHANNELS, SIDE_CHANNELS
 from afdcli.errors import ModuleError
 
 Gate = Literal["spatial", "channel", "none"]
@@ -42,8 +43,6 @@ class Place:
     channels: int
 
 
-#: Of the grid of a view, see `afdcli.view.spec.View`.
-GRID_CHANNELS = 384
 #: View pixels per feature at the first stage behind the stem of most classifiers.
 STAGE_STRIDE = 4
 
@@ -93,7 +92,7 @@ class AFDConfig:
     unshuffle: int = 1
     coefficients: Literal["file", "view"] = "file"
     grid_channels: int = GRID_CHANNELS
-    side_channels: int = 197
+    side_channels: int = SIDE_CHANNELS
     fused: bool = False
 
     @property
@@ -186,7 +185,7 @@ PRESETS: dict[str, AFDConfig] = {
         hidden=(32, 32),
         stage_width=16,
         rank=16,
-        grid_channels=192,
+        grid_channels=GRID_CHANNELS // 2,
     ),
 }
 

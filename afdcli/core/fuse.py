@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from afdcli.core.config import GRID_CHANNELS, AFDConfig
+from afdcli.constants import GRID_CHANNELS
+from afdcli.core.config import AFDConfig
 from afdcli.core.cost import Cost, measure
 from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv

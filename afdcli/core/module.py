@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from afdcli.constants import CELL
 from afdcli.core.adapter import StageRepair
 from afdcli.core.config import AFDConfig
 from afdcli.core.fde import FDENet
@@ -31,7 +32,6 @@ from afdcli.core.film import Modulation
 from afdcli.core.repconv import RepConv, activated
 from afdcli.errors import ModuleError
 
-CELL = 8  # view pixels per cell of the coefficient grid
 CONFIG_KEY = "afd_config"
 
 

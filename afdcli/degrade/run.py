@@ -14,7 +14,7 @@ from afdcli.codec.recipe import Recipe
 from afdcli.degrade.manifest import Entry, Manifest, check_folder
 from afdcli.degrade.output_dir import Folder, Names
 from afdcli.errors import ErrorCode, PhotoError, UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED
 from afdcli.storage.text import printable
 from afdcli.view.crop import benchmark_crop, upright

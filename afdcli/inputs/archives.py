@@ -12,22 +12,16 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from afdcli.errors import ErrorCode, PhotoError, UsageError
-from afdcli.inputs.discover import SUFFIXES, Found
+from afdcli.inputs.discover import SUFFIXES
+from afdcli.inputs.found import Found, Source
 from afdcli.storage.paths import file_system, is_url
 from afdcli.storage.text import printable
 
 _BYTES = ("image", "bytes", "content", "jpg", "jpeg", "png", "webp", "data")  # in this order
 _PATHS = ("path", "file_name", "filename", "name", "url", "__key__", "id")
-
-
-class Source(Protocol):
-    """Where the bytes of one picture are; pickles, and is read in a worker."""
-
-    def read(self, limit: int) -> bytes:
-        """At most *limit* bytes. Raises PhotoError: UNREADABLE or TOO_LARGE."""
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
 from afdcli.errors import UsageError
+from afdcli.inputs.found import Found
 from afdcli.storage.text import printable
-
-if TYPE_CHECKING:
-    from afdcli.inputs.archives import Source
 
 #: Files in a folder that count as images, by suffix, in any case. Others count where their first
 #: bytes are those of an image. A file that is named explicitly is taken whatever it is called.
@@ -22,24 +18,6 @@ SUFFIXES = frozenset(
 )
 
 FolderError = Callable[[Path, OSError], None]
-
-
-@dataclass(frozen=True)
-class Found:
-    """One input.
-
-    Attributes:
-        path: to open it.
-        relative: its name in results, with forward slashes, never absolute and never with "..":
-            relative to the folder it was found in; for a file that was named explicitly, relative
-            to the current folder if it lies there, else its bare name. In the
-            form of `afdcli.storage.text.printable`.
-        source: where its bytes are, if not in a file at *path*; see `afdcli.inputs.archives`.
-    """
-
-    path: Path
-    relative: str
-    source: Source | None = None
 
 
 def discover(

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import expand, is_source
-from afdcli.inputs.discover import SUFFIXES, Found, discover
+from afdcli.inputs.discover import SUFFIXES, discover
+from afdcli.inputs.found import Found
 
 STDIN = "-"
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from afdcli.errors import UsageError
-from afdcli.inputs.discover import Found
+from afdcli.inputs.found import Found
 from afdcli.storage.text import printable
 
 FOLDERS = "folders"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from afdcli.codec.photo import Photo
+from afdcli.constants import CELL
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inference.predictor import Forward
 from afdcli.inspect.framing import Framing, framing
@@ -21,7 +22,7 @@ from afdcli.view.batch import Layout
 from afdcli.view.build import look
 from afdcli.view.geometry import geometry
 from afdcli.view.orientation import turn
-from afdcli.view.spec import CELL, View
+from afdcli.view.spec import View
 
 TOP = 3  # classes named
 

@@ -17,7 +17,7 @@ from afdcli.inspect.facts import Facts, Table
 from afdcli.inspect.predict import Opinion
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
-from afdcli.report.text import clean
+from afdcli.storage.text import clean
 
 WIDE = 116  # columns from which on panels stand side by side
 

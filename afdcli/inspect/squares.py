@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from afdcli.codec.photo import Photo
+from afdcli.constants import CELL, COMPONENTS, FREQUENCIES
 from afdcli.inspect import colours
 from afdcli.inspect.colours import Scale
 from afdcli.inspect.facts import Facts
@@ -16,7 +17,6 @@ from afdcli.inspect.screen import bands_text, table_title
 from afdcli.inspect.tiles import PALE, PAPER, SIDE, Square, fitted, numbers, write
 from afdcli.view.maps import step_map
 from afdcli.view.orientation import turn
-from afdcli.view.spec import CELL, COMPONENTS, FREQUENCIES
 
 _FRAME, _PATCH = (255, 210, 0), (255, 60, 200)
 _NO_MODULE = "not known without an AFD module"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.core.config import GRID_CHANNELS
+from afdcli.constants import GRID_CHANNELS
 from afdcli.core.module import AFDModule
 from afdcli.models.afd_file import LoadedModule, view_of
 from afdcli.models.hooks import Restorer, Site, changed_by

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from afdcli.constants import GRID_CHANNELS
 from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
@@ -18,7 +19,7 @@ from afdcli.models import shipped as weights
 from afdcli.models.hooks import Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_stem
-from afdcli.view.spec import GRID_CHANNELS, ViewSpec
+from afdcli.view.spec import ViewSpec
 
 _TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
 

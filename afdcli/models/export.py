@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from afdcli.constants import SIDE_CHANNELS
 from afdcli.core.fuse import random_inputs
 from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
@@ -84,7 +85,7 @@ def whole(plugged: Plugged) -> Subject:
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
             largest * torch.randn(batch, plugged.grid_channels, *cells, generator=generator),
-            5 * torch.rand(batch, 197, generator=generator),
+            5 * torch.rand(batch, SIDE_CHANNELS, generator=generator),
         )
 
     outputs = ["logits"]

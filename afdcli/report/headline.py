@@ -9,6 +9,7 @@ from rich.text import Text
 from afdcli.report import text
 from afdcli.report.sheet import Sheet
 from afdcli.report.summary import FEW, Group, Report
+from afdcli.storage.text import clean
 
 Fact = tuple[str, str | Text, str]  # name, value, remark
 
@@ -22,7 +23,7 @@ def headline(report: Report) -> Sheet:
         (Text(name, style="bold"), Text(value) if isinstance(value, str) else value, Text(remark))
         for name, value, remark in facts
     )
-    notes = (text.clean(report.about),) if report.about else ()
+    notes = (clean(report.about),) if report.about else ()
     return Sheet(_title(report), (), rows, notes, left=3)
 
 
@@ -34,7 +35,7 @@ def _title(report: Report) -> str:
     n = report.overall.n
     known = f", {n:,} counted" if n != files - failed else ""
     few = f" (fewer than {FEW}: too few to say anything)" if n < FEW else ""
-    return f"{text.clean(report.name)}: {counted}{known}{few}"
+    return f"{clean(report.name)}: {counted}{known}{few}"
 
 
 def _accuracies(group: Group) -> list[Fact]:

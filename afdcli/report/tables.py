@@ -11,6 +11,7 @@ from afdcli.report.columns import Column, clean_columns, group_columns
 from afdcli.report.headline import headline
 from afdcli.report.sheet import Layout, Sheet
 from afdcli.report.summary import FEW, Group, Report
+from afdcli.storage.text import clean
 
 SHOWN = 15  # groups or changes per table, unless all are asked for
 TITLES = {"folder": "By folder", "parent": "By folder", "quality": "By JPEG quality factor"}
@@ -35,9 +36,9 @@ def sheets(reports: Sequence[Report], layout: Layout) -> list[Sheet]:
 
 
 def _side_by_side(reports: Sequence[Report], layout: Layout) -> list[Sheet]:
-    names = [Text(text.clean(report.name)) for report in reports]
+    names = [Text(clean(report.name)) for report in reports]
     groups = [report.overall for report in reports]
-    notes = [text.clean(f"{r.name}: {r.about}") for r in reports if r.about]
+    notes = [clean(f"{r.name}: {r.about}") for r in reports if r.about]
     against = [] if layout.wide else clean_columns(groups)
     columns = group_columns(groups, layout)
     if against:  # no room for everything in one table
@@ -58,8 +59,8 @@ def _groups(by: str, report: Report, layout: Layout) -> Sheet:
     sizes = _sizes(report, by)
     shown, notes = _largest(list(sizes), sizes, layout)
     kept = [group for group in report.groups[by] if group.value in shown]
-    names = [Text(text.clean(group.value)) for group in kept]
-    return _sheet(_title(by), (text.clean(by), names), group_columns(kept, layout), notes)
+    names = [Text(clean(group.value)) for group in kept]
+    return _sheet(_title(by), (clean(by), names), group_columns(kept, layout), notes)
 
 
 def _matrix(by: str, reports: Sequence[Report], layout: Layout) -> list[Sheet]:
@@ -73,14 +74,14 @@ def _matrix(by: str, reports: Sequence[Report], layout: Layout) -> list[Sheet]:
     sizes = {value: size for value, size in sizes.items() if value in counted}
     shown, notes = _largest(list(sizes), sizes, layout)
     names = [value for value in sizes if value in shown]
-    first = (text.clean(by), [Text(text.clean(name)) for name in names])
+    first = (clean(by), [Text(clean(name)) for name in names])
     labelled = any("accuracy" in name for report in reports for name in report.overall.estimates)
     measure = "accuracy in %" if labelled else "mean confidence"
     title = f"{_title(by)}: {measure}, direct → with AFD"
     columns: list[Column] = []
     for report in reports:
         found = {group.value: group for group in report.groups[by]}
-        columns.append((text.clean(report.name), [_arrow(found.get(name)) for name in names]))
+        columns.append((clean(report.name), [_arrow(found.get(name)) for name in names]))
     return [_sheet(title, first, part, notes) for part in _fitting(first, columns, layout)]
 
 
@@ -130,7 +131,7 @@ def _largest(
 
 
 def _title(by: str) -> str:
-    return TITLES.get(by, f"By {text.clean(by)}")
+    return TITLES.get(by, f"By {clean(by)}")
 
 
 def _sheet(title: str, first: Column, columns: Sequence[Column], notes: Sequence[str]) -> Sheet:
@@ -145,8 +146,8 @@ def _changes(report: Report, layout: Layout) -> Sheet:
     shown = report.changes if layout.everything else report.changes[:SHOWN]
     rows = tuple(
         (
-            Text(text.clean(change.before)),
-            Text(text.clean(change.after)),
+            Text(clean(change.before)),
+            Text(clean(change.after)),
             Text(f"{change.n:,}"),
             Text(f"{change.direct:.3f}"),
             Text(f"{change.afd:.3f}"),
@@ -156,7 +157,7 @@ def _changes(report: Report, layout: Layout) -> Sheet:
     rest = len(report.changes) - len(shown)
     notes = (f"{rest:,} more, rarer; --all shows them",) if rest else ()
     header = ("without AFD", "with AFD", "n", "confidence", "then")
-    return Sheet(f"What AFD changed in {text.clean(report.name)}", header, rows, notes, left=2)
+    return Sheet(f"What AFD changed in {clean(report.name)}", header, rows, notes, left=2)
 
 
 def _failures(reports: Sequence[Report]) -> Sheet:
@@ -164,10 +165,10 @@ def _failures(reports: Sequence[Report]) -> Sheet:
     reasons = dict.fromkeys(reason for found in counts for reason in found)
     rows = tuple(
         (
-            Text(text.clean(reason) or "no reason given"),
+            Text(clean(reason) or "no reason given"),
             *(Text(f"{found.get(reason, 0):,}") for found in counts),
         )
         for reason in reasons
     )
-    names = ("files",) if len(reports) == 1 else tuple(text.clean(r.name) for r in reports)
+    names = ("files",) if len(reports) == 1 else tuple(clean(r.name) for r in reports)
     return Sheet("Failures", ("reason", *names), rows)

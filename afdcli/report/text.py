@@ -12,11 +12,6 @@ from afdcli.report.summary import FEW, Group
 DASH = "–"
 
 
-def clean(text: str) -> str:
-    """*text* without control characters, which could steer the reader's terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def percent(e: Estimate, interval: bool = True, *, digits: int = 1, unit: str = "") -> str:
     """A share in per cent with its interval: ``31.8 [29.7, 34.0]``."""
     if math.isnan(e.value):

@@ -32,6 +32,11 @@ def unprintable(text: str) -> str:
     return _UNESCAPE.sub(_unescape, text)
 
 
+def clean(text: str) -> str:
+    """*text* without control characters, which could steer the reader's terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def neutralise(text: str) -> str:
     """*text* as a CSV cell that no spreadsheet runs; undone by `restore`."""
     return "'" + text if text[:1] and text[0] in FORMULA_STARTS else text

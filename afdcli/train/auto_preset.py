@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from afdcli.core.config import GRID_CHANNELS, AFDConfig, preset, reach_of
+from afdcli.constants import CELL, GRID_CHANNELS
+from afdcli.core.config import AFDConfig, preset, reach_of
 from afdcli.core.cost import count_macs
-from afdcli.core.module import CELL, AFDModule, AllParts
+from afdcli.core.module import AFDModule, AllParts
 from afdcli.models.plug_points import StemPoint, find_stages
 
 AUTO = "auto"

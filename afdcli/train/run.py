@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from afdcli import __version__
+from afdcli.constants import CELL
 from afdcli.core.config import PAPER, AFDConfig, preset, reach_of
 from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
@@ -28,7 +29,7 @@ from afdcli.train.pair_cache import Replay
 from afdcli.train.photos import PhotoSet
 from afdcli.train.settings import Settings
 from afdcli.train.validation import Score, Validation
-from afdcli.view.spec import CELL, ViewSpec
+from afdcli.view.spec import ViewSpec
 
 
 @dataclass(frozen=True)

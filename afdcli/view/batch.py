@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from afdcli.constants import CELL, GRID_CHANNELS, SIDE_CHANNELS
 from afdcli.errors import AfdError
-from afdcli.view.spec import CELL, GRID_CHANNELS, SIDE_CHANNELS, View, ViewSpec
+from afdcli.view.spec import View, ViewSpec
 
 _ALIGN = 64  # bytes; a cache line
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.dct import pixel_coefficients
-from afdcli.codec.photo import Coefficients, Photo
+from afdcli.codec.dct import Coefficients, pixel_coefficients
+from afdcli.codec.photo import Photo
+from afdcli.constants import COMPONENTS, FREQUENCIES, SIDE_CHANNELS
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool
 from afdcli.view.orientation import Turn, turn
 from afdcli.view.resize import render
-from afdcli.view.spec import COMPONENTS, FREQUENCIES, SIDE_CHANNELS, View, ViewSpec
+from afdcli.view.spec import View, ViewSpec
 
 #: Grid values are clipped to this: no 8-bit JPEG needs more, and float16 holds it.
 _LIMIT = 2.0**15

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.view.spec import CELL, ViewSpec
+from afdcli.constants import CELL
+from afdcli.view.spec import ViewSpec
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.photo import Coefficients, Plane
-from afdcli.view.spec import COMPONENTS, FREQUENCIES
+from afdcli.codec.dct import Coefficients, Plane
+from afdcli.constants import COMPONENTS, FREQUENCIES
 
 #: Largest band of float32 coefficients worked on at once, in bytes. It stays in a core's cache, and
 #: a small photo takes a few: a cell lies over two or three rows of blocks, and the product of

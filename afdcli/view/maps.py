@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afdcli.codec.jpeg_quality import LUMA
-from afdcli.view.spec import COMPONENTS, FREQUENCIES, SIDE_EXTRAS, View
+from afdcli.constants import COMPONENTS, FREQUENCIES, SIDE_EXTRAS
+from afdcli.view.spec import View
 
 _SIGNED = COMPONENTS * FREQUENCIES
 

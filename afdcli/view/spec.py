@@ -9,19 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from afdcli.constants import GRID_CHANNELS
 from afdcli.errors import BackboneError
 
 NEAR = 16  # pixels; see `ViewSpec.near`
-CELL = 8  # side of a grid cell in pixels of the view: one JPEG block where nothing is resized
-COMPONENTS = 3  # Y, Cb, Cr
-FREQUENCIES = 64
-
-#: Channels of `View.grid`: signed mean, then root mean square, of 3 x 64 coefficients.
-GRID_CHANNELS = 2 * COMPONENTS * FREQUENCIES
-#: Length of `View.side`: 3 x 64 natural logarithms of quantisation steps, then `SIDE_EXTRAS`.
-SIDE_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
-SIDE_CHANNELS = COMPONENTS * FREQUENCIES + len(SIDE_EXTRAS)
-
 Source = Literal["file", "view", "none"]
 Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos", "box", "hamming"]
 CropMode = Literal["center", "squash", "border"]

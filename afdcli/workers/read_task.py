@@ -7,7 +7,8 @@ from pathlib import Path
 
 from afdcli.codec.read import Limits, read_photo
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.inputs.archives import Source, read_source
+from afdcli.inputs.archives import read_source
+from afdcli.inputs.found import Source
 from afdcli.results.rows import DAMAGED, OK
 from afdcli.view.batch import Address
 from afdcli.view.build import look

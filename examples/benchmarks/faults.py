@@ -16,7 +16,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from afdcli.inputs.discover import Found, discover
+from afdcli.inputs.discover import discover
+from afdcli.inputs.found import Found
 from afdcli.models.memory import keep_freed_memory
 from afdcli.workers.read_task import Facts, Prepare, Task
 

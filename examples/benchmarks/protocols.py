@@ -17,7 +17,8 @@ from afdcli.codec.encode import Compression, compress
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES
-from afdcli.inputs.discover import Found, discover
+from afdcli.inputs.discover import discover
+from afdcli.inputs.found import Found
 from afdcli.inputs.labels import load_labels
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone, load_backbone

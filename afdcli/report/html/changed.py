@@ -15,6 +15,7 @@ from afdcli.report.estimates import changed_flags
 from afdcli.report.html.maps import Mapper
 from afdcli.report.runs import Guesses, Run
 from afdcli.report.thumbnails import SIDE, find, thumbnails
+from afdcli.storage.text import clean
 
 SHOWN = 24  # pictures per page
 
@@ -76,7 +77,7 @@ def changed(runs: Sequence[Run], folder: Path | None, maps: bool) -> list[Change
 
 
 def _of_run(run: Run, folder: Path | None, maps: bool, room: int) -> Changed:
-    name = text.clean(run.name)
+    name = clean(run.name)
     flags = changed_flags(run.direct, run.afd)
     if flags is None or run.direct is None or run.afd is None:
         note = "Nothing to compare: there are answers with AFD only, or without it only."
@@ -110,7 +111,7 @@ def _pictures(
 
 
 def _notes(shown: int, there: int, folder: Path) -> tuple[str, ...]:
-    where = text.clean(str(folder))
+    where = clean(str(folder))
     if not shown:
         return (f"None of them could be read from {where}: is it the folder that was classified?",)
     if shown < there:
@@ -150,11 +151,11 @@ def _in_turn(kinds: dict[str, npt.NDArray[np.intp]]) -> list[tuple[str, int]]:
 def _picture(run: Run, kind: str, at: int, images: tuple[bytes, bytes | None]) -> Picture:
     truth = str(run.rows["target_label"][at]) if "target_label" in run.rows else ""
     return Picture(
-        name=text.clean(str(run.rows["path"][at])),
+        name=clean(str(run.rows["path"][at])),
         kind=kind,
         before=_guess(run.direct, at),
         after=_guess(run.afd, at),
-        truth=text.clean(truth),
+        truth=clean(truth),
         uri=_uri(images[0]),
         map=_uri(images[1]),
     )
@@ -167,4 +168,4 @@ def _uri(jpeg: bytes | None) -> str:
 def _guess(guesses: Guesses | None, at: int) -> str:
     if guesses is None:
         return text.DASH
-    return f"{text.clean(str(guesses['label'][at]))} {100 * float(guesses['prob'][at]):.0f} %"
+    return f"{clean(str(guesses['label'][at]))} {100 * float(guesses['prob'][at]):.0f} %"

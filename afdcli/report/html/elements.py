@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from afdcli.report import text
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group
+from afdcli.storage.text import clean
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def group_table(
     kept = [c for c in columns if any(c[1] in group.estimates for group in groups)]
     rows = tuple(
         (
-            Cell(text.clean(group.value)),
+            Cell(clean(group.value)),
             size(group),
             *(_cell(group, metric, show) for _, metric, show in kept),
         )

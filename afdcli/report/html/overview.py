@@ -11,6 +11,7 @@ from afdcli.report.html import elements
 from afdcli.report.html.elements import Cell, Table
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Report
+from afdcli.storage.text import clean
 
 _Show = Callable[[Estimate], str]
 
@@ -48,7 +49,7 @@ def first(report: Report) -> Headline:
     sheet = headline(report)
     facts = tuple(Fact(*(cell.plain for cell in row)) for row in sheet.rows)
     verdict, tone = _verdict(report)
-    return Headline(sheet.title, verdict, tone, facts, text.clean(report.about))
+    return Headline(sheet.title, verdict, tone, facts, clean(report.about))
 
 
 def _verdict(report: Report) -> tuple[str, str]:
@@ -121,7 +122,7 @@ def side_by_side(reports: Sequence[Report]) -> Table:
         if any(metric in report.overall.estimates for report in reports):
             cells = (_cell(report, metric, show) for report in reports)
             rows.append((Cell(name), *cells))
-    names = tuple(text.clean(report.name) for report in reports)
+    names = tuple(clean(report.name) for report in reports)
     return Table("All numbers, with 95 % intervals", ("", *names), tuple(rows))
 
 

@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 
 import afdcli
-from afdcli.report import text
 from afdcli.report.html import topics
 from afdcli.report.html.changed import changed
 from afdcli.report.html.overview import first, side_by_side
@@ -18,6 +17,7 @@ from afdcli.report.html.provenance import origins
 from afdcli.report.render import to_csv
 from afdcli.report.runs import Run
 from afdcli.report.summary import Report, tidy
+from afdcli.storage.text import clean
 
 #: Bytes of the summary up to which the page carries it along.
 _CARRIED = 2_000_000
@@ -62,13 +62,13 @@ def render_page(
         lstrip_blocks=True,
     )
     script = _file("sort.js")
-    names = ", ".join(text.clean(report.name) for report in reports)
+    names = ", ".join(clean(report.name) for report in reports)
     return environment.get_template("page.html").render(
         **_topics(reports, page_columns(runs)[-1]),
         title=f"AFD report: {names}",
         changed=changed(runs, photos, maps),
         origins=origins(runs),
-        command=text.clean(command),
+        command=clean(command),
         remarks=remarks,
         summary=_carried(reports),
         made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

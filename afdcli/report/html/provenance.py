@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from afdcli.report import text
 from afdcli.report.runs import Run, Source
+from afdcli.storage.text import clean
 
 _NAMES = {"results": "Results", "direct": "Without AFD", "clean": "Clean pictures"}
 
@@ -37,11 +37,11 @@ def origins(runs: Sequence[Run]) -> list[Origin]:
 
 def _origin(source: Source) -> Origin:
     known = source.metadata
-    title = f"{_NAMES[source.role]}: {text.clean(str(source.path))}"
+    title = f"{_NAMES[source.role]}: {clean(str(source.path))}"
     return Origin(
         title=title,
         facts=tuple(_facts(known)),
-        command=text.clean(str(known.get("command", ""))),
+        command=clean(str(known.get("command", ""))),
         metadata=json.dumps(known, indent=1, default=str) if known else "",
     )
 
@@ -58,11 +58,11 @@ def _facts(known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield name, value
     versions = known.get("versions")
     if isinstance(versions, dict):
-        yield "versions", text.clean(", ".join(f"{name} {v}" for name, v in versions.items()))
+        yield "versions", clean(", ".join(f"{name} {v}" for name, v in versions.items()))
 
 
 def _joined(part: object, names: Sequence[str], between: str) -> str:
     """Those of *names* that *part* knows; metadata may hold anything, as anybody may edit them."""
     if not isinstance(part, dict):
         return ""
-    return text.clean(between.join(str(part[name]) for name in names if part.get(name)))
+    return clean(between.join(str(part[name]) for name in names if part.get(name)))

@@ -13,6 +13,7 @@ from afdcli.report.html.elements import Cell, Column, Plot, Table, Topic
 from afdcli.report.html.plots import Draw, Series
 from afdcli.report.html.svg import drawing
 from afdcli.report.summary import FEW, Group, Report
+from afdcli.storage.text import clean
 
 #: Classes in a table of the page; the summary has all.
 CLASSES = 2_000
@@ -43,7 +44,7 @@ class Drawer:
         self, title: str, report: Report, said: str, draw: Draw, numbers: Table, part: str = ""
     ) -> Plot:
         """A drawing for the topic *title*, or *part* of it; *said* is what it shows, in words."""
-        run = text.clean(report.name) if self.several else ""
+        run = clean(report.name) if self.several else ""
         name = ": ".join(part for part in (part, run) if part)
         svg = drawing(draw, f"plot{next(self.numbers)}")
         about = ". ".join(part for part in (title, name, said) if part)
@@ -57,7 +58,7 @@ def labelled(report: Report) -> bool:
 
 def titled(title: str, report: Report, reports: Sequence[Report]) -> str:
     """*title*, with the run's name where there are several."""
-    return title if len(reports) == 1 else f"{title}: {text.clean(report.name)}"
+    return title if len(reports) == 1 else f"{title}: {clean(report.name)}"
 
 
 def quality(reports: Sequence[Report], drawer: Drawer) -> Topic:
@@ -190,7 +191,7 @@ def failures(reports: Sequence[Report]) -> Topic:
     reasons = dict.fromkeys(reason for found in counts for reason in found)
     rows = [
         (
-            Cell(text.clean(reason) or "no reason given"),
+            Cell(clean(reason) or "no reason given"),
             *(elements.count(found.get(reason, 0)) for found in counts),
         )
         for reason in reasons
@@ -198,7 +199,7 @@ def failures(reports: Sequence[Report]) -> Topic:
     for name, metric in (("all failed", "failed"), ("damaged", "damaged"), ("files", "files")):
         cells = (elements.count(report.overall.get(metric).value) for report in reports)
         rows.append((Cell(name), *cells))
-    names = ("files",) if len(reports) == 1 else tuple(text.clean(r.name) for r in reports)
+    names = ("files",) if len(reports) == 1 else tuple(clean(r.name) for r in reports)
     table = Table("Failed and damaged files", ("reason", *names), tuple(rows))
     about = (
         "Failed files have no answer and count in no accuracy. Damaged files were classified, but "

@@ -1,0 +1,17 @@
+"""Sizes that several rooms share, each stated once."""
+
+from __future__ import annotations
+
+#: Side of a cell of the coefficient grid, in pixels of the view: one JPEG block where nothing is
+#: resized.
+CELL = 8
+#: Y, Cb and Cr.
+COMPONENTS = 3
+#: Coefficients of an 8x8 block.
+FREQUENCIES = 64
+#: Channels of `View.grid`: signed mean, then root mean square, of every coefficient.
+GRID_CHANNELS = 2 * COMPONENTS * FREQUENCIES
+#: What `View.side` holds behind the natural logarithms of the quantisation steps.
+SIDE_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
+#: Length of `View.side`.
+SIDE_CHANNELS = COMPONENTS * FREQUENCIES + len(SIDE_EXTRAS)

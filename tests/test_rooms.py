@@ -1,0 +1,84 @@
+"""The rooms of the house: data flows one way, and nothing goes in circles."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "afdcli"
+#: Lowest first: a room imports from itself and from rooms above it in this list.
+ROOMS = [
+    *("errors", "constants", "storage", "codec", "core", "view", "models", "inputs", "results"),
+    *("workers", "inference", "train", "degrade", "classify", "inspect", "report", "cli"),
+]
+#: What the maths and what runs in readers must not load.
+FORBIDDEN = {
+    "core": ("timm", "typer", "rich", "PIL"),
+    "codec": ("torch", "timm", "typer", "rich"),
+    "view": ("torch", "timm", "typer", "rich"),
+}
+
+
+def imports(path: Path) -> list[str]:
+    """Dotted names that a file imports anywhere, inside functions too."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name if is_module(name) else node.module for name in names]
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def files() -> dict[str, Path]:
+    """Dotted name within the package -> file, without the package's own two front doors."""
+    names = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ("__init__", "__main__"):
+            names[".".join(part for part in parts if part != "__init__")] = path
+    return names
+
+
+def test_every_room_is_in_the_order() -> None:
+    assert {name.split(".")[0] for name in files()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", files())
+def test_imports_lead_downwards(name: str) -> None:
+    room = name.split(".")[0]
+    for imported in imports(files()[name]):
+        if imported.startswith("afdcli."):
+            other = imported.split(".")[1]
+            assert ROOMS.index(other) <= ROOMS.index(room), f"{name} imports {imported}"
+        assert imported.split(".")[0] not in FORBIDDEN.get(room, ()), f"{name} imports {imported}"
+
+
+def test_no_circle_of_files() -> None:
+    graph = {
+        name: {
+            imported.removeprefix("afdcli.")
+            for imported in imports(path)
+            if imported.startswith("afdcli.") and imported != f"afdcli.{name}"
+        }
+        for name, path in files().items()
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_no_room_is_too_large() -> None:
+    lines: dict[str, int] = {}
+    for name, path in files().items():
+        room = name.split(".")[0]
+        lines[room] = lines.get(room, 0) + len(path.read_text(encoding="utf-8").splitlines())
+    # report/ with its page is the largest.
+    assert all(count <= 2800 for count in lines.values()), lines
