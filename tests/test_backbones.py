@@ -16,7 +16,7 @@ from afdcli.core.config import reach_of
 from afdcli.errors import BackboneError, ModuleError
 from afdcli.models import hub
 from afdcli.models import shipped as weights
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module, signature
 from afdcli.models.loader import Backbone, load_backbone
 from afdcli.models.plug_points import find_places, find_stages, find_stem
@@ -230,9 +230,9 @@ def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
     file = module_file(tmp_path, backbone, plug)
     inputs = batch()
     with torch.inference_mode():
-        plain = Plugged(backbone, None)(*inputs)
-        alone = Plugged(backbone, find_module(str(file), backbone))(*inputs)
-        both = Plugged(backbone, find_module(str(file), backbone), compare=True)(*inputs)
+        plain = AFDClassifier(backbone, None)(*inputs)
+        alone = AFDClassifier(backbone, find_module(str(file), backbone))(*inputs)
+        both = AFDClassifier(backbone, find_module(str(file), backbone), compare=True)(*inputs)
     assert plain.direct is None
     assert plain.drift is None
     assert both.direct is not None
@@ -250,7 +250,7 @@ def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
     x = (pixels.permute(0, 3, 1, 2).float() / 255 - 0.4) / 0.2
     with torch.inference_mode():
         assert torch.allclose(
-            Plugged(backbone, None)(pixels, grid, side).logits, backbone.net(x), atol=1e-5
+            AFDClassifier(backbone, None)(pixels, grid, side).logits, backbone.net(x), atol=1e-5
         )
 
 
@@ -286,9 +286,9 @@ def test_modulations_take_part(tmp_path: Path) -> None:
     assert loaded is not None
     inputs = batch()
     with torch.inference_mode():
-        whole = Plugged(backbone, loaded)(*inputs).logits
+        whole = AFDClassifier(backbone, loaded)(*inputs).logits
         loaded.module.modulation.spread.weight.zero_()
-        assert not torch.allclose(Plugged(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
+        assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
 
 
 def test_stages_take_part(tmp_path: Path) -> None:
@@ -299,10 +299,10 @@ def test_stages_take_part(tmp_path: Path) -> None:
     loaded = find_module(str(file), backbone)
     assert loaded is not None
     with torch.inference_mode():
-        whole = Plugged(backbone, loaded)(*inputs).logits
+        whole = AFDClassifier(backbone, loaded)(*inputs).logits
         for stage in loaded.module.stages:
             stage.up.weight.zero_()
-        assert not torch.allclose(Plugged(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
+        assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
 
 
 STAGES = [

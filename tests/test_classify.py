@@ -343,7 +343,9 @@ def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | 
     batch = forward.new_batch()
     for value in values:
         batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
-    return [answer.guesses[0].index if answer.guesses else None for answer in forward(batch)]
+    return [
+        answer.top_classes[0].index if answer.top_classes else None for answer in forward(batch)
+    ]
 
 
 def test_out_of_memory_halves_the_batch() -> None:

@@ -23,8 +23,8 @@ from afdcli.core import (
     preset,
 )
 from afdcli.core.config import Place, Stage
-from afdcli.core.fde import compand
-from afdcli.core.film import modulated
+from afdcli.core.fde import signed_log1p
+from afdcli.core.film import apply_film
 from afdcli.core.fuse import fuse_file, random_inputs
 from afdcli.core.module import AllParts
 from afdcli.errors import ModuleError
@@ -307,7 +307,7 @@ def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None
         for scale, shift in module.modulations(known):
             assert not scale.any()
             assert not shift.any()
-        assert torch.equal(modulated(x, *module.modulations(known)[0]), x)
+        assert torch.equal(apply_film(x, *module.modulations(known)[0]), x)
         randomise(module)
         module.save(tmp_path / "m.safetensors")
         loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
@@ -319,7 +319,7 @@ def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None
                 assert a.shape == (2, place.channels, 1, 1)
                 assert torch.equal(a, b)
         scale, shift = module.modulations(known)[0]
-        assert torch.allclose(modulated(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
+        assert torch.allclose(apply_film(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
         assert not torch.allclose(scale[0], scale[1])  # each picture has its own
 
 
@@ -418,7 +418,7 @@ def test_logarithms_of_the_grid_keep_sign_and_scale_in_half_precision_too() -> N
     grid = torch.tensor([-1024.0, -3.0, -0.01, 0.0, 0.5, 16.0, 1024.0])
     exact = grid.double().sign() * grid.double().abs().log1p() / math.log(1025)
     before = grid.clone()
-    assert torch.allclose(compand(grid).double(), exact, atol=5e-4)
+    assert torch.allclose(signed_log1p(grid).double(), exact, atol=5e-4)
     assert torch.equal(grid, before), "the grid itself must stay"
-    half = compand(grid.half())
+    half = signed_log1p(grid.half())
     assert half.dtype == torch.float16 and torch.allclose(half.double(), exact, atol=2e-3)

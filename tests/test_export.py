@@ -23,7 +23,7 @@ from afdcli.errors import ModuleError, UsageError
 from afdcli.inference.runtime import choose_runtime, run_somewhere
 from afdcli.models import export
 from afdcli.models import shipped as weights
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import load_backbone
 from afdcli.models.packaged import DEFAULT
@@ -84,12 +84,12 @@ def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -
     result = fuse(file, "--format", "pt2", "--backbone", DEFAULT, "--out", "w.pt2")
     assert result.exit_code == 0, result.output
     backbone = load_backbone()
-    plugged = Plugged(backbone, find_module(str(file), backbone)).eval()
+    plugged = AFDClassifier(backbone, find_module(str(file), backbone)).eval()
     inputs = export.whole(plugged).draw(3)
     with torch.inference_mode():
         logits, _ = torch.export.load("w.pt2").module()(*inputs)
         assert torch.allclose(logits, plugged(*inputs).logits, atol=1e-3)
-        plain = Plugged(backbone, None)(*inputs).logits
+        plain = AFDClassifier(backbone, None)(*inputs).logits
     assert not torch.allclose(logits, plain, atol=1e-2)
 
 
@@ -159,11 +159,11 @@ _MANY_AT_ONCE = """
 import sys
 import torch
 from afdcli.models.loader import load_backbone
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.inference.runtime import run_somewhere
 
 torch.set_num_threads(8)
-plugged = Plugged(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
+plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
 network = run_somewhere(plugged, "openvino", "cpu").network
 sys.setswitchinterval(1e-6)
 pixels = torch.zeros(8, 224, 224, 3, dtype=torch.uint8)
@@ -212,12 +212,12 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
         for parameter in module.parameters():
             parameter.normal_(0, 0.06, generator=torch.Generator().manual_seed(parameter.numel()))
     loaded = LoadedModule(module, "stem", plan.where, here / "m.safetensors", "")
-    plugged = Plugged(backbone, loaded).eval()
+    plugged = AFDClassifier(backbone, loaded).eval()
     inputs = export.whole(plugged).draw(2)
     with torch.inference_mode():
         expected = plugged(*inputs)
     got = run_somewhere(plugged, "openvino", "cpu").network(*inputs)
-    plain = Plugged(backbone, None)(*inputs)
+    plain = AFDClassifier(backbone, None)(*inputs)
     assert torch.allclose(got.logits, expected.logits, atol=1e-3)
     assert not torch.allclose(got.logits, plain.logits, atol=1e-2)
 

@@ -28,7 +28,7 @@ from afdcli.inspect.patch import choose_patch
 from afdcli.inspect.predict import Drift, Opinion, ask
 from afdcli.inspect.spectrum import spectrum
 from afdcli.inspect.tiles import SIDE, readable
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone
 from afdcli.view.geometry import geometry
@@ -190,7 +190,7 @@ def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
 def test_opinion_is_what_the_network_says(kit: Path) -> None:
     backbone, module = loaded(kit)
     opinion = ask(saved(20), backbone, module)
-    network = Plugged(backbone, module, compare=True)
+    network = AFDClassifier(backbone, module, compare=True)
     arrays = (opinion.view.pixels, opinion.view.grid, opinion.view.side)
     with torch.inference_mode():
         said = network(*(torch.from_numpy(array)[None] for array in arrays))
@@ -198,10 +198,10 @@ def test_opinion_is_what_the_network_says(kit: Path) -> None:
     assert opinion.drift.angles.mean() == pytest.approx(said.drift.item(), rel=1e-4)
     assert opinion.drift.angles.shape == opinion.drift.gate.shape == (8, 8)
     assert 0 < opinion.drift.gate.min() <= opinion.drift.gate.max() < 1
-    for guesses, logits in ((opinion.direct, said.direct), (opinion.restored, said.logits)):
+    for top_classes, logits in ((opinion.direct, said.direct), (opinion.restored, said.logits)):
         probs, order = logits.softmax(1)[0].sort(descending=True)
-        assert [guess.label for guess in guesses] == [NAMES[i] for i in order[:3]]
-        assert [guess.prob for guess in guesses] == pytest.approx(probs[:3].tolist(), rel=1e-4)
+        assert [guess.label for guess in top_classes] == [NAMES[i] for i in order[:3]]
+        assert [guess.prob for guess in top_classes] == pytest.approx(probs[:3].tolist(), rel=1e-4)
 
 
 def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means_and_without_one(

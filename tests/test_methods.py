@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import load_backbone
 from afdcli.train import run as session
@@ -37,7 +37,9 @@ def test_untrained_methods_change_nothing_and_have_a_cost(
     pixels = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
     grid = torch.randn(2, 384, -(-side // 8), -(-side // 8)).half()
     with torch.inference_mode():
-        answer = Plugged(backbone, loaded, compare=True).eval()(pixels, grid, torch.rand(2, 197))
+        answer = AFDClassifier(backbone, loaded, compare=True).eval()(
+            pixels, grid, torch.rand(2, 197)
+        )
     assert answer.direct is not None
     assert torch.allclose(answer.logits, answer.direct, atol=1e-5)
     cost = methods.cost(loaded, backbone)

@@ -21,20 +21,20 @@ from afdcli.inference.graphs import graph_file
 from afdcli.inference.int8 import drawn_views, quantised_file
 from afdcli.inference.int8_ranges import calibrate
 from afdcli.inference.runtime import choose_runtime, run_somewhere
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module
 from afdcli.models.loader import load_backbone
 from afdcli.models.precision import choose_precision
 
 
 @pytest.fixture
-def plugged(kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Plugged:
+def plugged(kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> AFDClassifier:
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
-    return Plugged(backbone, find_module(str(kit / "module.safetensors"), backbone)).eval()
+    return AFDClassifier(backbone, find_module(str(kit / "module.safetensors"), backbone)).eval()
 
 
-def drawn_inputs(plugged: Plugged) -> list[torch.Tensor]:
+def drawn_inputs(plugged: AFDClassifier) -> list[torch.Tensor]:
     """The drawn photos as one batch."""
     arrays = zip(*((v.pixels, v.grid, v.side) for v in drawn_views(plugged.spec)), strict=True)
     return [torch.from_numpy(np.stack(array)) for array in arrays]
@@ -74,7 +74,7 @@ def test_close_calls_get_the_answer_of_float32(
         assert np.allclose(rows[name], expected[name], atol=1e-4, equal_nan=True), name
 
 
-def test_integers_are_for_the_classifiers_inner_convolutions(plugged: Plugged) -> None:
+def test_integers_are_for_the_classifiers_inner_convolutions(plugged: AFDClassifier) -> None:
     graph = graph_file(plugged)
     nodes = onnx.load(quantised_file(graph, plugged, "openvino")).graph
     made_by = {output: node for node in nodes.node for output in node.output}
@@ -96,7 +96,7 @@ def test_integers_are_for_the_classifiers_inner_convolutions(plugged: Plugged) -
 
 @pytest.mark.parametrize(("runtime", "outputs"), [("openvino", False), ("onnxruntime", True)])
 def test_outputs_are_integers_only_where_the_runtime_needs_it(
-    plugged: Plugged, runtime: str, outputs: bool
+    plugged: AFDClassifier, runtime: str, outputs: bool
 ) -> None:
     nodes = onnx.load(quantised_file(graph_file(plugged), plugged, runtime)).graph.node
     rounded = {name for node in nodes if node.op_type == "QuantizeLinear" for name in node.input}
@@ -107,7 +107,7 @@ def test_outputs_are_integers_only_where_the_runtime_needs_it(
 
 
 def test_rounded_weights_do_not_move_the_mean(
-    plugged: Plugged, monkeypatch: pytest.MonkeyPatch
+    plugged: AFDClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = drawn_inputs(plugged)
 
@@ -126,7 +126,7 @@ def test_rounded_weights_do_not_move_the_mean(
     assert corrected < 0.7 * other, (corrected, other)
 
 
-def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
+def test_integers_answer_nearly_as_float32_does(plugged: AFDClassifier) -> None:
     inputs = drawn_inputs(plugged)
     assert len(inputs[0]) == 3 * 32  # the broken one is left out
     plugged.site.precision = torch.int8
@@ -140,7 +140,7 @@ def test_integers_answer_nearly_as_float32_does(plugged: Plugged) -> None:
     assert torch.allclose(rough.drift, fine.drift, atol=1e-4)
 
 
-def test_the_same_classifier_gives_the_same_graph(plugged: Plugged) -> None:
+def test_the_same_classifier_gives_the_same_graph(plugged: AFDClassifier) -> None:
     graph = graph_file(plugged)
     first = quantised_file(graph, plugged, "openvino")
     bytes_ = first.read_bytes()
@@ -156,7 +156,7 @@ def test_a_classifier_without_convolutions_to_quantise(
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     object.__setattr__(backbone, "net", net)
-    plugged = Plugged(backbone, None, precision=torch.int8).eval()
+    plugged = AFDClassifier(backbone, None, precision=torch.int8).eval()
     with pytest.raises(ModuleError, match="no convolutions"):
         run_somewhere(plugged, "auto", "cpu", exact=True)
     assert not list((here / "cache").rglob("*int8*"))

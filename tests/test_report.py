@@ -19,7 +19,7 @@ from afdcli.report.stats import wilson
 from afdcli.report.summary import COLUMNS, METRICS
 from afdcli.results.metadata import metadata_path
 from afdcli.results.read import read_results
-from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.rows import FAILED, Columns, Row, TopClass
 from afdcli.results.writers import open_sink
 
 NAMES = ("cat", "dog", "owl")
@@ -60,15 +60,15 @@ def row(
         height=375,
         quality=quality,
         drift=drift,
-        guesses=(guess(afd, 0.8), guess("owl", 0.1)),
+        top_classes=(guess(afd, 0.8), guess("owl", 0.1)),
         direct=(guess(direct, 0.6), guess("owl", 0.2)) if direct else (),
         target=NAMES.index(target) if target else None,
         target_label=target,
     )
 
 
-def guess(label: str, prob: float) -> Guess:
-    return Guess(label, NAMES.index(label) if label in NAMES else 9, prob)
+def guess(label: str, prob: float) -> TopClass:
+    return TopClass(label, NAMES.index(label) if label in NAMES else 9, prob)
 
 
 def write(
@@ -230,7 +230,7 @@ def test_without_labels_a_clean_run_shows_agreement(run: Run) -> None:
 
 def test_two_runs_one_with_and_one_without_afd_are_paired_by_path(run: Run) -> None:
     rows = compared()
-    off = [Row(**{**vars(r), "guesses": r.direct, "direct": (), "drift": None}) for r in rows]
+    off = [Row(**{**vars(r), "top_classes": r.direct, "direct": (), "drift": None}) for r in rows]
     on = [Row(**{**vars(r), "direct": ()}) for r in rows]
     write("on.csv", on, compare=False)
     write("off.jsonl", off[::-1], compare=False)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from afdcli.classify.resume import take_over
 from afdcli.errors import UsageError
 from afdcli.inputs.found import Found
-from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.rows import FAILED, Columns, Row, TopClass
 from afdcli.results.summary import Summary
 from afdcli.results.writers import journal, open_sink
 
@@ -39,8 +39,8 @@ ROWS = [
         height=200 + n,
         quality=10.0 if n % 2 else None,
         drift=0.1 * n,
-        guesses=(Guess("cat", 3, 0.75), Guess("dog", 5, 1e-7)),
-        direct=(Guess("dog", 5, 0.5), Guess("'quoted", 3, 0.25)),
+        top_classes=(TopClass("cat", 3, 0.75), TopClass("dog", 5, 1e-7)),
+        direct=(TopClass("dog", 5, 0.5), TopClass("'quoted", 3, 0.25)),
         target=3 if n % 3 else None,
         target_label="cat" if n % 3 else "",
         note="=no formula" if n == 2 else "",

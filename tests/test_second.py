@@ -13,11 +13,11 @@ from classify_kit import afd, table
 from torch import Tensor, nn
 
 from afdcli.classify import session as setup
-from afdcli.inference.cascade import PASS, Opinions
-from afdcli.inference.predictor import Answer, Forward
+from afdcli.inference.cascade import PASS, Cascade
+from afdcli.inference.predictor import Forward, ImageResult
 from afdcli.inference.runtime import in_float32
 from afdcli.models import precision
-from afdcli.models.afd_classifier import Plugged, Prediction
+from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.loader import load_backbone
 from afdcli.view.batch import Layout
 from afdcli.view.spec import View
@@ -50,17 +50,17 @@ def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:
     quick, exact = Stand(0.0), Stand(-0.05)
     cpu = torch.device("cpu")
-    opinions = Opinions(
+    opinions = Cascade(
         Forward(quick, LAYOUT, CLASSES, device=cpu, batch_size=size, margin=margin),
         Forward(exact, LAYOUT, CLASSES, device=cpu, batch_size=PASS),
     )
     said: dict[int, int] = {}
     in_batch: list[int] = []
 
-    def done(number: int, answer: Answer) -> None:
+    def done(number: int, answer: ImageResult) -> None:
         assert number not in said
-        assert answer.guesses is not None
-        said[number] = answer.guesses[0].index
+        assert answer.top_classes is not None
+        said[number] = answer.top_classes[0].index
 
     def go(last: bool) -> None:
         opinions([lambda answer, n=n: done(n, answer) for n in in_batch], last)
@@ -134,7 +134,7 @@ class Slow(nn.Module):
         return Prediction(nn.functional.one_hot(red, 4).float(), None, None)
 
 
-def batch(opinions: Opinions, *values: int) -> None:
+def batch(opinions: Cascade, *values: int) -> None:
     for value in values:
         opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
 
@@ -143,10 +143,10 @@ def batch(opinions: Opinions, *values: int) -> None:
 def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
     slow, said = Slow(), []
     forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=2)
-    opinions = Opinions(forward, threads=threads)
+    opinions = Cascade(forward, threads=threads)
 
-    def take(answer: Answer) -> None:
-        said.append(answer.guesses[0].index if answer.guesses else None)
+    def take(answer: ImageResult) -> None:
+        said.append(answer.top_classes[0].index if answer.top_classes else None)
 
     batch(opinions, 3, 1)
     opinions([take] * 2)
@@ -165,8 +165,8 @@ def test_error_of_the_network_reaches_the_caller() -> None:
     slow = Slow(broken=2)
     slow.let_go.set()
     forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=1)
-    opinions = Opinions(forward, threads=2)
-    said: list[Answer] = []
+    opinions = Cascade(forward, threads=2)
+    said: list[ImageResult] = []
     batch(opinions, 1)
     opinions([said.append])
     batch(opinions, 2)
@@ -178,7 +178,7 @@ def test_error_of_the_network_reaches_the_caller() -> None:
 
 def test_the_exact_network_shares_weights_and_leaves_the_quick_one_alone() -> None:
     backbone = load_backbone()
-    quick = Plugged(backbone, None, precision=torch.bfloat16).eval()
+    quick = AFDClassifier(backbone, None, precision=torch.bfloat16).eval()
     exact = in_float32(quick)
     assert quick.site.precision == torch.bfloat16
     assert exact.site.precision == torch.float32

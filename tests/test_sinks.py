@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results import writers as sinks
-from afdcli.results.rows import FAILED, Columns, Guess, Row
+from afdcli.results.rows import FAILED, Columns, Row, TopClass
 from afdcli.results.writers import check_target, open_sink
 from afdcli.storage.text import FORMULA_STARTS, neutralise, printable, restore, unprintable
 
@@ -43,8 +43,8 @@ GOOD = Row(
     height=200,
     quality=10.0,
     drift=1.25,
-    guesses=(Guess("cat", 3, 0.75), Guess("dog", 5, 0.125)),
-    direct=(Guess("dog", 5, 0.5), Guess("cat", 3, 0.25)),
+    top_classes=(TopClass("cat", 3, 0.75), TopClass("dog", 5, 0.125)),
+    direct=(TopClass("dog", 5, 0.5), TopClass("cat", 3, 0.25)),
     target=3,
     target_label="cat",
 )
@@ -125,7 +125,7 @@ def test_any_name_survives(tmp_path: Path, ending: str) -> None:
 def test_lone_surrogates_in_labels_do_not_crash(tmp_path: Path, ending: str) -> None:
     out = tmp_path / f"r{ending}"
     with open_sink(out, Columns()) as sink:
-        sink.write([Row(path="a", guesses=(Guess("\udcff", 0, 1.0),))])
+        sink.write([Row(path="a", top_classes=(TopClass("\udcff", 0, 1.0),))])
     assert out.stat().st_size > 0
 
 

@@ -12,7 +12,7 @@ import small_models
 import torch
 from classify_kit import of_kit, table
 
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import load_backbone
 
@@ -22,7 +22,7 @@ def test_passes_in_two_threads_do_not_see_each_other(kit: Path) -> None:
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     module = small_models.module().eval().reparameterize()
     loaded = LoadedModule(module, "input", "", kit / "module.safetensors", "")
-    network = Plugged(backbone, loaded, compare=True).eval()
+    network = AFDClassifier(backbone, loaded, compare=True).eval()
     torch.manual_seed(0)
     batches = [
         (

@@ -24,7 +24,7 @@ from afdcli.core import AFDModule, preset
 from afdcli.errors import UsageError
 from afdcli.models import precision
 from afdcli.models.afd_file import find_module
-from afdcli.models.hooks import Site
+from afdcli.models.hooks import HookedBackbone
 from afdcli.models.loader import load_backbone
 from afdcli.models.plug_points import find_stem, stages
 from afdcli.models.precision import bf16_is_faster, choose_precision
@@ -232,13 +232,13 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
     gates = [module.fde.gate.weight.detach().clone()]
     outputs = [module.fe.out.point.weight.detach().clone()]
 
-    def look(progress: Progress) -> None:
+    def watch(progress: Progress) -> None:
         gates.append(module.fde.gate.weight.detach().clone())
         outputs.append(module.fe.out.point.weight.detach().clone())
         if progress.step == 6:
             raise KeyboardInterrupt
 
-    session.fit(plan, module, photos, settings, tmp_path / "a.ckpt", look, workers=0)
+    session.fit(plan, module, photos, settings, tmp_path / "a.ckpt", watch, workers=0)
     moved = [not torch.equal(gates[0], gate) for gate in gates]
     assert moved == [False, False, False, False, True, True, True]  # 0.15 of 20 steps
     assert not torch.equal(outputs[0], outputs[3])
@@ -440,7 +440,7 @@ def test_losses_are_what_they_say() -> None:
 
 def test_map_loss_compares_the_fdm_with_the_measured_angle(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    site, batch = Site(backbone, "stem", "act1"), batch_of(2, backbone.spec)
+    site, batch = HookedBackbone(backbone, "stem", "act1"), batch_of(2, backbone.spec)
     module = AFDModule(preset("paper", 64))
     same = batch._replace(pixels=batch.clean)  # so that nothing drifts: 0 degrees
     assert module.fde is not None
@@ -529,7 +529,7 @@ def test_replay_brings_back_what_is_known_of_each_pair(tmp_path: Path) -> None:
 
 def test_known_targets_change_no_loss(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    site = Site(backbone, "stem", "act1")
+    site = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(2, backbone.spec)
     module = AFDModule(preset("nano", 64))
     deep = stages(site.net)
@@ -634,7 +634,7 @@ def test_auto_precision_follows_from_the_processor_alone(
 def test_a_module_can_learn_one_batch(world: Path) -> None:
     """Both losses reach all weights: what little can be learnt of eight pictures is learnt."""
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    site = Site(backbone, "stem", "act1")
+    site = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(8, backbone.spec)
     torch.manual_seed(0)
     module = AFDModule(preset("nano", 64))

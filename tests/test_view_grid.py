@@ -17,7 +17,7 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.constants import SIDE_EXTRAS
 from afdcli.view import ViewSpec
-from afdcli.view import build as look
+from afdcli.view import build as build_view
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
 ORIENTATIONS = range(1, 9)
@@ -52,7 +52,7 @@ def extras(side: NDArray[np.float32]) -> dict[str, float]:
 
 def test_unresized_file_keeps_its_own_blocks():
     photo = jpeg(noise(224, 224), quality=30, subsampling=0)
-    view = look(photo, WHOLE)
+    view = build_view(photo, WHOLE)
     assert view.grid.shape == (384, 28, 28)
     for c, plane in enumerate(photo.coefficients.planes):
         blocks = channels(plane.coefficients).astype(np.float16)
@@ -70,15 +70,15 @@ def test_a_grid_without_means_is_the_second_half_of_the_grid(orientation: int, s
     whole = ViewSpec(coefficients=source)
     part = replace(whole, means=False)
     for seen in (photo, replace(photo, file_coefficients=None)):
-        grid = look(seen, part).grid
+        grid = build_view(seen, part).grid
         assert grid.shape == (part.grid_channels, 28, 28) == (192, 28, 28)
-        np.testing.assert_array_equal(grid, look(seen, whole).grid[192:])
+        np.testing.assert_array_equal(grid, build_view(seen, whole).grid[192:])
         assert grid.any() == (source != "none")
 
 
 def test_unresized_chroma_is_spread_over_the_cells_it_covers():
     photo = jpeg(noise(224, 224), quality=30, subsampling=2)
-    view = look(photo, WHOLE)
+    view = build_view(photo, WHOLE)
     for c in (1, 2):
         blocks = channels(photo.coefficients.planes[c].coefficients).astype(np.float16)
         spread = blocks.repeat(2, axis=1).repeat(2, axis=2)
@@ -89,7 +89,7 @@ def test_unresized_chroma_is_spread_over_the_cells_it_covers():
 
 def test_grey_has_no_chroma():
     photo = jpeg(noise(100, 120)[..., 0], quality=50)
-    view = look(photo, ViewSpec())
+    view = build_view(photo, ViewSpec())
     grid = view.grid.reshape(2, 3, 64, 28, 28)
     assert grid[:, 0].any()
     assert not grid[:, 1:].any()
@@ -100,7 +100,7 @@ def test_grey_has_no_chroma():
 
 def test_half_size_pools_two_by_two_blocks():
     photo = jpeg(noise(448, 448), quality=40, subsampling=0)
-    view = look(photo, WHOLE)
+    view = build_view(photo, WHOLE)
     for c, plane in enumerate(photo.coefficients.planes):
         four = channels(plane.coefficients).reshape(64, 28, 2, 28, 2)
         mean, rms = four.mean((2, 4)), np.sqrt((four**2).mean((2, 4)))
@@ -114,8 +114,8 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
     pixels = noise(301, 407)
     whole = pixel_coefficients(pixels)
     spec = ViewSpec(crop_pct=0.6)  # the region under the crop starts and ends inside blocks
-    computed = look(Photo.from_pixels(pixels, "png"), spec)
-    given = look(Photo.from_pixels(pixels, "png", file_coefficients=whole), spec)
+    computed = build_view(Photo.from_pixels(pixels, "png"), spec)
+    given = build_view(Photo.from_pixels(pixels, "png", file_coefficients=whole), spec)
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
     np.testing.assert_array_equal(computed.side, given.side)
     assert extras(computed.side)["exact"] == 0
@@ -125,8 +125,8 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
 def test_a_large_picture_is_computed_in_strips():
     pixels = noise(2300, 2400)
     spec = ViewSpec(crop_pct=1.0, crop_mode="squash")
-    computed = look(Photo.from_pixels(pixels, "png"), spec)
-    given = look(
+    computed = build_view(Photo.from_pixels(pixels, "png"), spec)
+    given = build_view(
         Photo.from_pixels(pixels, "png", file_coefficients=pixel_coefficients(pixels)), spec
     )
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
@@ -135,8 +135,8 @@ def test_a_large_picture_is_computed_in_strips():
 def test_view_source_is_the_dct_of_the_views_own_pixels():
     photo = replace(jpeg(noise(300, 400), quality=20), orientation=6)
     spec = ViewSpec(coefficients="view")
-    view = look(photo, spec)
-    np.testing.assert_array_equal(view.pixels, look(photo, ViewSpec()).pixels)
+    view = build_view(photo, spec)
+    np.testing.assert_array_equal(view.pixels, build_view(photo, ViewSpec()).pixels)
     for c, plane in enumerate(pixel_coefficients(view.pixels).planes):
         blocks = channels(plane.coefficients)
         np.testing.assert_allclose(view.grid[64 * c : 64 * c + 64], blocks, rtol=1e-3, atol=1e-3)
@@ -172,7 +172,7 @@ def test_orientation_tag_equals_turning_the_picture(orientation, chroma):
     tagged = replace(turned_photo(1, chroma), orientation=orientation)
     turned = turned_photo(orientation, chroma)
     for spec in (ViewSpec(), ViewSpec(160, 232, crop_mode="squash"), ViewSpec(crop_mode="border")):
-        a, b = look(tagged, spec), look(turned, spec)
+        a, b = build_view(tagged, spec), build_view(turned, spec)
         np.testing.assert_array_equal(a.pixels, b.pixels)
         np.testing.assert_allclose(a.grid, b.grid, rtol=2e-3, atol=0.05)
         np.testing.assert_allclose(a.side, b.side, atol=1e-6)
@@ -181,8 +181,8 @@ def test_orientation_tag_equals_turning_the_picture(orientation, chroma):
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_orientation_of_a_picture_without_coefficients(orientation):
     pixels = noise(240, 352)
-    tagged = look(Photo.from_pixels(pixels, "png", orientation=orientation), ViewSpec())
-    turned = look(Photo.from_pixels(exif_transposed(pixels, orientation), "png"), ViewSpec())
+    tagged = build_view(Photo.from_pixels(pixels, "png", orientation=orientation), ViewSpec())
+    turned = build_view(Photo.from_pixels(exif_transposed(pixels, orientation), "png"), ViewSpec())
     np.testing.assert_allclose(tagged.grid, turned.grid, rtol=2e-3, atol=0.05)
     np.testing.assert_array_equal(tagged.side, turned.side)
 
@@ -214,7 +214,7 @@ def test_weights_sum_to_one_where_there_is_picture(height, width, orientation, s
         white, "jpeg", orientation=orientation, file_coefficients=coefficients
     )
     spec = replace(spec, fill=(0, 0, 0), interpolation="nearest")
-    view = look(photo, spec)
+    view = build_view(photo, spec)
     # The picture is white and its surround black, so the pixels tell which cells show picture.
     rows, cols = view.grid.shape[1:]
     padded = np.zeros((8 * rows, 8 * cols), np.uint8)
@@ -244,7 +244,7 @@ def test_pooling_preserves_the_mean_over_the_picture(height, width, orientation,
     photo = Photo.from_pixels(
         pixels, "jpeg", orientation=orientation, file_coefficients=coefficients
     )
-    view = look(photo, ViewSpec(8 * side, 8 * side, crop_pct=1.0, crop_mode="squash"))
+    view = build_view(photo, ViewSpec(8 * side, 8 * side, crop_pct=1.0, crop_mode="squash"))
     area = np.outer(
         np.diff(np.minimum(8 * np.arange(rows + 1), height)),
         np.diff(np.minimum(8 * np.arange(cols + 1), width)),
@@ -261,19 +261,19 @@ def test_hostile_levels_and_steps_stay_finite():
     plane = Plane(extreme, np.full((8, 8), 65535, np.float32), (8, 8))
     pixels = np.zeros((224, 224, 3), np.uint8)
     photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
-    view = look(photo, WHOLE)
+    view = build_view(photo, WHOLE)
     assert view.grid[0, 1, 0] == 32768
     assert view.grid[0, 0, 0] == -32768
     assert view.grid[192].min() == 32768
     empty = replace(plane, steps=np.zeros((8, 8), np.float32))
     photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((empty,), exact=True))
-    assert np.isfinite(look(photo, WHOLE).side).all()
+    assert np.isfinite(build_view(photo, WHOLE).side).all()
 
 
 def test_fewer_blocks_than_pixels_leave_zeros():
     plane = Plane(np.ones((10, 28, 8, 8), np.int16), np.ones((8, 8), np.float32), (8, 8))
     pixels = np.zeros((224, 224, 3), np.uint8)
     photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((plane,), exact=True))
-    grid = look(photo, WHOLE).grid
+    grid = build_view(photo, WHOLE).grid
     assert (grid[0, :10] == 1).all()
     assert not grid[0, 10:].any()

@@ -13,7 +13,7 @@ from timm.data import create_transform, resolve_data_config
 from afdcli.codec.photo import Photo
 from afdcli.errors import BackboneError
 from afdcli.view import ViewSpec, spec_from_data_config
-from afdcli.view import build as look
+from afdcli.view import build as build_view
 
 SIZES = [(224, 224), (375, 500), (500, 375), (100, 80), (257, 341), (1, 300), (7, 5)]
 INPUTS = [(3, 224, 224), (3, 160, 240), (3, 149, 149)]
@@ -55,7 +55,7 @@ def test_pixels_are_timms(size, mode, size_in, crop_pct, kernel, orientation):
     stored = noise(*size)
     transform = create_transform(**config, is_training=False, normalize=False)
     spec = replace(spec_from_data_config(config), near=None)
-    view = look(Photo.from_pixels(stored, "png", orientation=orientation), spec)
+    view = build_view(Photo.from_pixels(stored, "png", orientation=orientation), spec)
     assert view.pixels.dtype == np.uint8
     assert view.pixels.shape == (*size_in[1:], 3)
     try:
@@ -69,7 +69,7 @@ def test_pixels_are_timms(size, mode, size_in, crop_pct, kernel, orientation):
 
 def test_a_view_does_not_share_memory_with_its_photo():
     photo = Photo.from_pixels(noise(224, 224), "png")
-    view = look(photo, ViewSpec(crop_pct=1.0))
+    view = build_view(photo, ViewSpec(crop_pct=1.0))
     view.pixels[:] = 0
     assert photo.pixels.any()
 
@@ -78,7 +78,7 @@ def test_a_view_does_not_share_memory_with_its_photo():
 def test_an_extreme_shape_needs_little_memory(shape):
     # timm would make 256 x 15 million pixels of it.
     photo = Photo.from_pixels(np.full((*shape, 3), (10, 200, 30), np.uint8), "png")
-    view = look(photo, ViewSpec())
+    view = build_view(photo, ViewSpec())
     assert (view.pixels == (10, 200, 30)).all()
 
 
@@ -109,21 +109,23 @@ def test_a_picture_near_the_view_is_cropped_not_resized(size):
     stored = noise(*size)
     # 1.5 is rounded to the even number, as torchvision's CenterCrop does.
     top, left = round((size[0] - 224) / 2), round((size[1] - 224) / 2)
-    view = look(Photo.from_pixels(stored, "png"), ViewSpec())
+    view = build_view(Photo.from_pixels(stored, "png"), ViewSpec())
     np.testing.assert_array_equal(view.pixels, stored[top : top + 224, left : left + 224])
 
 
 @pytest.mark.parametrize("size", [(223, 224), (241, 224), (241, 241)])
 def test_other_pictures_are_resized(size):
     stored = noise(*size)
-    view, timms = (look(Photo.from_pixels(stored, "png"), ViewSpec(near=n)) for n in (16, None))
+    view, timms = (
+        build_view(Photo.from_pixels(stored, "png"), ViewSpec(near=n)) for n in (16, None)
+    )
     np.testing.assert_array_equal(view.pixels, timms.pixels)
     assert view.side[-4] != 0
 
 
 def test_without_coefficients_the_pixels_are_the_same_and_the_grid_is_empty():
     photo = Photo.from_pixels(noise(300, 400), "png")
-    view, whole = (look(photo, ViewSpec(coefficients=c)) for c in ("none", "file"))
+    view, whole = (build_view(photo, ViewSpec(coefficients=c)) for c in ("none", "file"))
     np.testing.assert_array_equal(view.pixels, whole.pixels)
     assert view.grid.shape == whole.grid.shape
     assert not view.grid.any()

@@ -23,7 +23,7 @@ from torchvision.transforms import CenterCrop
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.view import View, ViewSpec, dct_angle_map, step_map
-from afdcli.view import build as look
+from afdcli.view import build as build_view
 
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 ORIENTATIONS = range(1, 9)
@@ -98,8 +98,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory):
 
 
 def views(pair: Pair, orientation: int, spec: ViewSpec) -> tuple[View, View]:
-    clean = look(replace(pair.clean, orientation=orientation), spec)
-    return clean, look(replace(pair.spliced, orientation=orientation), spec)
+    clean = build_view(replace(pair.clean, orientation=orientation), spec)
+    return clean, build_view(replace(pair.spliced, orientation=orientation), spec)
 
 
 def expected_cells(
@@ -177,9 +177,11 @@ def test_orientation_of_the_file_itself_is_used(drawn, orientation):
     Image.fromarray(pair.clean.pixels).save(file, "JPEG", quality=95, exif=exif)
     photo = read_photo(file.getvalue())
     assert photo.orientation == orientation
-    shown = look(photo, ViewSpec()).pixels
+    shown = build_view(photo, ViewSpec()).pixels
     turned = np.array(ImageOps.exif_transpose(Image.open(file)))
-    np.testing.assert_array_equal(shown, look(Photo.from_pixels(turned, "png"), ViewSpec()).pixels)
+    np.testing.assert_array_equal(
+        shown, build_view(Photo.from_pixels(turned, "png"), ViewSpec()).pixels
+    )
 
 
 @pytest.mark.shared
@@ -210,7 +212,7 @@ def test_saving_again_at_high_quality_does_not_hide_the_splice(drawn):
     Image.fromarray(pair.spliced.pixels).save(file, "JPEG", quality=95, subsampling=0)
     again = replace(pair, spliced=read_photo(file.getvalue()))
     inside, outside = expected_cells(pair, 1, ViewSpec(crop_pct=1.0))
-    steps = step_map(look(again.spliced, ViewSpec(crop_pct=1.0)))
+    steps = step_map(build_view(again.spliced, ViewSpec(crop_pct=1.0)))
     assert np.median(steps[inside]) > COARSE
     assert (steps[outside] < COARSE).all()
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from afdcli.classify.session import Settings, Setup, set_up
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError, UsageError
-from afdcli.inference.cascade import Opinions
-from afdcli.inference.predictor import Answer
+from afdcli.inference.cascade import Cascade
+from afdcli.inference.predictor import ImageResult
 from afdcli.results.rows import FAILED, Cell, Row
 from afdcli.workers.read_task import prepared
 
@@ -50,7 +50,7 @@ class Classifier:
             raise UsageError(f"Classifier has no option {names}; it has {', '.join(sorted(known))}")
         self._settings = Settings(backbone=backbone, **options)
         self._settings.check()
-        self._ready: tuple[Setup, Opinions] | None = None
+        self._ready: tuple[Setup, Cascade] | None = None
 
     def __call__(
         self, images: Sequence[bytes | str | Path], names: Sequence[str] | None = None
@@ -92,14 +92,14 @@ class Classifier:
         table: pd.DataFrame = pd.DataFrame(rows, columns=list(types)).astype(kinds)
         return table
 
-    def _load(self) -> tuple[Setup, Opinions]:
+    def _load(self) -> tuple[Setup, Cascade]:
         if self._ready is None:
             setup = set_up(self._settings)
             self._ready = setup, setup.forward()
         return self._ready
 
     @staticmethod
-    def _read(setup: Setup, forward: Opinions, image: bytes | str | Path, row: Row) -> Row:
+    def _read(setup: Setup, forward: Cascade, image: bytes | str | Path, row: Row) -> Row:
         source = image if isinstance(image, bytes) else Path(image)
         limits = Limits(max_pixels=setup.settings.max_pixels)
         try:
@@ -111,9 +111,9 @@ class Classifier:
 
     @staticmethod
     def _answer(
-        setup: Setup, forward: Opinions, rows: list[Row], open_: list[int], last: bool = False
+        setup: Setup, forward: Cascade, rows: list[Row], open_: list[int], last: bool = False
     ) -> None:
-        def done(number: int, answer: Answer) -> None:
+        def done(number: int, answer: ImageResult) -> None:
             rows[number] = setup.answered(rows[number], answer)
 
         forward([partial(done, number) for number in open_], last)

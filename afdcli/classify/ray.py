@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from afdcli.classify.session import Settings, Setup, set_up
 from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, PhotoError
-from afdcli.inference.predictor import Answer
+from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED
 from afdcli.results.summary import Summary
@@ -93,11 +93,11 @@ class Network:
     def ready(self) -> None:
         """Come back once the networks are loaded."""
 
-    def answer(self, views: Views) -> list[Answer]:
+    def answer(self, views: Views) -> list[ImageResult]:
         """Answers for the views, in order; as many of them as a batch holds at most."""
         for pixels, grid, side in zip(*views, strict=True):
             self._forward.batch.add(View(pixels, grid, side))
-        answers: dict[int, Answer] = {}
+        answers: dict[int, ImageResult] = {}
         self._forward([partial(answers.__setitem__, n) for n in range(len(views.pixels))], True)
         return [answers[n] for n in range(len(views.pixels))]
 

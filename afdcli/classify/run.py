@@ -19,7 +19,7 @@ from afdcli.classify.resume import check_same_run, take_over, take_over_parts
 from afdcli.classify.session import Setup
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError
-from afdcli.inference.predictor import Answer
+from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.metadata import RunMetadata
@@ -104,7 +104,7 @@ def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summar
 
 @dataclass
 class _Waiting:
-    """A row that is not written yet; while it is not *ready* it lacks its guesses."""
+    """A row that is not written yet; while it is not *ready* it lacks its top classes."""
 
     row: Row
     ready: bool
@@ -165,7 +165,7 @@ class _Run:
         self._in_batch.clear()
         self._write()
 
-    def _answered(self, waiting: _Waiting, answer: Answer) -> None:
+    def _answered(self, waiting: _Waiting, answer: ImageResult) -> None:
         waiting.row = self._setup.answered(waiting.row, answer)
         waiting.ready = True
 

@@ -12,12 +12,12 @@ from torch import nn
 
 from afdcli.codec.read import Limits
 from afdcli.errors import ErrorCode, PhotoError, UsageError
-from afdcli.inference.cascade import PASS, Opinions, close_margin
-from afdcli.inference.predictor import Answer, Forward
+from afdcli.inference.cascade import PASS, Cascade, close_margin
+from afdcli.inference.predictor import Forward, ImageResult
 from afdcli.inference.runtime import run_somewhere
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels, load_labels
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule, find_module, view_of
 from afdcli.models.bn_folding import fold_batch_norms
 from afdcli.models.device import batch_size, choose_device
@@ -147,17 +147,17 @@ class Setup:
         """What the workers prepare: the backbone's view, with what the module reads."""
         return view_of(self.backbone, self.module)
 
-    def forward(self) -> Opinions:
+    def forward(self) -> Cascade:
         """The network, ready for batches."""
         if self.exact is None:
-            return Opinions(self._forward(self.network, self.batch_size), threads=self._threads)
+            return Cascade(self._forward(self.network, self.batch_size), threads=self._threads)
         exact = self._forward(self.exact, PASS)
         self.network.to(self.device)
         layout, device = Layout.of(self.spec), self.device
         integers = self.precision == torch.int8
         margin = close_margin(self.network, self.exact, layout, device, self.batch_size, integers)
         quick = self._forward(self.network, self.batch_size, margin)
-        return Opinions(quick, exact, threads=self._threads)
+        return Cascade(quick, exact, threads=self._threads)
 
     @property
     def _threads(self) -> int:
@@ -176,7 +176,7 @@ class Setup:
         )
 
     def begun(self, found: Found, outcome: Facts | PhotoError) -> Row:
-        """The row of an input after reading: failed, or without its guesses."""
+        """The row of an input after reading: failed, or without its top classes."""
         target = self.labels.target(found) if self.labels is not None else None
         name = "" if target is None else self.backbone.class_names[target]
         row = Row(found.relative, target=target, target_label=name)
@@ -184,15 +184,15 @@ class Setup:
             return replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
         return replace(row, **asdict(outcome))
 
-    def answered(self, row: Row, answer: Answer) -> Row:
+    def answered(self, row: Row, answer: ImageResult) -> Row:
         """*row* of a picture that was read, with what the network says."""
         direct = answer.direct
         if self.settings.compare and self.module is None:
-            direct = answer.guesses  # nothing is plugged in: this is the plain backbone
-        if answer.guesses is None or direct is None:
+            direct = answer.top_classes  # nothing is plugged in: this is the plain backbone
+        if answer.top_classes is None or direct is None:
             message = "the classifier's output is not a number"
             return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
-        return replace(row, guesses=answer.guesses, direct=direct, drift=answer.drift)
+        return replace(row, top_classes=answer.top_classes, direct=direct, drift=answer.drift)
 
     def facts(self, command: str) -> dict[str, Any]:
         """The run as metadata."""
@@ -231,7 +231,7 @@ def set_up(settings: Settings) -> Setup:
         asked = "fp32"  # the only one that it has
     precision = choose_precision(asked, device.type, integers=True)
     running = run_somewhere(
-        Plugged(backbone, module, settings.compare, precision).eval(),
+        AFDClassifier(backbone, module, settings.compare, precision).eval(),
         settings.runtime,
         device.type,
         compiled=settings.compile,

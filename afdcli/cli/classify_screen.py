@@ -54,7 +54,7 @@ def _answers(summary: Summary, columns: Columns) -> Table:
 
 
 def _cells(row: Row, columns: Columns) -> Iterator[str]:
-    best = row.guesses[0]
+    best = row.top_classes[0]
     yield row.path
     yield best.label
     yield f"{best.prob:.2f}"

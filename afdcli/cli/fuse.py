@@ -80,7 +80,7 @@ def _export(
         module, _ = AFDModule.load(file)
         subject = export.alone(module if module.config.fused else module.reparameterize())
     else:
-        from afdcli.models.afd_classifier import Plugged
+        from afdcli.models.afd_classifier import AFDClassifier
         from afdcli.models.afd_file import find_module
         from afdcli.models.bn_folding import fold_batch_norms
         from afdcli.models.loader import load_backbone
@@ -88,7 +88,7 @@ def _export(
         loaded = load_backbone(backbone, checkpoint=checkpoint, imports=imports or ())
         view = (loaded.spec.height, loaded.spec.width)
         fold_batch_norms(loaded.net, view)
-        subject = export.whole(Plugged(loaded, find_module(str(file), loaded)).eval())
+        subject = export.whole(AFDClassifier(loaded, find_module(str(file), loaded)).eval())
     worst = export.export(subject, out, "pt2" if kind == "pt2" else "onnx")
     screen = console.out(quiet)
     screen.print(f"inputs: {', '.join(subject.inputs)}; outputs: {', '.join(subject.outputs)}")

@@ -15,7 +15,7 @@ Activation = Literal["relu", "relu6", "none"]
 
 @dataclass(frozen=True)
 class Stage:
-    """A place behind the stem where features are corrected once more, see `StageRepair`.
+    """A place behind the stem where features are corrected once more, see `StageAdapter`.
 
     Attributes:
         where: name of the classifier's module whose output is corrected.
@@ -32,7 +32,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Place:
-    """A normalisation behind the stem whose output is scaled and shifted, see `Modulation`.
+    """A normalisation behind the stem whose output is scaled and shifted, see `FiLM`.
 
     Attributes:
         where: name of the classifier's module.
@@ -156,21 +156,21 @@ class Reach:
             out what a 1x1 convolution with a stride will skip, unless it is corrected before:
             that saves a tenth of a ResNet whose stages begin with such ones.
         stages_from: view pixels per feature of the first stage that is corrected.
-        modulated: share of the features behind the stem that may be scaled and shifted, see
+        apply_film: share of the features behind the stem that may be scaled and shifted, see
             `afdcli.models.plug_points.find_places`.
     """
 
     pooled: bool = True
     ends: bool = True
     stages_from: int = STAGE_STRIDE
-    modulated: float = 0.25
+    apply_film: float = 0.25
 
 
 PAPER = "paper"
 _REACHES: dict[str, Reach] = {
     PAPER: Reach(pooled=False),
     "large": Reach(pooled=False),
-    "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, modulated=0.05),
+    "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, apply_film=0.05),
 }
 #: Sizes of the module. Cost and recovered share of each: README, "Presets".
 PRESETS: dict[str, AFDConfig] = {

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from afdcli.core.config import AFDConfig
 
 LARGEST_DC = 1024.0  # of an 8-bit JPEG block: 8 x 128
-COMPANDED_DC = 6.93  # log1p(1024)
+LOG1P_DC = 6.93  # log1p(1024)
 LARGEST_LOG_STEP = 5.55  # log(256): the range of side inputs
 
 
-def compand(grid: Tensor) -> Tensor:
+def signed_log1p(grid: Tensor) -> Tensor:
     """Coefficients (JPEG scale) as logarithms that keep their sign: 0 is 0, +-1024 is +-1.
 
     They span three decades; so the small ones stay visible. In the precision of the grid: float16,
@@ -26,7 +26,7 @@ def compand(grid: Tensor) -> Tensor:
     ``log1p``, whose exactness below 1e-7 is lost on steps of 1 and more, and takes five times as
     long.
     """
-    return grid.abs().add_(1).log_().mul_(grid.sign()).div_(COMPANDED_DC)
+    return grid.abs().add_(1).log_().mul_(grid.sign()).div_(LOG1P_DC)
 
 
 class FDENet(nn.Module):
@@ -40,11 +40,11 @@ class FDENet(nn.Module):
     Output: the FDM, in 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.
 
     Attributes:
-        companded: the grid comes through `compand` already, and holds only what is read.
+        takes_log_grid: the grid comes through `signed_log1p` already, and holds only what is read.
             Logarithms are slow in some runtimes, and taking channels out of a tensor in others.
     """
 
-    companded = False
+    takes_log_grid = False
 
     def __init__(self, config: AFDConfig, outputs: int) -> None:
         super().__init__()
@@ -67,7 +67,9 @@ class FDENet(nn.Module):
 
     def features(self, grid: Tensor, side: Tensor) -> Tensor:
         """What the FDM is made from: (B, hidden[1], h, w), not negative."""
-        compressed = grid if self.companded else compand(grid[:, -self.cells.in_channels :])
+        compressed = (
+            grid if self.takes_log_grid else signed_log1p(grid[:, -self.cells.in_channels :])
+        )
         # The steps are the same in all blocks, so their share of the first layer is one vector: a
         # linear layer, written as a convolution because OpenVINO is slow at one this small.
         steps = F.conv2d(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from afdcli.core.config import AFDConfig
 
 
-class Modulation(nn.Module):
+class FiLM(nn.Module):
     """All scales and shifts of one picture in one go; nothing changes before training.
 
     Where a picture is clean, the few numbers (`AFDConfig.rank`) between the layers can all be 0,
@@ -32,14 +32,14 @@ class Modulation(nn.Module):
         self.spread = nn.Linear(config.rank, 2 * sum(self.widths), bias=False)
         nn.init.zeros_(self.spread.weight)
 
-    def forward(self, known: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def forward(self, damage_features: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(scale, shift) for each of `AFDConfig.places`, (B, C, 1, 1) each.
 
         Args:
-            known: (B, hidden[1], h, w), FDE-Net's features, not negative.
+            damage_features: (B, hidden[1], h, w), FDE-Net's features, not negative.
         """
-        mean = known.mean((2, 3))
-        size = known.square().mean((2, 3)).add(1e-6).sqrt()
+        mean = damage_features.mean((2, 3))
+        size = damage_features.square().mean((2, 3)).add(1e-6).sqrt()
         few = torch.relu(self.summary(torch.cat((mean, size), 1)))
         # Split, then reshaped: OpenVINO moves strides of convolutions forward through sums, and
         # fails if they come to a split.
@@ -48,6 +48,6 @@ class Modulation(nn.Module):
         return list(zip(many[:half], many[half:], strict=True))
 
 
-def modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def apply_film(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """``x * (1 + scale) + shift`` in one pass over x (B, C, H, W)."""
     return torch.addcmul(shift.to(x.dtype), x, (1 + scale).to(x.dtype))

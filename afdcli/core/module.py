@@ -24,11 +24,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from afdcli.constants import CELL
-from afdcli.core.adapter import StageRepair
+from afdcli.core.adapter import StageAdapter
 from afdcli.core.config import AFDConfig
 from afdcli.core.fde import FDENet
 from afdcli.core.fe import FENet
-from afdcli.core.film import Modulation
+from afdcli.core.film import FiLM
 from afdcli.core.repconv import RepConv, activated
 from afdcli.errors import ModuleError
 
@@ -55,8 +55,8 @@ class AFDModule(nn.Module):
         channels = config.channels * config.unshuffle**2
         self.fe = FENet(config, channels)
         self.fde = FDENet(config, channels) if config.gate != "none" else None
-        self.stages = nn.ModuleList(StageRepair(config, stage) for stage in config.stages)
-        self.modulation = Modulation(config) if config.places else None
+        self.stages = nn.ModuleList(StageAdapter(config, stage) for stage in config.stages)
+        self.modulation = FiLM(config) if config.places else None
 
     def drifting_map(
         self, grid: Tensor, side: Tensor, size: tuple[int, int], view: tuple[int, int] | None = None
@@ -68,7 +68,7 @@ class AFDModule(nn.Module):
 
     @staticmethod
     def _laid(cells: Tensor, size: tuple[int, int], view: tuple[int, int] | None) -> Tensor:
-        """What is known per cell of the view, at the places of features."""
+        """Resample features per cell of the view to the feature grid."""
         if cells.shape[-1] == cells.shape[-2] == 1:
             return cells
         # The last row and column of cells may reach beyond the view: cover it whole, then cut.
@@ -88,29 +88,37 @@ class AFDModule(nn.Module):
 
     def estimate(self, grid: Tensor, side: Tensor) -> Tensor | None:
         """FDE-Net's features, (B, hidden[1], *cells): what `restore` and `repair` go by."""
-        known: Tensor | None = None if self.fde is None else self.fde.features(grid, side)
-        return known
+        damage_features: Tensor | None = None if self.fde is None else self.fde.features(grid, side)
+        return damage_features
 
-    def modulations(self, known: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+    def modulations(self, damage_features: Tensor | None) -> list[tuple[Tensor, Tensor]]:
         """Scale and shift for each of ``config.places``; [] where there are none."""
-        if self.modulation is None or known is None:
+        if self.modulation is None or damage_features is None:
             return []
-        vectors: list[tuple[Tensor, Tensor]] = self.modulation(known)
+        vectors: list[tuple[Tensor, Tensor]] = self.modulation(damage_features)
         return vectors
 
     def repair(
-        self, stage: int, x: Tensor, known: Tensor | None, view: tuple[int, int] | None = None
+        self,
+        stage: int,
+        x: Tensor,
+        damage_features: Tensor | None,
+        view: tuple[int, int] | None = None,
     ) -> Tensor:
         """Correct features x (B, C, H, W) at the end of ``config.stages[stage]``."""
-        if known is not None:
+        if damage_features is not None:
             pooled = self.config.gate == "channel"
             size = (x.shape[-2], x.shape[-1])
-            known = known.mean((2, 3), keepdim=True) if pooled else self._laid(known, size, view)
-        y: Tensor = self.stages[stage](x, known)
+            damage_features = (
+                damage_features.mean((2, 3), keepdim=True)
+                if pooled
+                else self._laid(damage_features, size, view)
+            )
+        y: Tensor = self.stages[stage](x, damage_features)
         return y
 
     def restore(
-        self, x: Tensor, known: Tensor | None, view: tuple[int, int] | None = None
+        self, x: Tensor, damage_features: Tensor | None, view: tuple[int, int] | None = None
     ) -> Tensor:
         """`forward`, for what `estimate` said."""
         fold = self.config.unshuffle
@@ -119,22 +127,24 @@ class AFDModule(nn.Module):
             if height % fold or width % fold:  # padding by nothing would copy all the same
                 x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
-        y = self._corrected(x, known, view)
+        y = self._corrected(x, damage_features, view)
         if fold > 1:
             y = F.pixel_shuffle(y, fold)[..., :height, :width]
         return activated(y, self.config.activation)
 
-    def _corrected(self, x: Tensor, known: Tensor | None, view: tuple[int, int] | None) -> Tensor:
+    def _corrected(
+        self, x: Tensor, damage_features: Tensor | None, view: tuple[int, int] | None
+    ) -> Tensor:
         """``FE(x) * FDM + x``; with a stride the product is taken in small, then enlarged."""
         height, width = x.shape[-2:]
-        if self.fde is None or known is None:
+        if self.fde is None or damage_features is None:
             correction: Tensor = self.fe(x)
         else:
             bottom = self.fe.bottom(height, width)
-            guide = self._laid(known, bottom, view) if self.config.guide else None
+            guide = self._laid(damage_features, bottom, view) if self.config.guide else None
             correction = self.fe(x, guide)
             size = (correction.shape[-2], correction.shape[-1])
-            fdm = self._laid(self.fde.map(known), size, view)
+            fdm = self._laid(self.fde.map(damage_features), size, view)
             if self.config.stride == 1:
                 return torch.addcmul(x, correction, fdm)  # one pass over the largest tensors
             correction = correction * fdm
@@ -204,7 +214,7 @@ class AllParts(nn.Module):
 
     def forward(self, x: Tensor, grid: Tensor, side: Tensor, *deep: Tensor) -> tuple[Tensor, ...]:
         """De-drifted features, of each stage from its own *deep* ones; scales and shifts."""
-        known = self.module.estimate(grid, side)
-        stages = [self.module.repair(i, y, known) for i, y in enumerate(deep)]
-        vectors = [v for pair in self.module.modulations(known) for v in pair]
-        return self.module.restore(x, known), *stages, *vectors
+        damage_features = self.module.estimate(grid, side)
+        stages = [self.module.repair(i, y, damage_features) for i, y in enumerate(deep)]
+        vectors = [v for pair in self.module.modulations(damage_features) for v in pair]
+        return self.module.restore(x, damage_features), *stages, *vectors

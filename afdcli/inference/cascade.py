@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from afdcli.inference.predictor import Answer, Forward
+from afdcli.inference.predictor import Forward, ImageResult
 from afdcli.view.batch import Batch, Layout
 from afdcli.view.spec import View
 
@@ -97,12 +97,12 @@ def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uin
 class _Running(NamedTuple):
     """A batch that is with the quick network, and who takes its answers."""
 
-    answers: Future[list[Answer]]
+    answers: Future[list[ImageResult]]
     batch: Batch
-    take: list[Callable[[Answer], None]]
+    take: list[Callable[[ImageResult], None]]
 
 
-class Opinions:
+class Cascade:
     """Answers of a quick network, and of an exact one where the quick one is not sure.
 
     The quick network runs in threads of its own: while it is busy with one batch the caller fills
@@ -121,7 +121,7 @@ class Opinions:
     def __init__(self, quick: Forward, exact: Forward | None = None, threads: int = 1) -> None:
         self._quick, self._exact = quick, exact
         self._close = None if exact is None else exact.new_batch()
-        self._asking: list[Callable[[Answer], None]] = []
+        self._asking: list[Callable[[ImageResult], None]] = []
         self._free = deque(quick.new_batch() for _ in range(_BATCHES - 1))
         self._running: deque[_Running] = deque()
         cores = torch.get_num_threads()
@@ -129,7 +129,7 @@ class Opinions:
         self._pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(cores))
         self.batch = quick.new_batch()
 
-    def __call__(self, take: Sequence[Callable[[Answer], None]], last: bool = False) -> None:
+    def __call__(self, take: Sequence[Callable[[ImageResult], None]], last: bool = False) -> None:
         """Have the filled part of `batch` answered, and go on with an empty one.
 
         Args:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from afdcli import __version__
-from afdcli.core.fde import compand
-from afdcli.models.afd_classifier import Plugged, Prediction
+from afdcli.core.fde import signed_log1p
+from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.export import export, whole
 
 Arrays = Sequence[NDArray[Any]]
@@ -28,8 +28,8 @@ Graph = Callable[[Arrays], Arrays]
 Prepare = Callable[[Arrays], Arrays]
 
 
-class Elsewhere(nn.Module):
-    """Stands for a `Plugged` network and gives the same answers, from another runtime.
+class ExportedNetwork(nn.Module):
+    """Stands for a `AFDClassifier` network and gives the same answers, from another runtime.
 
     Args:
         file: from `graph_file`.
@@ -38,14 +38,16 @@ class Elsewhere(nn.Module):
         precision: of the arithmetic.
     """
 
-    def __init__(self, file: Path, network: Plugged, runtime: str, precision: torch.dtype) -> None:
+    def __init__(
+        self, file: Path, network: AFDClassifier, runtime: str, precision: torch.dtype
+    ) -> None:
         super().__init__()
         self._compare = network.compare
         load = _onnxruntime if runtime == "onnxruntime" else _openvino
         self._graph = load(file, precision, prepare_for(network))
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
-        """As `Plugged.forward`; float32 on the processor."""
+        """As `AFDClassifier.forward`; float32 on the processor."""
         arrays = (pixels.numpy(), grid.numpy(), side.numpy())
         outputs = [torch.from_numpy(np.asarray(array)) for array in self._graph(arrays)]
         logits = outputs.pop(0)
@@ -53,9 +55,9 @@ class Elsewhere(nn.Module):
         return Prediction(logits, direct, outputs.pop(0) if outputs else None)
 
 
-def prepare_for(network: Plugged) -> Prepare:
+def prepare_for(network: AFDClassifier) -> Prepare:
     """What the graph of *network* needs done to its inputs."""
-    return partial(_companded, network.grid_channels) if network.companded else _in_float32
+    return partial(_log_grid, network.grid_channels) if network.takes_log_grid else _in_float32
 
 
 def _in_float32(arrays: Arrays) -> Arrays:
@@ -63,26 +65,26 @@ def _in_float32(arrays: Arrays) -> Arrays:
     return pixels, grid.astype(np.float32, copy=False), side
 
 
-def _companded(channels: int, arrays: Arrays) -> Arrays:
+def _log_grid(channels: int, arrays: Arrays) -> Arrays:
     pixels, grid, side = arrays
     grid = grid[:, -channels:]
     if grid.dtype != np.float16:
-        return pixels, compand(torch.from_numpy(grid)).float().numpy(), side
+        return pixels, signed_log1p(torch.from_numpy(grid)).float().numpy(), side
     return pixels, np.take(_logarithms(), grid.view(np.uint16), mode="clip"), side
 
 
 @cache
 def _logarithms() -> NDArray[np.float32]:
-    """`compand` of every float16, by its bits: to look it up takes half as long.
+    """`signed_log1p` of every float16, by its bits: to look it up takes half as long.
 
     All 2**16 are there, so ``np.take`` need not check: "clip" is its quickest mode.
     """
     bits = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
-    table: NDArray[np.float32] = compand(bits.view(torch.float16)).float().numpy()
+    table: NDArray[np.float32] = signed_log1p(bits.view(torch.float16)).float().numpy()
     return table
 
 
-def graph_file(plugged: Plugged) -> Path:
+def graph_file(plugged: AFDClassifier) -> Path:
     """The ONNX graph of *plugged*, which is in float32; made where it is not kept yet.
 
     Raises:
@@ -101,13 +103,13 @@ def cache_folder() -> Path:
     return user_cache_path("afd", appauthor=False) / "graphs"
 
 
-def _key(plugged: Plugged) -> str:
+def _key(plugged: AFDClassifier) -> str:
     """Names a graph by everything that it depends on."""
     digest = hashlib.sha256(
         repr(
             (
                 *(__version__, torch.__version__, version("onnxscript")),
-                *(plugged.view, plugged.compare, plugged.companded),
+                *(plugged.view, plugged.compare, plugged.takes_log_grid),
             )
         ).encode()
     )

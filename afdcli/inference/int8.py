@@ -26,10 +26,10 @@ from afdcli.inference.graphs import prepare_for
 from afdcli.inference.int8_biases import correct_biases, own_biases
 from afdcli.inference.int8_ranges import calibrate
 from afdcli.inputs.discover import discover
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.export import quiet
 from afdcli.models.shipped import shipped
-from afdcli.view.build import look
+from afdcli.view.build import build_view
 from afdcli.view.crop import upright
 from afdcli.view.spec import View, ViewSpec
 
@@ -39,7 +39,7 @@ _CLASSIFIER = "net.site.net."
 _QUALITIES = (25, 10)
 
 
-def quantised_file(graph: Path, network: Plugged, runtime: str) -> Path:
+def quantised_file(graph: Path, network: AFDClassifier, runtime: str) -> Path:
     """The graph in the file *graph* with 8-bit convolutions; made where it is not kept yet.
 
     Args:
@@ -62,7 +62,7 @@ def quantised_file(graph: Path, network: Plugged, runtime: str) -> Path:
     return file
 
 
-def _quantise(graph: Path, out: Path, network: Plugged, outputs: bool) -> None:
+def _quantise(graph: Path, out: Path, network: AFDClassifier, outputs: bool) -> None:
     import onnx
     from onnxruntime import quantization as ort
     from onnxruntime.quantization.calibrate import TensorsData
@@ -136,7 +136,7 @@ def _thin_first(graph: Any, convolutions: list[Any]) -> None:
         strides.ints[:] = [1] * len(by)
 
 
-def _inputs(graph: Any, network: Plugged) -> Iterator[dict[str, NDArray[Any]]]:
+def _inputs(graph: Any, network: AFDClassifier) -> Iterator[dict[str, NDArray[Any]]]:
     """The drawn photos, one by one, as *graph* takes them."""
     names, prepare = [item.name for item in graph.input], prepare_for(network)
     for view in drawn_views(network.spec):
@@ -168,7 +168,7 @@ def drawn_views(spec: ViewSpec) -> Iterator[View]:
             photo = read_photo(found.path)
         except PhotoError:  # one of them is broken on purpose
             continue
-        yield look(photo, spec)
+        yield build_view(photo, spec)
         for quality in _QUALITIES:
             file = compress(upright(photo), [Compression("jpeg", quality)])
-            yield look(read_photo(file), spec)
+            yield build_view(read_photo(file), spec)

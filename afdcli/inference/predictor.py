@@ -1,4 +1,4 @@
-"""The classifier on one batch after the other: from a filled `Batch` to guesses."""
+"""The classifier on one batch after the other: from a filled `Batch` to the top classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from afdcli.errors import AfdError, BackboneError
-from afdcli.results.rows import Guess
+from afdcli.results.rows import TopClass
 from afdcli.view.batch import Batch, Layout
 
 #: Significant digits of a probability in the results; float32 is good for no more.
@@ -21,18 +21,18 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImageResult:
     """What the network says about one picture.
 
     Attributes:
-        guesses: the top-k classes, best first; None where an output was not a number.
+        top_classes: the top-k classes, best first; None where an output was not a number.
         direct: those of the plain backbone, likewise; () unless ``compare``.
         drift: degrees, None without an AFD module.
         close: the two best classes are about as probable, see `Forward`.
     """
 
-    guesses: tuple[Guess, ...] | None
-    direct: tuple[Guess, ...] | None = ()
+    top_classes: tuple[TopClass, ...] | None
+    direct: tuple[TopClass, ...] | None = ()
     drift: float | None = None
     close: bool = False
 
@@ -76,7 +76,7 @@ class Forward:
         pinned = self._device.type == "cuda"
         return Batch(self._layout, self._most, _pinned if pinned else np.zeros)
 
-    def __call__(self, batch: Batch) -> list[Answer]:
+    def __call__(self, batch: Batch) -> list[ImageResult]:
         """Answers for the filled part of *batch*, in its order. Threads may call it, too.
 
         Args:
@@ -86,7 +86,7 @@ class Forward:
             AfdError: not even one picture at a time fits into memory.
             BackboneError: the outputs do not match the class names.
         """
-        answers: list[Answer] = []
+        answers: list[ImageResult] = []
         while len(answers) < batch.filled:
             size = self.size
             # Where the size does not divide the batch, the last chunk begins earlier.
@@ -100,17 +100,17 @@ class Forward:
         return answers[: batch.filled]
 
     @torch.inference_mode()
-    def _chunk(self, arrays: list[NDArray[Any]]) -> list[Answer]:
+    def _chunk(self, arrays: list[NDArray[Any]]) -> list[ImageResult]:
         inputs = [torch.from_numpy(a).to(self._device, non_blocking=True) for a in arrays]
         logits, direct, drift = self._network(*inputs)
-        guesses = self._guesses(logits)
-        plain = [()] * len(guesses) if direct is None else self._guesses(direct)
-        angles = [None] * len(guesses) if drift is None else drift.tolist()
+        top_classes = self._top_classes(logits)
+        plain = [()] * len(top_classes) if direct is None else self._top_classes(direct)
+        angles = [None] * len(top_classes) if drift is None else drift.tolist()
         close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
-            Answer(guess, beside, None if angle is None else round(angle, 4), near)
+            ImageResult(guess, beside, None if angle is None else round(angle, 4), near)
             for guess, beside, angle, near in zip(
-                guesses, plain, angles, close.tolist(), strict=True
+                top_classes, plain, angles, close.tolist(), strict=True
             )
         ]
 
@@ -121,7 +121,7 @@ class Forward:
         best = logits.float().topk(2).values.cpu()
         return best[:, 0] - best[:, 1] <= self._margin
 
-    def _guesses(self, logits: Tensor) -> list[tuple[Guess, ...] | None]:
+    def _top_classes(self, logits: Tensor) -> list[tuple[TopClass, ...] | None]:
         logits = logits.cpu()
         if logits.ndim != 2 or logits.shape[1] != len(self._names):
             raise BackboneError(
@@ -133,11 +133,11 @@ class Forward:
         best = zip(probs[:, : self._topk].tolist(), order[:, : self._topk].tolist(), strict=True)
         return [self._top(row, classes) for row, classes in best]
 
-    def _top(self, probs: list[float], classes: list[int]) -> tuple[Guess, ...] | None:
+    def _top(self, probs: list[float], classes: list[int]) -> tuple[TopClass, ...] | None:
         if not all(math.isfinite(prob) for prob in probs):
             return None
         return tuple(
-            Guess(self._names[index], index, float(f"{prob:.{DIGITS}g}"))
+            TopClass(self._names[index], index, float(f"{prob:.{DIGITS}g}"))
             for prob, index in zip(probs, classes, strict=True)
         )
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.errors import ModuleError, UsageError
-from afdcli.inference.graphs import Elsewhere, graph_file
+from afdcli.inference.graphs import ExportedNetwork, graph_file
 from afdcli.inference.int8 import quantised_file
 from afdcli.inference.torch_threads import in_streams, twin
-from afdcli.models.afd_classifier import Plugged, Prediction
+from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.precision import keep_logits_exact
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
@@ -64,7 +64,7 @@ class Running(NamedTuple):
 
 
 def run_somewhere(
-    plugged: Plugged,
+    plugged: AFDClassifier,
     name: str,
     device: str,
     *,
@@ -89,13 +89,13 @@ def run_somewhere(
     if runtime != "torch":
         plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
         try:
-            network = with_companded_grid(plugged)
+            network = with_log_grid(plugged)
             graph = graph_file(network)
             quick = graph
             if precision == torch.int8:
                 quick = quantised_file(graph, network, runtime)
-            net = Elsewhere(quick, network, runtime, precision)
-            fine = Elsewhere(graph, network, runtime, torch.float32) if exact else None
+            net = ExportedNetwork(quick, network, runtime, precision)
+            fine = ExportedNetwork(graph, network, runtime, torch.float32) if exact else None
             return Running(net, runtime, exact=fine)
         except ModuleError as error:
             if name != "auto" or precision == torch.int8:
@@ -109,33 +109,33 @@ def run_somewhere(
     return Running(here, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
 
 
-def in_float32(plugged: Plugged) -> Plugged:
+def in_float32(plugged: AFDClassifier) -> AFDClassifier:
     """*plugged* with the same weights and in float32, whatever its own precision is."""
     exact = twin(plugged)
     exact.site.precision = torch.float32
     return exact
 
 
-def with_companded_grid(plugged: Plugged) -> Plugged:
+def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
     """*plugged* with the same weights, but its logarithms are left to the caller.
 
     OpenVINO takes longer over them than over a convolution.
     """
     network = twin(plugged)
     if network.module is not None and network.module.fde is not None:
-        network.module.fde.companded = True
+        network.module.fde.takes_log_grid = True
     return network
 
 
 class _Compiled(nn.Module):
-    """A `Plugged` network through ``torch.compile``, whose errors say what to do."""
+    """A `AFDClassifier` network through ``torch.compile``, whose errors say what to do."""
 
-    def __init__(self, plugged: Plugged) -> None:
+    def __init__(self, plugged: AFDClassifier) -> None:
         super().__init__()
         self._call = torch.compile(plugged)
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
-        """As `Plugged.forward`. Raises UsageError where nothing can be compiled."""
+        """As `AFDClassifier.forward`. Raises UsageError where nothing can be compiled."""
         from torch._dynamo.exc import TorchDynamoException
 
         try:

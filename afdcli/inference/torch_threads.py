@@ -42,7 +42,7 @@ class Streams(nn.Module):
         self._pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(threads))
 
     def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
-        """As `afdcli.models.afd_classifier.Plugged.forward`."""
+        """As `afdcli.models.afd_classifier.AFDClassifier.forward`."""
         size = max(1, len(pixels) // (_PARTS * len(self.copies)))
         starts = range(0, len(pixels), size)
         parts = ([tensor[i : i + size] for tensor in (pixels, grid, side)] for i in starts)

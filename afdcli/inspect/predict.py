@@ -14,12 +14,12 @@ from afdcli.constants import CELL
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inference.predictor import Forward
 from afdcli.inspect.framing import Framing, framing
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
-from afdcli.results.rows import Guess
+from afdcli.results.rows import TopClass
 from afdcli.view.batch import Layout
-from afdcli.view.build import look
+from afdcli.view.build import build_view
 from afdcli.view.geometry import geometry
 from afdcli.view.orientation import turn
 from afdcli.view.spec import View
@@ -57,8 +57,8 @@ class Opinion:
 
     view: View
     framing: Framing
-    direct: tuple[Guess, ...]
-    restored: tuple[Guess, ...]
+    direct: tuple[TopClass, ...]
+    restored: tuple[TopClass, ...]
     drift: Drift | None
 
 
@@ -68,10 +68,10 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     Raises:
         PhotoError: BAD_OUTPUT where the classifier's output is not a number.
     """
-    network = Plugged(backbone, loaded, compare=loaded is not None).eval()
+    network = AFDClassifier(backbone, loaded, compare=loaded is not None).eval()
     # The sheet shows all coefficients; the network may read fewer of them, or none.
     spec = backbone.spec if loaded is None else replace(network.spec, means=True)
-    view = look(photo, spec)
+    view = build_view(photo, spec)
     forward = Forward(
         network,
         Layout.of(spec),
@@ -83,8 +83,8 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
     batch = forward.new_batch()
     batch.add(view)
     (answer,) = forward(batch)
-    restored = answer.guesses if loaded else ()
-    direct = answer.direct if loaded else answer.guesses
+    restored = answer.top_classes if loaded else ()
+    direct = answer.direct if loaded else answer.top_classes
     if direct is None or restored is None:
         raise PhotoError(ErrorCode.BAD_OUTPUT, "the classifier's output is not a number")
     upright = turn(photo.orientation).pair(photo.height, photo.width)
@@ -93,7 +93,7 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
 
 
 @torch.inference_mode()
-def _drift(network: Plugged, loaded: LoadedModule | None, view: View) -> Drift | None:
+def _drift(network: AFDClassifier, loaded: LoadedModule | None, view: View) -> Drift | None:
     pixels, grid, side = (
         torch.from_numpy(array)[None] for array in (view.pixels, view.grid, view.side)
     )

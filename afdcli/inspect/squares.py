@@ -205,15 +205,15 @@ def answers(opinion: Opinion) -> Square:
     image = Image.new("RGB", (SIDE, SIDE), PAPER)
     draw = ImageDraw.Draw(image)
     y = 4
-    for name, guesses, colour in (
+    for name, top_classes, colour in (
         ("without AFD", opinion.direct, (150, 150, 150)),
         ("with AFD", opinion.restored, (70, 110, 160)),
     ):
-        if not guesses:
+        if not top_classes:
             continue
         write(draw, (0, y), name, 15)
         y += 24
-        for guess in guesses:
+        for guess in top_classes:
             write(draw, (0, y), guess.label, 13, width=SIDE - 70)
             write(draw, (SIDE, y), f"{100 * guess.prob:.1f} %", 13, anchor="ra")
             draw.rectangle((0, y + 18, SIDE - 1, y + 25), fill=(236, 236, 236))

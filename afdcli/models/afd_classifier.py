@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from afdcli.constants import GRID_CHANNELS
 from afdcli.core.module import AFDModule
 from afdcli.models.afd_file import LoadedModule, view_of
-from afdcli.models.hooks import Restorer, Site, changed_by
+from afdcli.models.hooks import AFDPass, HookedBackbone, changed_by
 from afdcli.models.loader import Backbone
 
 _THINNING = 4
 
 
 class Prediction(NamedTuple):
-    """Output of `Plugged`.
+    """Output of `AFDClassifier`.
 
     Attributes:
         logits: (B, K) float32, with the AFD module where there is one.
@@ -34,7 +34,7 @@ class Prediction(NamedTuple):
     drift: Tensor | None
 
 
-class Plugged(nn.Module):
+class AFDClassifier(nn.Module):
     """Backbone and module on batches of `afdcli.view.spec.View`.
 
     With ``compare=True`` the plain backbone runs in the same pass: everything before the plug is
@@ -54,7 +54,7 @@ class Plugged(nn.Module):
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
         behind = changed_by(loaded.module) if loaded else ()
-        self.site = Site(backbone, plug, where, precision, behind)
+        self.site = HookedBackbone(backbone, plug, where, precision, behind)
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
         self.spec = view_of(backbone, loaded)
@@ -80,15 +80,15 @@ class Plugged(nn.Module):
         return self.spec.height, self.spec.width
 
     @property
-    def companded(self) -> bool:
-        """Whether `forward` takes the grid through `afdcli.core.fde.compand`."""
+    def takes_log_grid(self) -> bool:
+        """Whether `forward` takes the grid through `afdcli.core.fde.signed_log1p`."""
         fde = None if self.module is None else self.module.fde
-        return fde is not None and fde.companded
+        return fde is not None and fde.takes_log_grid
 
     @property
     def grid_channels(self) -> int:
         """How many of the grid's channels `forward` takes, the last ones."""
-        if self.module is None or not self.companded:
+        if self.module is None or not self.takes_log_grid:
             return GRID_CHANNELS
         return self.module.config.grid_channels
 
@@ -103,7 +103,7 @@ class Plugged(nn.Module):
         if module is None:
             return self.site(pixels), None
         view = (pixels.shape[1], pixels.shape[2])
-        restorer = Restorer(module, grid, side, view, self.compare)
+        restorer = AFDPass(module, grid, side, view, self.compare)
         angles: list[Tensor] = []
 
         def restore(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from afdcli.constants import SIDE_CHANNELS
 from afdcli.core.fuse import random_inputs
 from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 
 Format = Literal["pt2", "onnx"]
 Inputs = tuple[Tensor, ...]
@@ -69,14 +69,14 @@ def alone(module: AFDModule) -> Subject:
     )
 
 
-def whole(plugged: Plugged) -> Subject:
+def whole(plugged: AFDClassifier) -> Subject:
     """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
 
     Pixels are (B, H, W, 3) uint8 of the network's view; grid and side as in
-    `afdcli.view.spec.View`, float32; the grid companded, and only what is read of it, where the
-    network takes it so.
+    `afdcli.view.spec.View`, float32. Where the network takes the grid's logarithms,
+    they are only of the channels that it reads.
     """
-    largest = 1 if plugged.companded else 50
+    largest = 1 if plugged.takes_log_grid else 50
 
     def draw(batch: int) -> Inputs:
         generator = torch.Generator().manual_seed(batch)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.core.angles import block_angle, feature_angle
-from afdcli.core.film import modulated
+from afdcli.core.film import apply_film
 from afdcli.core.module import AFDModule
 from afdcli.models.loader import Backbone
 from afdcli.models.precision import autocast
@@ -36,7 +36,7 @@ class _Pass(threading.local):
         return _Pass()
 
 
-class Site(nn.Module):
+class HookedBackbone(nn.Module):
     """A backbone that hands the features at the plug point to a function and goes on from there.
 
     Threads may share it: nothing of a pass is kept where another pass could see it.
@@ -170,8 +170,8 @@ def changed_by(module: nn.Module) -> list[str]:
     return module.config.changed if isinstance(module, AFDModule) else []
 
 
-class Restorer:
-    """What a module does to one batch, place by place on its way through a `Site`.
+class AFDPass:
+    """What a module does to one batch, place by place on its way through a `HookedBackbone`.
 
     Args:
         module: an `AFDModule`, or something that is called as one and changes nothing behind.
@@ -210,9 +210,9 @@ class Restorer:
         return self._module.restore(x, self._known, self._view)
 
     def behind(self, name: str, x: Tensor) -> Tensor:
-        """The output *x* of the classifier's module *name*, modulated or repaired or both."""
+        """The output *x* of the classifier's module *name*, apply_film or repaired or both."""
         if name in self._vectors:
-            x = modulated(x, *self._vectors[name])
+            x = apply_film(x, *self._vectors[name])
         if name not in self._stages:
             return x
         assert isinstance(self._module, AFDModule)

@@ -213,7 +213,7 @@ def find_places(
     """Normalisations behind the module *stem* that can be scaled and shifted, for inputs of *size*.
 
     Those over the batch, whose channels come second: none in transformers. The smallest outputs
-    first, up to `Reach.modulated` of all the features behind the stem: changing a feature takes as
+    first, up to `Reach.apply_film` of all the features behind the stem: changing a feature takes as
     long everywhere, but most features lie in a few wide layers at the front.
     """
     seen: list[tuple[str, Tensor]] = []
@@ -225,7 +225,7 @@ def find_places(
     _run(net, size, handles)
     names = [name for name, _ in seen]
     behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
-    left = reach.modulated * sum(out.numel() for _, out in behind)
+    left = reach.apply_film * sum(out.numel() for _, out in behind)
     chosen = []
     for name, out in sorted(behind, key=lambda pair: pair[1].numel()):
         left -= out.numel()

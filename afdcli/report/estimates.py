@@ -61,20 +61,20 @@ class Facts:
             damaged=(run.rows["status"] == DAMAGED).to_numpy(),
             drift=run.rows["drift"].to_numpy(dtype=float) if "drift" in run.rows else empty,
             right={
-                name: guesses["right"].to_numpy(dtype=float)
-                for name, guesses in (given | clean).items()
-                if guesses is not None and run.labelled
+                name: top_classes["right"].to_numpy(dtype=float)
+                for name, top_classes in (given | clean).items()
+                if top_classes is not None and run.labelled
             },
             prob={
-                name: guesses["prob"].to_numpy(dtype=float)
-                for name, guesses in given.items()
-                if guesses is not None
+                name: top_classes["prob"].to_numpy(dtype=float)
+                for name, top_classes in given.items()
+                if top_classes is not None
             },
             changed=changed_flags(run.direct, run.afd),
             agree={
                 name: 1 - different
-                for name, guesses in given.items()
-                if (different := changed_flags(guesses, run.clean)) is not None
+                for name, top_classes in given.items()
+                if (different := changed_flags(top_classes, run.clean)) is not None
             },
         )
 

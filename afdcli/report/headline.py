@@ -94,7 +94,7 @@ def _unlabelled(group: Group) -> list[Fact]:
     if "agreement_difference" in group.estimates:
         gain = _points(group, "agreement_difference")
         facts.append(("Difference", gain, "in agreement with the clean pictures"))
-    facts += _share(group, "changed", "Changed", "top guesses that AFD changes")
+    facts += _share(group, "changed", "Changed", "top top_classes that AFD changes")
     if "confidence_shift" in group.estimates:
         shift = group.get("confidence_shift")
         facts.append(("Shift", text.shift(shift), "of that probability by AFD"))

@@ -42,9 +42,9 @@ class Run:
     Attributes:
         name: short, unique among the runs of a report.
         rows: as in `Results.rows`, index 0 to n-1.
-        direct: guesses of the plain backbone, None if it was not run.
-        afd: guesses with the AFD module, None if it was not run.
-        clean: guesses for the same pictures uncompressed, by the plain backbone.
+        direct: top_classes of the plain backbone, None if it was not run.
+        afd: top_classes with the AFD module, None if it was not run.
+        clean: top_classes for the same pictures uncompressed, by the plain backbone.
         clean_afd: the same with AFD.
         backbone: name of the classifier, "" if unknown.
         plug: where the AFD module sat, "stem" or "input", "" if unknown.
@@ -126,38 +126,38 @@ def _run(table: Results, name: str) -> Run:
     rows = table.rows
     if rows.empty:
         raise ResultsError(f"{table.path}: no rows yet")
-    guesses = _guesses(rows, "")
+    top_classes = _top_classes(rows, "")
     source = Source("results", table.path, table.metadata)
     plain = Run(
-        name, rows, guesses, backbone=table.backbone, sources=(source,), remarks=table.remarks
+        name, rows, top_classes, backbone=table.backbone, sources=(source,), remarks=table.remarks
     )
     if not table.uses_afd:
         return plain
-    direct = _guesses(rows, DIRECT) if table.compared else None
-    return replace(plain, direct=direct, afd=guesses, plug=table.plug)
+    direct = _top_classes(rows, DIRECT) if table.compared else None
+    return replace(plain, direct=direct, afd=top_classes, plug=table.plug)
 
 
-def _guesses(rows: pd.DataFrame, prefix: str) -> Guesses:
-    """The top-1 guesses of one classifier; failed rows have none, so never count as wrong."""
+def _top_classes(rows: pd.DataFrame, prefix: str) -> Guesses:
+    """The top-1 answers of one classifier; failed rows have none, so never count as wrong."""
     right = rows.get(prefix + "correct", pd.Series(np.nan, rows.index))
-    guesses = pd.DataFrame(
+    top_classes = pd.DataFrame(
         {"label": rows[prefix + "label"], "prob": rows[prefix + "prob"], "right": right}
     )
-    return _blank(guesses, (rows["status"] == FAILED).to_numpy())
+    return _blank(top_classes, (rows["status"] == FAILED).to_numpy())
 
 
-def _blank(guesses: Guesses, where: np.typing.NDArray[np.bool_]) -> Guesses:
-    blank: Guesses = guesses.copy()
+def _blank(top_classes: Guesses, where: np.typing.NDArray[np.bool_]) -> Guesses:
+    blank: Guesses = top_classes.copy()
     blank.loc[where, "label"] = ""
     blank.loc[where, ["prob", "right"]] = np.nan
     return blank
 
 
-def _aligned(guesses: Guesses | None, at: np.typing.NDArray[np.intp]) -> Guesses | None:
-    """Rows *at* of *guesses*; a row without guess where *at* is -1."""
-    if guesses is None:
+def _aligned(top_classes: Guesses | None, at: np.typing.NDArray[np.intp]) -> Guesses | None:
+    """Rows *at* of *top_classes*; a row without guess where *at* is -1."""
+    if top_classes is None:
         return None
-    return _blank(guesses.iloc[np.maximum(at, 0)].reset_index(drop=True), at < 0)
+    return _blank(top_classes.iloc[np.maximum(at, 0)].reset_index(drop=True), at < 0)
 
 
 def _halves(runs: Sequence[Run]) -> bool:
@@ -176,7 +176,7 @@ def _plain(table: Results) -> Run:
 
 
 def _pair(run: Run, plain: Run) -> Run:
-    """*run* with the guesses of *plain* for the same pictures beside its own."""
+    """*run* with the answers of *plain* for the same pictures beside its own."""
     at = locate(run.rows["path"], plain.rows["path"])
     found = int(np.count_nonzero(at >= 0))
     if not found:

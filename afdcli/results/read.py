@@ -34,7 +34,7 @@ class Results:
     Attributes:
         path: where it was read from.
         rows: one row per input, in input order, columns as in `afdcli.results.rows` without the
-            guesses after the first. Numbers are
+            top_classes after the first. Numbers are
             float64 with NaN for an empty cell, ``correct`` columns 1, 0 or NaN, the rest text,
             empty where a cell is.
         metadata: what ``<path>.meta.json`` says of the run; empty without one.
@@ -175,7 +175,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _is_needed(column: object) -> bool:
-    """False for the guesses after the first, which no report looks at."""
+    """False for the classes after the first, which no report looks at."""
     return _LATER_GUESS.fullmatch(str(column)) is None
 
 

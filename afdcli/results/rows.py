@@ -28,7 +28,7 @@ _TYPES: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Guess:
+class TopClass:
     """One predicted class.
 
     Attributes:
@@ -55,7 +55,7 @@ class Row:
         quality: estimated IJG quality factor, None where the file does not tell.
         drift: mean feature angle, degrees, between what reached the plug point and what the AFD
             module made of it: how far the module judged the features to have drifted.
-        guesses: the top-k classes, best first; empty for a failed row.
+        top_classes: the top-k classes, best first; empty for a failed row.
         direct: the top-k classes of the plain backbone (``--compare``).
         target: true class index (``--labels``), None where unknown.
         target_label: its name.
@@ -70,8 +70,8 @@ class Row:
     height: int | None = None
     quality: float | None = None
     drift: float | None = None
-    guesses: tuple[Guess, ...] = ()
-    direct: tuple[Guess, ...] = ()
+    top_classes: tuple[TopClass, ...] = ()
+    direct: tuple[TopClass, ...] = ()
     target: int | None = None
     target_label: str = ""
     note: str = ""
@@ -82,7 +82,7 @@ class Columns:
     """Which columns a run writes.
 
     Attributes:
-        topk: number of guesses per row.
+        topk: number of top_classes per row.
         labels: True with ``--labels``: adds target, target_label and correct.
         compare: True with ``--compare``: adds the direct_ columns.
     """
@@ -124,11 +124,11 @@ class Columns:
             "quality": row.quality,
             "drift": row.drift,
         }
-        cells |= self._guesses(row.guesses, row.target, "")
+        cells |= self._top_classes(row.top_classes, row.target, "")
         if self.labels:
             cells |= {"target": row.target, "target_label": row.target_label}
         if self.compare:
-            cells |= self._guesses(row.direct, row.target, DIRECT)
+            cells |= self._top_classes(row.direct, row.target, DIRECT)
         cells["note"] = row.note
         return cells
 
@@ -137,9 +137,11 @@ class Columns:
         values = {name: self._value(kind, cells[name]) for name, kind in self.types.items()}
         shared = {f.name: values[f.name] for f in fields(Row) if f.name in values}
         row = Row(**{name: v for name, v in shared.items() if v is not None})  # type: ignore[arg-type]
-        guesses = self._restored(values, "")
+        top_classes = self._restored(values, "")
         return replace(
-            row, guesses=guesses, direct=self._restored(values, DIRECT) if self.compare else ()
+            row,
+            top_classes=top_classes,
+            direct=self._restored(values, DIRECT) if self.compare else (),
         )
 
     @staticmethod
@@ -151,26 +153,26 @@ class Columns:
         value: Cell = kind(int(cell)) if kind is bool else kind(cell)
         return value
 
-    def _restored(self, values: Mapping[str, Cell], prefix: str) -> tuple[Guess, ...]:
-        guesses = []
+    def _restored(self, values: Mapping[str, Cell], prefix: str) -> tuple[TopClass, ...]:
+        top_classes = []
         for k in range(1, self.topk + 1):
             tail = "" if k == 1 else f"_{k}"
             label, index, prob = (values[f"{prefix}{n}{tail}"] for n in ("label", "index", "prob"))
             if isinstance(index, int) and isinstance(prob, float):
-                guesses.append(Guess(str(label), index, prob))
-        return tuple(guesses)
+                top_classes.append(TopClass(str(label), index, prob))
+        return tuple(top_classes)
 
-    def _guesses(
-        self, guesses: tuple[Guess, ...], target: int | None, prefix: str
+    def _top_classes(
+        self, top_classes: tuple[TopClass, ...], target: int | None, prefix: str
     ) -> dict[str, Cell]:
         cells: dict[str, Cell] = {}
         for k in range(1, self.topk + 1):
-            guess = guesses[k - 1] if k <= len(guesses) else None
+            guess = top_classes[k - 1] if k <= len(top_classes) else None
             tail = "" if k == 1 else f"_{k}"
             cells[f"{prefix}label{tail}"] = guess.label if guess else ""
             cells[f"{prefix}index{tail}"] = guess.index if guess else None
             cells[f"{prefix}prob{tail}"] = guess.prob if guess else None
         if self.labels:
-            known = bool(guesses) and target is not None
-            cells[f"{prefix}correct"] = guesses[0].index == target if known else None
+            known = bool(top_classes) and target is not None
+            cells[f"{prefix}correct"] = top_classes[0].index == target if known else None
         return cells

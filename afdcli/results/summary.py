@@ -89,7 +89,7 @@ class Summary:
         if len(self.first) < FIRST_ROWS:
             self.first.append(row)
         self.damaged += row.status == DAMAGED
-        best = row.guesses[0]
+        best = row.top_classes[0]
         self.labels[best.label] += 1
         if row.drift is not None:
             self._drift[min(round(100 * row.drift), _DRIFT_BINS)] += 1

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from afdcli.core.module import AFDModule
-from afdcli.models.hooks import Site
+from afdcli.models.hooks import HookedBackbone
 from afdcli.models.plug_points import stages
 from afdcli.train import losses
 from afdcli.train.augment import draw_variation
@@ -60,7 +60,7 @@ class Trainer:
 
     def __init__(
         self,
-        sites: Sequence[Site],
+        sites: Sequence[HookedBackbone],
         module: nn.Module,
         settings: Settings,
         validation: Validation,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
-from afdcli.models.hooks import Restorer, Site, Transform
+from afdcli.models.hooks import AFDPass, HookedBackbone, Transform
 from afdcli.train.loader import Batch
 
 THINNING = 4
@@ -79,7 +79,7 @@ class Features(NamedTuple):
 
 
 def run(
-    site: Site,
+    site: HookedBackbone,
     module: nn.Module,
     batch: Batch,
     targets: Targets | None = None,
@@ -98,7 +98,7 @@ def run(
             classifier; not together with *targets*, which are of pictures as they are.
     """
     seen: list[Tensor] = []
-    restorer = Restorer(
+    restorer = AFDPass(
         module, batch.grid, batch.side, (batch.pixels.shape[1], batch.pixels.shape[2])
     )
 

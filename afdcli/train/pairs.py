@@ -13,7 +13,7 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES
 from afdcli.train.settings import Mix
-from afdcli.view.build import look, view_pixels
+from afdcli.view.build import build_view, view_pixels
 from afdcli.view.spec import View, ViewSpec
 
 _NATIVE_SHORT_SIDES = (1.0, 2.86)  # of the view's, log-uniform
@@ -48,7 +48,7 @@ def degraded_pair(picture: NDArray[np.uint8], rounds: list[Compression], spec: V
     """*picture* as the classifier sees it, before and after *rounds* of compression."""
     clean = Photo.from_pixels(picture)
     drifted = read_photo(compress(picture, rounds)) if rounds else clean
-    return Pair(view_pixels(clean, spec), look(drifted, spec))
+    return Pair(view_pixels(clean, spec), build_view(drifted, spec))
 
 
 def random_crop(

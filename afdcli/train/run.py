@@ -17,7 +17,7 @@ from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
 from afdcli.models.afd_file import signature, view_for
 from afdcli.models.bn_folding import fold_batch_norms, quicken_depthwise
-from afdcli.models.hooks import Plug, Site
+from afdcli.models.hooks import HookedBackbone, Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_places, find_stages, find_stem
 from afdcli.models.precision import PRECISIONS
@@ -48,7 +48,7 @@ class Plan:
     backbones: tuple[Backbone, ...]
     plug: Plug
     config: AFDConfig
-    sites: tuple[Site, ...]
+    sites: tuple[HookedBackbone, ...]
     where: str
     spec: ViewSpec
 
@@ -101,7 +101,8 @@ def make_plan(
         if device == "cpu":
             quicken_depthwise(backbone.net)
     sites = tuple(
-        Site(backbone, plug, where, behind=config.changed).to(device) for backbone in backbones
+        HookedBackbone(backbone, plug, where, behind=config.changed).to(device)
+        for backbone in backbones
     )
     # The view of the first backbone serves all; convolutions take other sizes than their own, too.
     size = (first.spec.height, first.spec.width)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from afdcli.models.hooks import Site
+from afdcli.models.hooks import HookedBackbone
 from afdcli.train import losses
 from afdcli.train.loader import Batch
 
@@ -46,7 +46,7 @@ class Validation:
         batches: the pairs, on the classifiers' device.
     """
 
-    def __init__(self, sites: Sequence[Site], batches: Sequence[Batch]) -> None:
+    def __init__(self, sites: Sequence[HookedBackbone], batches: Sequence[Batch]) -> None:
         self.sites, self.batches = tuple(sites), tuple(batches)
         with torch.no_grad():
             self._clean = [[site(batch.clean) for batch in batches] for site in sites]

@@ -23,7 +23,7 @@ _STRIP = 1 << 21
 _UPRIGHT = turn(1)
 
 
-def look(photo: Photo, spec: ViewSpec) -> View:
+def build_view(photo: Photo, spec: ViewSpec) -> View:
     """Turn, resize and crop *photo* as *spec* asks, and carry its block grid along.
 
     The grid is pooled in the stored picture, over the area under each cell, and only then turned:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from afdcli.errors import PhotoError
-from afdcli.workers.supervisor import Keeper
+from afdcli.workers.supervisor import Supervisor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,7 +54,7 @@ class WorkerPool:
         timeout_s: float | None = TIMEOUT_S,
         memory_limit: int | None = MEMORY_LIMIT,
     ) -> None:
-        self._keeper = Keeper(max(1, workers), initializer, timeout_s, memory_limit)
+        self._keeper = Supervisor(max(1, workers), initializer, timeout_s, memory_limit)
 
     def __enter__(self) -> WorkerPool:
         self._keeper.start()

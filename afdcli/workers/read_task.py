@@ -11,7 +11,7 @@ from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Source
 from afdcli.results.rows import DAMAGED, OK
 from afdcli.view.batch import Address
-from afdcli.view.build import look
+from afdcli.view.build import build_view
 from afdcli.view.spec import View, ViewSpec
 
 
@@ -86,4 +86,4 @@ def prepared(
     status = DAMAGED if photo.damage else OK
     notes = "; ".join(photo.notes)
     facts = Facts(status, photo.codec, photo.width, photo.height, photo.quality, notes)
-    return look(photo, spec), facts
+    return build_view(photo, spec), facts

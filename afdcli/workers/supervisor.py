@@ -69,7 +69,7 @@ class _Worker:
     since: float = 0.0  # when the first job became the first, monotonic seconds
 
 
-class Keeper(threading.Thread):
+class Supervisor(threading.Thread):
     """The thread that feeds and watches the workers, however busy the consumer is."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Keeper(threading.Thread):
         self._serve_args = (initializer, memory_limit)
         self._workers: list[_Worker] = []
         self._queue: deque[_Job] = deque()  # appended to by submit, popped here; both atomic
-        self._bell, self._rope = _processes.Pipe(duplex=False)
+        self._wakeup_read, self._wakeup_write = _processes.Pipe(duplex=False)
         self._failed_starts = 0
         self._stopping = False
         self._lock = threading.Lock()  # between submit and the end of this thread
@@ -100,7 +100,7 @@ class Keeper(threading.Thread):
                 future.set_exception(self._end)
             else:
                 self._queue.append(job)
-                self._rope.send_bytes(b"!")
+                self._wakeup_write.send_bytes(b"!")
         return future
 
     def stop(self) -> None:
@@ -108,9 +108,9 @@ class Keeper(threading.Thread):
         with self._lock:
             self._stopping = True
             if self._end is None:
-                self._rope.send_bytes(b"!")
+                self._wakeup_write.send_bytes(b"!")
         self.join()
-        self._rope.close()
+        self._wakeup_write.close()
 
     def run(self) -> None:
         """Serve until `stop`, or until workers cannot be started."""
@@ -122,7 +122,7 @@ class Keeper(threading.Thread):
                 self._hire()
                 self._feed()
                 self._listen()
-                self._punish()
+                self._kill_late()
         except BaseException as error:
             end = error
         finally:
@@ -140,7 +140,7 @@ class Keeper(threading.Thread):
         for job in self._queue:
             if not job.future.done():
                 job.future.set_exception(end)
-        self._bell.close()
+        self._wakeup_read.close()
 
     def _hire(self) -> None:
         wanted = min(self._count, len(self._queue) + sum(bool(w.jobs) for w in self._workers))
@@ -175,16 +175,16 @@ class Keeper(threading.Thread):
 
     def _listen(self) -> None:
         pipes = {worker.pipe: worker for worker in self._workers}
-        for source in wait([self._bell, *pipes], self._patience()):
-            if source is self._bell:
-                while self._bell.poll():
-                    self._bell.recv_bytes()
+        for source in wait([self._wakeup_read, *pipes], self._patience()):
+            if source is self._wakeup_read:
+                while self._wakeup_read.poll():
+                    self._wakeup_read.recv_bytes()
                 continue
             worker = pipes[source]  # type: ignore[index]
             try:
                 answer = worker.pipe.recv_bytes()
             except (EOFError, OSError):
-                self._bury(worker)
+                self._reap(worker)
             else:
                 self._take(worker, answer)
 
@@ -209,7 +209,7 @@ class Keeper(threading.Thread):
         else:
             job.future.set_result(result)
 
-    def _bury(self, worker: _Worker) -> None:
+    def _reap(self, worker: _Worker) -> None:
         worker.process.join(_LAST_BREATH_S)
         worker.process.kill()
         worker.process.join()
@@ -226,7 +226,7 @@ class Keeper(threading.Thread):
         reason = f"its worker {_cause(code)}, twice"
         self._drop(worker, PhotoError(ErrorCode.WORKER_CRASHED, reason))
 
-    def _punish(self) -> None:
+    def _kill_late(self) -> None:
         if self._timeout_s is None:
             return
         late = time.monotonic() - self._timeout_s

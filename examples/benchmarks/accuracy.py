@@ -34,7 +34,7 @@ from protocols import (
 )
 
 from afdcli.inference.runtime import run_somewhere
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.memory import keep_freed_memory
 from afdcli.models.precision import choose_precision
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
             args.photos, args.labels, backbone.class_names, args.only, args.limit
         )
         dtype = choose_precision(args.precision, "cpu", integers=True)
-        plugged = Plugged(backbone, loaded, compare=True, precision=dtype).eval()
+        plugged = AFDClassifier(backbone, loaded, compare=True, precision=dtype).eval()
         net, runtime, *_ = run_somewhere(plugged, args.runtime, "cpu")
         folder = (
             args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}-{runtime}"

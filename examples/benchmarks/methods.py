@@ -35,7 +35,7 @@ from torch import nn
 from afdcli.core.config import PAPER
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
 from afdcli.models.memory import keep_freed_memory
@@ -148,7 +148,7 @@ def score(
     for condition in conditions(["single"]):
         # What the plain backbone says is the same for all lines, and asked once.
         known = args.out / f"direct-{condition.name}-{len(photos)}-{args.precision}.npy"
-        net = Plugged(backbone, loaded, not known.exists(), dtype).eval()
+        net = AFDClassifier(backbone, loaded, not known.exists(), dtype).eval()
         right = outcomes(net, Views(photos, condition, net.spec), targets)
         if net.compare:
             np.save(known, right[:, 0])
@@ -169,8 +169,8 @@ def cost(loaded: LoadedModule, backbone: Backbone) -> dict[str, float]:
     pixels = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
     grid = torch.zeros(1, 384, -(-spec.height // 8), -(-spec.width // 8))
     inputs = (pixels, grid, torch.zeros(1, 197))
-    whole = measure(Plugged(backbone, loaded).eval(), inputs)
-    alone = measure(Plugged(backbone, None).eval(), inputs)
+    whole = measure(AFDClassifier(backbone, loaded).eval(), inputs)
+    alone = measure(AFDClassifier(backbone, None).eval(), inputs)
     return {
         "parameters": whole.parameters - alone.parameters,
         "mmacs": round((whole.macs - alone.macs) / 1e6),

@@ -27,9 +27,9 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.core.angles import feature_angle
 from afdcli.inputs.discover import discover
-from afdcli.models.hooks import Site
+from afdcli.models.hooks import HookedBackbone
 from afdcli.models.plug_points import find_stem
-from afdcli.view.build import look
+from afdcli.view.build import build_view
 from afdcli.view.crop import benchmark_crop
 from afdcli.view.maps import dct_angle_map
 from afdcli.view.spec import View
@@ -52,15 +52,15 @@ def batch(view: View) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def angles(site: Site, crops: list[np.ndarray], spec) -> pd.DataFrame:
+def angles(site: HookedBackbone, crops: list[np.ndarray], spec) -> pd.DataFrame:
     """DCT and feature angle of every cell: columns quality, dct, feature; degrees."""
     plain = replace(spec, coefficients="view")
     parts = []
     for crop in crops:
-        clean = look(Photo.from_pixels(crop), plain)
+        clean = build_view(Photo.from_pixels(crop), plain)
         before = site.features(batch(clean)[0]).float()
         for quality in QUALITIES:
-            seen = look(read_photo(compress(crop, [Compression("jpeg", quality)])), plain)
+            seen = build_view(read_photo(compress(crop, [Compression("jpeg", quality)])), plain)
             angle = feature_angle(before, site.features(batch(seen)[0]).float())
             dct = dct_angle_map(clean, seen)
             cells = F.adaptive_avg_pool2d(angle, dct.shape)[0]
@@ -87,11 +87,11 @@ def draw_angles(table: pd.DataFrame, name: str, photos: int, out: Path) -> None:
     plt.close(figure)
 
 
-def draw_maps(site: Site, module, crops: list[np.ndarray], spec, out: Path) -> None:
+def draw_maps(site: HookedBackbone, module, crops: list[np.ndarray], spec, out: Path) -> None:
     """Photo, its JPEG, and the feature angle to the clean photo without and with the module."""
     figure, axes = plt.subplots(len(crops), 4, figsize=(11, 2.8 * len(crops)), layout="constrained")
     for row, crop in zip(axes, crops, strict=True):
-        seen = look(read_photo(compress(crop, [Compression("jpeg", MAP_QUALITY)])), spec)
+        seen = build_view(read_photo(compress(crop, [Compression("jpeg", MAP_QUALITY)])), spec)
         pixels, grid, side = batch(seen)
         clean = site.features(torch.from_numpy(crop)[None])
         drifted = site.features(pixels)
@@ -125,7 +125,7 @@ def main() -> None:
     step = max(1, len(found) // args.limit)
     crops = [benchmark_crop(read_photo(f.path), spec.height) for f in found[::step][: args.limit]]
     where = find_stem(backbone.net, (spec.height, spec.width)).where
-    site = Site(backbone, "stem", where)
+    site = HookedBackbone(backbone, "stem", where)
     draw_angles(angles(site, crops, spec), name, len(crops), args.out)
     if loaded is None or loaded.plug != "stem":
         raise SystemExit(f"{name} has no stem module: the maps are left out")

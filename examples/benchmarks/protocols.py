@@ -23,7 +23,7 @@ from afdcli.inputs.labels import load_labels
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone, load_backbone
 from afdcli.report.stats import Estimate, Pairs, mcnemar, paired_difference, recovered_share, wilson
-from afdcli.view.build import look
+from afdcli.view.build import build_view
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.view.spec import ViewSpec
 
@@ -127,7 +127,7 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
         pixels = upright(clean) if condition.native else benchmark_crop(clean, self.spec.height)
         rounds = condition.compressions(found.relative)
         photo = read_photo(compress(pixels, rounds)) if rounds else Photo.from_pixels(pixels)
-        view = look(photo, self.spec)
+        view = build_view(photo, self.spec)
         return tuple(torch.from_numpy(np.array(a)) for a in (view.pixels, view.grid, view.side))  # type: ignore[return-value]
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afdcli.models.hooks import Site
+from afdcli.models.hooks import HookedBackbone
 
 
 class PixelRemover(nn.Module):
@@ -65,7 +65,7 @@ class DeepFeatureRepair(nn.Module):
         width: between the convolutions.
     """
 
-    def __init__(self, site: Site, channels: int, width: int = 43) -> None:
+    def __init__(self, site: HookedBackbone, channels: int, width: int = 43) -> None:
         super().__init__()
         widths = [channels + 3, *(5 * [width]), channels]
         self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(widths))

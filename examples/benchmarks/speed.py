@@ -41,7 +41,7 @@ from afdcli.core.module import AFDModule, AllParts
 from afdcli.core.repconv import RepConv
 from afdcli.inference.runtime import run_somewhere
 from afdcli.inputs.discover import discover
-from afdcli.models.afd_classifier import Plugged
+from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.bn_folding import fold_batch_norms
 from afdcli.models.loader import Backbone
 from afdcli.models.memory import keep_freed_memory
@@ -87,7 +87,7 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     # As the engine hands it over, see `afdcli.view.spec.View`.
     grid, side = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
     precision = choose_precision(way.precision, "cpu", integers=True)
-    plugged = Plugged(backbone, loaded if afd else None, precision=precision).eval()
+    plugged = AFDClassifier(backbone, loaded if afd else None, precision=precision).eval()
     net = run_somewhere(plugged, way.runtime, "cpu").network
 
     def work() -> float:

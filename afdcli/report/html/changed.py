@@ -165,7 +165,7 @@ def _uri(jpeg: bytes | None) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii") if jpeg else ""
 
 
-def _guess(guesses: Guesses | None, at: int) -> str:
-    if guesses is None:
+def _guess(top_classes: Guesses | None, at: int) -> str:
+    if top_classes is None:
         return text.DASH
-    return f"{clean(str(guesses['label'][at]))} {100 * float(guesses['prob'][at]):.0f} %"
+    return f"{clean(str(top_classes['label'][at]))} {100 * float(top_classes['prob'][at]):.0f} %"
