@@ -57,7 +57,7 @@ def classify(
     labels = setup.labels
     if labels is not None:
         inputs = _labelled(inputs, labels)
-    # Who asked for no module knows; any other reason must be told.
+    # No note when AFD was switched off on purpose.
     told = setup.note and setup.settings.afd != "off"
     summary = Summary(notes=[setup.note] if told else [])
     facts, inputs = setup.facts(command), iter(inputs)

@@ -52,4 +52,4 @@ TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]

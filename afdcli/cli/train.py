@@ -82,7 +82,12 @@ def train(
     ] = DEFAULTS.deep,
     side: Annotated[
         int,
-        typer.Option("--side", min=0, metavar="PX", help="Side of training pictures; 0: as usual."),
+        typer.Option(
+            "--side",
+            min=0,
+            metavar="PX",
+            help="Side of training pictures; 0: the classifier's input size.",
+        ),
     ] = DEFAULTS.side,
     angle: Annotated[
         float,

@@ -62,8 +62,7 @@ class AFDConfig:
         stage_width: width of the corrections at the ends of the classifier's stages, for a stage of
             `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
         stages: where these are.
-        rank: numbers that say how the classifier's normalisations are set, see
-            `afdcli.core.film`; 0: they stay as they are, as in the paper.
+        rank: FiLM bottleneck width, see `afdcli.core.film`; 0: no FiLM, as in the paper.
         places: where these are.
         guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
         block: "repconv", or "conv" for plain 3x3 convolutions (ablation).

@@ -1,7 +1,7 @@
-"""A second opinion: what bfloat16 or integers cannot tell apart is asked again in float32.
+"""Low-margin predictions of bfloat16 or integers are re-run in float32.
 
 Of a thousand photos, bfloat16 turns the label of ten or twenty, and nearly all of them are photos
-whose two best classes are about as probable. Those are asked again; labels then are those of
+whose two best classes are about as probable. Those are re-run; labels then are those of
 float32.
 """
 
@@ -29,10 +29,10 @@ _TRIALS = 8  # pictures that the precision of a network is measured on
 _BEST = 10  # of their logits
 #: Standard deviations of the error of a difference of two logits. On 480 views of photos, clean and
 #: at quality factors 18 and 10, this leaves none to three labels that differ (of 8 to 47), and 3 %
-#: (ResNet-50) to 25 % (MobileNetV1) to be asked again.
+#: (ResNet-50) to 25 % (MobileNetV1) to be re-run.
 _CONFIDENCE = 1.5
 #: The same for integers, whose error on photos is up to 1.7 times that on pictures of noise. On 750
-#: such views this leaves no label that differs of 29 (ResNet-50, 19 % asked again) and 3 of 39
+#: such views this leaves no label that differs of 29 (ResNet-50, 19 % re-run) and 3 of 39
 #: (MobileNetV2, 20 %).
 _CONFIDENCE_IN_INTEGERS = 2.5
 _FALLBACK = 0.3  # nats, what a MobileNet needs

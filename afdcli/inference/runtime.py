@@ -101,7 +101,7 @@ def run_somewhere(
             if name != "auto" or precision == torch.int8:
                 raise
             plugged.site.precision = precision
-            note = f"runs in torch, for {runtime} cannot: {error}"
+            note = f"{runtime} cannot run this network; using torch: {error}"
     if precision != torch.float32:
         keep_logits_exact(plugged.site.net)
     # Kernels are kept between runs by torch itself.

@@ -242,9 +242,7 @@ def _metadata(path: Place) -> Mapping[str, object]:
     try:
         metadata = json.loads(read_text(beside))
     except (OSError, ValueError) as error:
-        raise ResultsError(
-            f"{beside}: not readable as JSON ({error}); mend or remove it"
-        ) from error
+        raise ResultsError(f"{beside}: not readable as JSON ({error}); fix or delete it") from error
     if not isinstance(metadata, dict):
-        raise ResultsError(f"{beside}: not a JSON object; mend or remove it")
+        raise ResultsError(f"{beside}: not a JSON object; fix or delete it")
     return metadata

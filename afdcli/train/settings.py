@@ -14,7 +14,7 @@ class Recipe:
         feature: weight of the feature loss. At the stem it leads; on pixels it only keeps the
             module near the picture: what is nearer in pixels is not what a classifier reads better.
         ramp: share of the budget over which the weights of the other losses grow from zero. At
-            once, they drown a feature loss that leads.
+            once, they swamp the feature loss.
         gating: learning rate of FDE-Net, of which the gates are made, relative to the rest. On
             pixels, where nothing but noise comes through at first, gates as quick as the rest
             close before FE-Net has learnt anything, and a closed sigmoid does not open again.

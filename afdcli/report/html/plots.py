@@ -121,7 +121,7 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
     """
 
     def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], ":", color=Ink.TEXT, linewidth=1, label="sure as it is right")
+        axes.plot([0, 1], [0, 1], ":", color=Ink.TEXT, linewidth=1, label="perfect calibration")
         for series, confidence, groups in bins:
             x = [group.get(confidence).value for group in groups]
             found = [group.get(series.metric) for group in groups]
