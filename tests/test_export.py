@@ -261,7 +261,7 @@ def test_auto_falls_back_to_torch_and_says_so(
     assert result.exit_code == 1, result.output
     facts = json.loads(Path("results.csv.meta.json").read_text())
     assert facts["runtime"] == "torch"
-    assert "runs in torch, for openvino cannot" in facts["afd_note"]
+    assert "openvino cannot run this network; using torch" in facts["afd_note"]
     result = afd(kit, photos, "--runtime", "openvino")
     assert result.exit_code == 2
     assert "differs from torch" in " ".join(result.stderr.split())

@@ -14,8 +14,8 @@ from afdcli.models.plug_points import StemPoint, find_stages
 AUTO = "auto"
 #: Multiply-accumulates of the module for each of the backbone.
 BUDGET = 0.4
-#: Larger ones must be requested explicitly: they work on the stem's features at full resolution, which
-#: takes more time than their multiply-accumulates say.
+#: Larger ones must be requested explicitly: they work on the stem's features at full resolution,
+#: which takes more time than their multiply-accumulates say.
 _CANDIDATES = ("small", "nano", "pico")
 
 

@@ -17,10 +17,9 @@ class Kept:
     """The newest weights, unless the best ones before were better by more than chance.
 
     Judged by the divergence of the outputs, whatever the module is trained for.
-    A few dozen held-out photos do not tell the validations of a long run apart, and towards its
-    end, where the learning rate falls to zero, weights become better as a rule. Of those photos
-    alone, the luckiest weights would be kept. What goes wrong in earnest, a module that closes or
-    outputs that are not finite, still goes no further.
+    Best-of-N on few photos selects noise, and weights become better as a rule towards the end of
+    a run, where the learning rate falls to zero. A module that closes, or whose outputs are not
+    finite, is still not kept.
 
     Attributes:
         score, state: of the weights that are kept.
