@@ -5,7 +5,7 @@
 
 Needs numpy, pillow, jpeglib and onnxruntime. The photo must be a JPEG with 4:2:0 or 4:4:4 chroma
 that has the size of the classifier's view already, so that cells are blocks; other sizes need the
-pooling that README.md describes under `afd fuse`.
+pooling that examples/guides/runtimes-and-precision.md describes under Export.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ _REACHES: dict[str, Reach] = {
     "large": Reach(pooled=False),
     "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, apply_film=0.05),
 }
-#: Sizes of the module. Cost and recovered share of each: README, "Presets".
+#: Sizes of the module. Cost and recovered share of each: RESULTS.md.
 PRESETS: dict[str, AFDConfig] = {
     PAPER: AFDConfig(channels=0),
     "large": AFDConfig(channels=0, stage_width=32, rank=32),
