@@ -162,7 +162,7 @@ def test_without_network_and_cache_the_error_has_three_ways_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "_reachable", lambda: False)
-    monkeypatch.setattr(hub, "_cached", lambda name: False)
+    monkeypatch.setattr(hub, "is_cached", lambda name: False)
     with pytest.raises(BackboneError) as caught:
         load_backbone("resnet50")
     message = str(caught.value)

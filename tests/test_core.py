@@ -231,7 +231,7 @@ def test_gates() -> None:
 
 
 def test_parameter_count_of_the_paper_preset() -> None:
-    """119,800 in the paper; ours reads 386 more inputs per cell and file (guides/architecture.md)."""
+    """119,800 in the paper; ours reads 386 more inputs per cell and file, see architecture.md."""
     fused = AFDModule(preset("paper", 64)).reparameterize()
     total = sum(p.numel() for p in fused.parameters())
     fe = sum(p.numel() for p in fused.fe.parameters())

@@ -16,8 +16,7 @@ from afdcli.codec.dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.constants import SIDE_EXTRAS
-from afdcli.view import ViewSpec
-from afdcli.view import build as build_view
+from afdcli.view import ViewSpec, build_view
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
 ORIENTATIONS = range(1, 9)

@@ -22,8 +22,7 @@ from torchvision.transforms import CenterCrop
 
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
-from afdcli.view import View, ViewSpec, dct_angle_map, step_map
-from afdcli.view import build as build_view
+from afdcli.view import View, ViewSpec, build_view, dct_angle_map, step_map
 
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 ORIENTATIONS = range(1, 9)
