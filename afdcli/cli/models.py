@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from afdcli.cli import console
 
@@ -66,7 +67,7 @@ def _table(found: list[Model]) -> Table:
             f"{model.name} (default)" if model.name == default else model.name,
             f"{model.width}x{model.height}",
             f"{count_parameters(model.name) / 1e6:.1f} M",
-            model.weights,
+            Text(model.weights),  # brackets of an extra are no markup
             {"stem": "its own", "input": "general", "": "none"}[model.module],
         )
     return table
