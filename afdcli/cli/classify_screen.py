@@ -40,8 +40,7 @@ def _answers(summary: Summary, columns: Columns) -> Table:
     few = summary.classified <= FIRST_ROWS
     rows = summary.first if few else summary.first[:FEW]
     title = "answers" if few else f"first {FEW} answers"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
+    table = _files(title)
     table.add_column("label", overflow="fold")
     table.add_column("prob", justify="right", no_wrap=True)
     if columns.compare:
@@ -50,6 +49,13 @@ def _answers(summary: Summary, columns: Columns) -> Table:
         table.add_column("true label", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, _cells(row, columns)))
+    return table
+
+
+def _files(title: str) -> Table:
+    """An empty table with one row per file to come."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", overflow="fold")
     return table
 
 
@@ -70,8 +76,7 @@ def _failed(summary: Summary) -> Table:
     title = (
         "failed" if few else f"failed: first {len(summary.first_failed)} of {summary.failures:,}"
     )
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
+    table = _files(title)
     table.add_column("error", no_wrap=True)
     table.add_column("reason", overflow="fold")
     for row in summary.first_failed:
