@@ -33,12 +33,6 @@ def smooth_curve(outline: Outline, closed: bool = True, steps: int = 12) -> list
     return curve if closed else [*curve, (float(p[-1][0]), float(p[-1][1]))]
 
 
-def ring(cx: float, cy: float, radius: float, count: int, turn: float = 0.0) -> list[Point]:
-    """Corners of a regular polygon; *turn* in degrees, 0 puts one corner to the right."""
-    angles = np.radians(turn + np.arange(count) * 360 / count)
-    return [(cx + radius * float(np.cos(a)), cy + radius * float(np.sin(a))) for a in angles]
-
-
 def turned(dx: Array, dy: Array, turn: float) -> tuple[Array, Array]:
     """Offsets along axes turned clockwise by *turn* degrees."""
     c, s = np.float32(np.cos(np.radians(turn))), np.float32(np.sin(np.radians(turn)))
