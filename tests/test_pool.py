@@ -93,7 +93,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_mixed_up() -> None:
         def kill() -> None:
             nonlocal kills
             while kills < 6 and not done.wait(0.1):
-                for worker in [w for w in pool._keeper._workers if w.ready][:1]:
+                for worker in [w for w in pool._supervisor._workers if w.ready][:1]:
                     os.kill(worker.process.pid or 0, signal.SIGKILL)
                     kills += 1
 

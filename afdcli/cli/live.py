@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
@@ -69,12 +68,7 @@ class Live:
             self._counter.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._counter is not None:
-            self._counter.__exit__(kind, error, trace)
+            self._counter.__exit__()
         self._bar.stop()

@@ -7,7 +7,6 @@ import io
 import os
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from types import TracebackType
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import OK
@@ -21,7 +20,7 @@ class Entry:
     """One row; its fields are the columns.
 
     Attributes:
-        source: name of the input, as in `afdcli.inputs.discover.Found`.
+        source: name of the input, as in `afdcli.inputs.found.Found`.
         output: path relative to the folder of the manifest, in the form of
             `afdcli.storage.text.printable`; empty for a failed row.
         status: "ok" or "failed".
@@ -94,12 +93,7 @@ class Manifest:
     def __enter__(self) -> Manifest:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

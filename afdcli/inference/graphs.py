@@ -29,7 +29,7 @@ Prepare = Callable[[Arrays], Arrays]
 
 
 class ExportedNetwork(nn.Module):
-    """Stands for a `AFDClassifier` network and gives the same answers, from another runtime.
+    """Stands for an `AFDClassifier` network and gives the same answers, from another runtime.
 
     Args:
         file: from `graph_file`.

@@ -128,7 +128,7 @@ def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
 
 
 class _Compiled(nn.Module):
-    """A `AFDClassifier` network through ``torch.compile``, whose errors say what to do."""
+    """An `AFDClassifier` network through ``torch.compile``, whose errors say what to do."""
 
     def __init__(self, plugged: AFDClassifier) -> None:
         super().__init__()

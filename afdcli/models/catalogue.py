@@ -47,7 +47,7 @@ def find_models(search: str = "") -> list[Model]:
     cache. Ready ones come first, then by name.
 
     Raises:
-        UsageError: no name contains *search*; the message has the nearest ones.
+        UsageError: no name contains *search*.
     """
     names = [f"{name}.{package.tag}" for name, package in PACKAGES.items()]
     pretrained = [name for name in timm.list_pretrained() if name not in names]

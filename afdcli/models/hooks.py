@@ -190,7 +190,7 @@ class AFDPass:
     ) -> None:
         self._module, self._grid, self._side, self._view = module, grid, side, view
         self._beside = beside
-        self._known: Tensor | None = None
+        self._damage_features: Tensor | None = None
         self._vectors: dict[str, tuple[Tensor, Tensor]] = {}
         config = module.config if isinstance(module, AFDModule) else None
         self._stages = {name: i for i, name in enumerate(config.stage_names)} if config else {}
@@ -202,12 +202,12 @@ class AFDPass:
         if not isinstance(self._module, AFDModule):
             y: Tensor = self._module(x, grid, side, self._view)
             return y
-        self._known = self._module.estimate(grid, side)
-        vectors = self._module.modulations(self._known)
+        self._damage_features = self._module.estimate(grid, side)
+        vectors = self._module.modulations(self._damage_features)
         if self._beside:  # zeros leave the untouched half as it is
             vectors = [(_after_zeros(scale), _after_zeros(shift)) for scale, shift in vectors]
         self._vectors = dict(zip(self._places, vectors, strict=True))
-        return self._module.restore(x, self._known, self._view)
+        return self._module.restore(x, self._damage_features, self._view)
 
     def behind(self, name: str, x: Tensor) -> Tensor:
         """The output *x* of the classifier's module *name*, apply_film or repaired or both."""
@@ -217,9 +217,11 @@ class AFDPass:
             return x
         assert isinstance(self._module, AFDModule)
         if not self._beside:
-            return self._module.repair(self._stages[name], x, self._known, self._view)
+            return self._module.repair(self._stages[name], x, self._damage_features, self._view)
         half = x.shape[0] // 2
-        repaired = self._module.repair(self._stages[name], x[half:], self._known, self._view)
+        repaired = self._module.repair(
+            self._stages[name], x[half:], self._damage_features, self._view
+        )
         return torch.cat((x[:half], repaired))
 
 

@@ -12,7 +12,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from types import TracebackType
 from typing import TypeVar
 
 from afdcli.errors import PhotoError
@@ -54,19 +53,14 @@ class WorkerPool:
         timeout_s: float | None = TIMEOUT_S,
         memory_limit: int | None = MEMORY_LIMIT,
     ) -> None:
-        self._keeper = Supervisor(max(1, workers), initializer, timeout_s, memory_limit)
+        self._supervisor = Supervisor(max(1, workers), initializer, timeout_s, memory_limit)
 
     def __enter__(self) -> WorkerPool:
-        self._keeper.start()
+        self._supervisor.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._keeper.stop()
+    def __exit__(self, *_: object) -> None:
+        self._supervisor.stop()
 
     def ordered(
         self, function: Callable[[T], R], tasks: Iterable[T], in_flight: int
@@ -92,7 +86,7 @@ class WorkerPool:
                     first, future = pending.popleft()
                     outcome = _outcome(future)
                     yield first, outcome
-                pending.append((task, self._keeper.submit(function, task)))
+                pending.append((task, self._supervisor.submit(function, task)))
             while pending:
                 first, future = pending.popleft()
                 outcome = _outcome(future)
