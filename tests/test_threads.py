@@ -8,20 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import small_models
 import torch
 from classify_kit import of_kit, table
 
 from afdcli.models.afd_classifier import AFDClassifier
-from afdcli.models.afd_file import LoadedModule
+from afdcli.models.afd_file import find_module
 from afdcli.models.loader import load_backbone
 
 
-def test_passes_in_two_threads_do_not_see_each_other(kit: Path) -> None:
-    """Both run on one network, whose hooks must tell them apart."""
-    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
-    module = small_models.module().eval().reparameterize()
-    loaded = LoadedModule(module, "input", "", kit / "module.safetensors", "")
+def test_passes_in_two_threads_do_not_see_each_other() -> None:
+    """All run on one network, whose hooks at stem, stages and normalisations tell them apart."""
+    backbone = load_backbone()
+    loaded = find_module("auto", backbone)
+    assert loaded is not None and loaded.plug == "stem"
     network = AFDClassifier(backbone, loaded, compare=True).eval()
     torch.manual_seed(0)
     batches = [
@@ -45,12 +44,12 @@ def test_passes_in_two_threads_do_not_see_each_other(kit: Path) -> None:
             assert torch.allclose(found, expected[n % len(batches)], atol=1e-4)
 
 
-@pytest.mark.parametrize("options", [("--batch-size", "3"), ("--batch-size", "3", "--compile")])
-def test_rows_on_one_core_are_those_on_two(
-    kit: Path, photos: Path, options: tuple[str, ...]
-) -> None:
-    line = [sys.executable, "-m", "afdcli", "classify", "photos", *map(str, of_kit(kit)), *options]
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_on_one_core_are_those_on_two(kit: Path, photos: Path, compiled: bool) -> None:
+    """With the default's stem module, several batches at a time; compiled with a small network."""
+    line = [sys.executable, "-m", "afdcli", "classify", "photos", "--batch-size", "3"]
     line += ["--compare", "--runtime", "torch", "--precision", "fp32"]
+    line += [*map(str, of_kit(kit)), "--compile"] if compiled else []
     for threads in ("1", "2"):
         command = ["env", f"OMP_NUM_THREADS={threads}", *line, "--out", f"{threads}.csv"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
