@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from classify_kit import make_kit, make_photos
+from kit.classify import make_kit, make_photos
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -20,7 +20,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `classify_kit.make_kit`."""
+    """See `kit.classify.make_kit`."""
     return make_kit(tmp_path_factory.mktemp("kit"))
 
 
@@ -33,5 +33,5 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def photos(here: Path) -> Path:
-    """See `classify_kit.make_photos`."""
+    """See `kit.classify.make_photos`."""
     return make_photos(here / "photos")

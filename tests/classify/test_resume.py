@@ -1,0 +1,192 @@
+"""`afd classify --resume`: cut off at any byte, killed for real, and refused where it must be."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from kit.classify import afd, process, table
+
+from afdcli.classify.resume import take_over
+from afdcli.errors import UsageError
+from afdcli.inputs.found import Found
+from afdcli.results.rows import FAILED, Columns, Row, TopClass
+from afdcli.results.summary import Summary
+from afdcli.results.writers import journal, open_sink
+
+COLUMNS = Columns(topk=2, labels=True, compare=True)
+NAMES = [
+    "a.jpg",
+    "=b.jpg",
+    'q"uote, comma.jpg',
+    "two\nlines.jpg",
+    "ä/漢字.jpg",
+    "lone\rreturn",
+    "z",
+]
+ROWS = [
+    Row(
+        path=name,
+        codec="jpeg",
+        width=300,
+        height=200 + n,
+        quality=10.0 if n % 2 else None,
+        drift=0.1 * n,
+        top_classes=(TopClass("cat", 3, 0.75), TopClass("dog", 5, 1e-7)),
+        direct=(TopClass("dog", 5, 0.5), TopClass("'quoted", 3, 0.25)),
+        target=3 if n % 3 else None,
+        target_label="cat" if n % 3 else "",
+        note="=no formula" if n == 2 else "",
+    )
+    if n != 4
+    else Row(path=name, status=FAILED, error="corrupt", note="two\nlines")
+    for n, name in enumerate(NAMES)
+]
+INPUTS = [Found(Path(name), name) for name in NAMES]
+
+
+def written(out: Path) -> bytes:
+    with open_sink(out, COLUMNS) as sink:
+        sink.write(ROWS)
+    return out.read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@settings(
+    derandomize=True,
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(share=st.floats(0, 1))
+@example(share=1.0)
+def test_cut_off_at_any_byte_and_resumed_gives_the_same_bytes(
+    tmp_path: Path, ending: str, share: float
+) -> None:
+    out = tmp_path / f"r{ending}"
+    whole = written(out)
+    out.write_bytes(whole[: round(share * len(whole))])
+    inputs, summary = iter(INPUTS), Summary()
+    keep = take_over(out, COLUMNS, inputs, None, summary)
+    with open_sink(out, COLUMNS, keep) as sink:
+        left = [found.relative for found in inputs]
+        sink.write([row for row in ROWS if row.path in left])
+    assert out.read_bytes() == whole
+    assert summary.rows == summary.resumed == len(ROWS) - len(left)
+    direct = Summary()
+    for row in ROWS[: summary.rows]:
+        direct.add(row)
+    direct.resumed = summary.resumed
+    assert direct.counts() == summary.counts()
+
+
+def test_restored_rows_are_the_rows() -> None:
+    for row in ROWS:
+        assert COLUMNS.restore(COLUMNS.flatten(row)) == row
+
+
+def cut(out: Path, share: float) -> None:
+    """Leave what a run that was killed would have left."""
+    file = journal(out)
+    data = file.read_bytes()
+    file.write_bytes(data[: round(share * len(data))])
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_the_command_goes_on_where_it_was_cut(kit: Path, photos: Path, ending: str) -> None:
+    whole, out = Path(f"whole{ending}"), Path(f"r{ending}")
+    options = ("photos", "--labels", "folders", "--batch-size", "4")
+    assert afd(kit, *options, "--out", whole).exit_code == 1
+    for share in (0.0, 0.03, 0.5, 0.97):
+        afd(kit, *options, "--out", out)
+        if ending == ".parquet":  # the journal of a run that was cut off
+            rows = pd.read_parquet(out)
+            lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
+            journal(out).write_text("".join(json.dumps(line) + "\n" for line in lines))
+            out.unlink()
+        cut(out, share)
+        result = afd(kit, *options, "--out", out, "--resume")
+        assert result.exit_code == 1, result.output
+        if ending == ".parquet":
+            pd.testing.assert_frame_equal(pd.read_parquet(out), pd.read_parquet(whole))
+        else:
+            assert out.read_bytes() == whole.read_bytes()
+        counts = json.loads(Path(f"{out}.meta.json").read_text())["counts"]
+        expected = json.loads(Path(f"{whole}.meta.json").read_text())["counts"]
+        assert {**counts, "resumed": 0, "seconds": expected["seconds"]} == expected
+
+
+def test_resume_with_nothing_there_begins(kit: Path, photos: Path) -> None:
+    assert afd(kit, "photos", "--resume").exit_code == 1
+    assert len(table()) == 14
+    result = afd(kit, "photos", "--resume")  # a finished run has nothing left to do
+    assert result.exit_code == 1
+    assert "14 (14 of them earlier)" in " ".join(result.stdout.split())
+    assert len(table()) == 14
+
+
+def test_another_run_is_not_gone_on_with(kit: Path, photos: Path) -> None:
+    afd(kit, "photos")
+    before = Path("results.csv").read_bytes()
+    for more, message in (
+        (("--topk", "2"), "was made with columns"),
+        (("--afd", "off"), "was made with afd"),
+        (("--resize", "always"), "--resize auto"),
+        (("--precision", "bf16"), "was made with precision"),
+    ):
+        result = afd(kit, "photos", "--resume", *more)
+        assert result.exit_code == 2, more
+        assert message in result.stderr.replace("\n", " "), more
+    (photos / "red" / "01.jpg").rename(photos / "red" / "011.jpg")
+    result = afd(kit, "photos", "--resume")
+    assert result.exit_code == 2
+    assert "the inputs have changed" in result.stderr
+    assert Path("results.csv").read_bytes() == before
+    Path("results.csv.meta.json").unlink()
+    result = afd(kit, "photos", "--resume")
+    assert result.exit_code == 2
+    assert "missing or unreadable" in result.stderr
+
+
+def test_fewer_inputs_than_rows_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "r.csv"
+    written(out)
+    with pytest.raises(UsageError, match="no more input"):
+        take_over(out, COLUMNS, iter(INPUTS[:3]), None, Summary())
+
+
+def lines() -> int:
+    """Line ends in the results so far."""
+    results = Path("results.csv")
+    return results.read_bytes().count(b"\n") if results.exists() else 0
+
+
+def test_killed_for_real(kit: Path, photos: Path) -> None:
+    """kill -9 at random moments; each time it goes on. AFD_KILLS=50 kills more often."""
+    kills = int(os.environ.get("AFD_KILLS", "3"))
+    for n in range(60):
+        (photos / "red" / f"copy{n}.jpg").write_bytes((photos / "red" / "01.jpg").read_bytes())
+    options = ("photos", "--batch-size", "1", "--workers", "1")
+    with process(kit, *options, "--out", "whole.csv") as run:
+        run.communicate()
+    rng = random.Random(0)
+    for _ in range(kills):
+        with process(kit, *options, "--resume") as run:
+            enough = lines() + rng.randrange(1, max(2, 60 // kills))
+            while run.poll() is None:
+                time.sleep(0.02)
+                if lines() >= enough:
+                    run.kill()
+                    break
+            run.communicate()
+    with process(kit, *options, "--resume") as run:
+        run.communicate()
+    assert run.returncode == 1
+    assert Path("results.csv").read_bytes() == Path("whole.csv").read_bytes()

@@ -1,0 +1,47 @@
+"""The reference methods that AFD is compared with run where an AFD module runs."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import load_backbone
+from afdcli.train import run as session
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
+
+
+@pytest.mark.parametrize("title", ["DDP-style", "ARCNN-style", "afd", "paper's recipe"])
+def test_untrained_methods_change_nothing_and_have_a_cost(
+    title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    methods = importlib.import_module("methods")
+    torch.manual_seed(0)
+    weights = tmp_path / "net.pth"
+    torch.save(timm.create_model("resnet10t").state_dict(), weights)
+    backbone = load_backbone("resnet10t", checkpoint=weights)
+    line = methods.LINES[title]
+    plan = session.make_plan([backbone], line.plug, "paper")
+    module = methods.build(line, plan).eval()
+    loaded = LoadedModule(module, plan.plug, plan.where, weights, "")
+    for site in plan.sites:
+        site.remove()
+    side = backbone.spec.height
+    pixels = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
+    grid = torch.randn(2, 384, -(-side // 8), -(-side // 8)).half()
+    with torch.inference_mode():
+        answer = AFDClassifier(backbone, loaded, compare=True).eval()(
+            pixels, grid, torch.rand(2, 197)
+        )
+    assert answer.direct is not None
+    assert torch.allclose(answer.logits, answer.direct, atol=1e-5)
+    cost = methods.cost(loaded, backbone)
+    assert cost["parameters"] > 10_000
+    assert cost["mmacs"] > 1

@@ -1,0 +1,142 @@
+"""Tar shards, Parquet columns and URLs give the rows of the same files on disk."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from kit.classify import afd, of_kit, table
+from pyarrow import parquet
+
+NAMES = ["path"]
+
+
+@pytest.fixture
+def files(photos: Path) -> dict[str, bytes]:
+    """Relative names and contents; one is broken."""
+    found = (p for p in sorted(photos.rglob("*.jpg")) if p.is_file())
+    return {str(p.relative_to(photos)): p.read_bytes() for p in found}
+
+
+@pytest.fixture
+def expected(kit: Path, files: dict[str, bytes]) -> pd.DataFrame:
+    """The rows of the files themselves, without their names."""
+    for name, data in files.items():
+        path = Path("plain") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    afd(kit, "plain", "--labels", "folders", "--out", "plain.csv")
+    rows = table(Path("plain.csv"))
+    assert rows["path"].tolist() == list(files)
+    return rows.drop(columns=NAMES)
+
+
+def test_tar_shards(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
+    with tarfile.open("shard-0.tar", "w") as tar:
+        for name, data in files.items():
+            for inside, content in ((f"./{name}", data), (f"{name}.json", b"{}")):
+                info = tarfile.TarInfo(inside)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    assert afd(kit, "shard-0.tar", "--labels", "folders").exit_code == 1
+    rows = table()
+    assert rows["path"].tolist() == [f"shard-0.tar/{name}" for name in files]
+    pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_parquet_columns(
+    kit: Path, files: dict[str, bytes], expected: pd.DataFrame, nested: bool
+) -> None:
+    contents = [{"bytes": d, "path": n} for n, d in files.items()] if nested else files.values()
+    made = pa.table({"path": list(files), "image": list(contents)})
+    parquet.write_table(made, "photos.parquet", row_group_size=4)
+    assert afd(kit, "photos.parquet", "--labels", "folders").exit_code == 1
+    rows = table()
+    assert rows["path"].tolist() == [f"photos.parquet/{name}" for name in files]
+    pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+def test_urls(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
+    assert afd(kit, f"file://{Path('plain').absolute()}", "--labels", "folders").exit_code == 1
+    rows = table()
+    assert rows["path"].tolist() == list(files)
+    without = ["target", "target_label", "correct"]  # the folder is a part of the URL here, too
+    assert set(without) <= set(rows.columns)
+    pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+def test_an_object_store(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
+    """Against a real server that speaks S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        for name, data in {"": b"", **{f"/photos/{n}": d for n, d in files.items()}}.items():
+            kind = {"Content-Type": "application/octet-stream"}  # else it is read as a form
+            request = Request(f"{url}/bucket{quote(name)}", data, kind, method="PUT")
+            urlopen(request, timeout=30).close()
+        secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        command = [sys.executable, "-m", "afdcli", "classify", "s3://bucket/photos"]
+        command += ["--labels", "folders", "--runtime", "torch", *map(str, of_kit(kit))]
+        run = subprocess.run(
+            command,
+            env={**os.environ, **secrets, "FSSPEC_S3_ENDPOINT_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        server.stop()
+    assert run.returncode == 1, run.stderr
+    rows = table()
+    assert rows["path"].tolist() == list(files)
+    pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+def test_an_empty_cell_is_a_row(kit: Path, here: Path, files: dict[str, bytes]) -> None:
+    good = files["red/03.jpg"]
+    parquet.write_table(pa.table({"bytes": [good, None, b"", good]}), "p.parquet")
+    assert afd(kit, "p.parquet").exit_code == 1
+    assert table()["error"].fillna("").tolist() == ["", "unreadable", "not-an-image", ""]
+    assert table()["path"].tolist() == [f"p.parquet/{n}" for n in range(4)]
+
+
+def test_names_cannot_lead_out(kit: Path, here: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open("evil.tar", "w") as tar:
+        info = tarfile.TarInfo("../../etc/x.jpg")
+        info.size = len(files["red/03.jpg"])
+        tar.addfile(info, io.BytesIO(files["red/03.jpg"]))
+    assert afd(kit, "evil.tar").exit_code == 0
+    assert table()["path"].tolist() == ["evil.tar/etc/x.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.tar", "cannot be read"),
+        ("none.parquet", "cannot be read"),
+        ("broken.tar", "cannot be read"),
+        ("no_bytes.parquet", "no column of image bytes"),
+        ("nosuch://x/y", "nosuch"),
+        ("file:///no/such/folder", "no such file or folder"),
+    ],
+)
+def test_nothing_to_open_is_one_line(kit: Path, here: Path, name: str, message: str) -> None:
+    Path("broken.tar").write_bytes(b"no archive" * 200)
+    parquet.write_table(pa.table({"x": [1]}), "no_bytes.parquet")
+    result = afd(kit, name)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())

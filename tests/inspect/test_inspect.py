@@ -1,0 +1,434 @@
+"""`afd inspect`: facts of a file, hint of an earlier save, screen and picture."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from kit import small_models
+from kit.pictures import encoded, scene, without_middle
+from PIL import Image
+from safetensors.torch import save_file
+from typer.testing import CliRunner, Result
+
+from afdcli.cli.main import app
+from afdcli.codec import read_photo
+from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
+from afdcli.codec.photo import Photo
+from afdcli.inspect import colours, squares
+from afdcli.inspect.facts import Facts, find_facts
+from afdcli.inspect.framing import framing
+from afdcli.inspect.patch import choose_patch
+from afdcli.inspect.predict import Drift, Opinion, ask
+from afdcli.inspect.spectrum import spectrum
+from afdcli.inspect.tiles import SIDE, readable
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.models.afd_file import LoadedModule, find_module
+from afdcli.models.loader import Backbone
+from afdcli.view.geometry import geometry
+from afdcli.view.orientation import turn
+from afdcli.view.spec import ViewSpec
+
+NAMES = ("red", "green", "blue", "stop sign", "grey")
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small classifier of random weights, and a module that changes something."""
+    from afdcli.models.loader import import_source
+
+    folder = tmp_path_factory.mktemp("kit")
+    (folder / "inspect_models.py").write_text(
+        small_models.source("inspect_test_net", crop_pct=0.875)
+    )
+    import_source(str(folder / "inspect_models.py"))
+    torch.manual_seed(0)
+    net = timm.create_model("inspect_test_net")
+    save_file(net.state_dict(), folder / "net.safetensors", {"class_names": json.dumps(NAMES)})
+    broken = {name: value * torch.nan for name, value in net.state_dict().items() if "fc" in name}
+    save_file(net.state_dict() | broken, folder / "nan.safetensors")
+    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    return folder
+
+
+def afd(kit: Path, *args: str | Path, width: int = 140) -> Result:
+    """Run ``afd inspect`` with the test's classifier and module."""
+    words = [str(arg) for arg in args]
+    if "--checkpoint" not in words:
+        words += ["--checkpoint", str(kit / "net.safetensors")]
+    if "--afd" not in words:
+        words += ["--afd", str(kit / "module.safetensors")]
+    words += ["--backbone", "inspect_test_net", "--import", str(kit / "inspect_models.py")]
+    return CliRunner().invoke(app, ["inspect", *words], env={"COLUMNS": str(width)})
+
+
+def saved(*qualities: int, seed: int = 0) -> Photo:
+    """A drawn photo, saved as JPEG once or more often."""
+    pixels = scene(240, 320, seed)
+    for quality in qualities:
+        data = encoded(pixels, quality=quality)
+        pixels = np.asarray(Image.open(io.BytesIO(data)))
+    return read_photo(data)
+
+
+def facts_of(data: bytes, path: Path) -> Facts:
+    path.write_bytes(data)
+    return find_facts(path, read_photo(data))
+
+
+# --- facts -------------------------------------------------------------------------------------
+
+
+def test_facts_of_a_jpeg(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(scene(100, 140), quality=30, progressive=True, subsampling="4:2:2", exif=exif)
+    facts = facts_of(data, tmp_path / "a.jpg")
+    assert (facts.codec, facts.process, facts.subsampling) == ("jpeg", "progressive", "4:2:2")
+    assert (facts.stored, facts.upright, facts.orientation) == ((140, 100), (100, 140), 6)
+    assert (facts.quality, facts.luma_quality, facts.chroma_quality) == (30, 30, 30)
+    assert (facts.size, facts.bits_per_pixel) == (len(data), 8 * len(data) / 14000)
+    assert [table.name for table in facts.tables] == ["Y", "Cb, Cr"]
+    for table, standard in zip(facts.tables, standard_tables(30), strict=True):
+        assert np.array_equal(table.steps, standard)
+    levels = read_photo(data).coefficients.planes[0].levels.reshape(-1, 64)
+    assert facts.zeros[0] == pytest.approx((levels[:, 1:] == 0).mean())
+    assert facts.zeros[1] is not None and facts.zeros[1] > facts.zeros[0]
+    assert facts.exact and facts.unknown == ()
+
+
+def test_facts_of_a_grey_jpeg(tmp_path: Path) -> None:
+    facts = facts_of(encoded(scene(64, 64)[:, :, 0], quality=50), tmp_path / "grey.jpg")
+    assert [table.name for table in facts.tables] == ["Y"]
+    assert (facts.luma_quality, facts.chroma_quality, facts.zeros[1]) == (50, None, None)
+
+
+def test_tables_are_told_even_where_coefficients_are_not(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(scene(64, 64)).convert("CMYK")
+    facts = facts_of(encoded(cmyk, quality=40), tmp_path / "cmyk.jpg")
+    assert not facts.exact and facts.zeros == (None, None)
+    assert np.array_equal(facts.tables[0].steps, standard_tables(40)[0])
+    assert "CMYK" in facts.notes[0]
+
+
+def test_luma_and_chroma_quality_apart(tmp_path: Path) -> None:
+    tables = {
+        0: standard_tables(80)[0].ravel().tolist(),
+        1: standard_tables(20)[1].ravel().tolist(),
+    }
+    data = encoded(scene(64, 64), qtables=tables)
+    photo = read_photo(data)
+    assert np.array_equal(photo.coefficients.planes[1].steps, standard_tables(20)[1])
+    facts = facts_of(data, tmp_path / "mixed.jpg")
+    assert (facts.luma_quality, facts.chroma_quality) == (80, 20)
+
+
+def test_chroma_quality() -> None:
+    # Below 4 all steps are 255, the most that 8 bits hold.
+    for quality in range(4, 101):
+        assert chroma_quality(standard_tables(quality)[1]) == quality
+    assert chroma_quality(np.full((8, 8), 255)) == 3
+    assert chroma_quality(standard_tables(50)[1] + 1) == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "AVIF"])
+def test_other_codecs_say_what_is_not_known(format: str, tmp_path: Path) -> None:
+    facts = facts_of(encoded(Image.fromarray(scene(48, 64)), format), tmp_path / "x")
+    assert facts.codec == format.lower()
+    assert (facts.quality, facts.tables, facts.exact) == (None, (), False)
+    assert facts.zeros == (None, None)
+    assert facts.unknown
+    assert facts.spectrum.bands is not None
+
+
+def test_energy_of_one_cosine() -> None:
+    wave = np.cos((2 * np.arange(8) + 1) * np.pi / 16)
+    row = np.rint(128 + 100 * np.tile(wave, 5)).astype(np.uint8)
+    found = spectrum(
+        Photo.from_pixels(np.repeat(np.tile(row, (24, 1))[:, :, None], 3, axis=2), "png")
+    )
+    expected = np.zeros((8, 8))
+    expected[0, 1] = 100 * 4 * np.sqrt(2)  # amplitude x 8 rows x sum of squares / norms
+    assert np.abs(found.rms - expected).max() < 4  # 8 pixels, each rounded by at most a half
+    assert found.bands is not None
+    assert found.bands[0] > 0.999
+    assert sum(found.bands) == pytest.approx(1)
+
+
+def test_energy_of_nothing() -> None:
+    flat = spectrum(Photo.from_pixels(np.full((20, 20, 3), 128, np.uint8), "png"))
+    assert flat.bands is None
+    assert np.abs(flat.rms).max() < 1e-3
+
+
+def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, pixels = saved(40), Photo.from_pixels(scene(100, 90), "png")
+    whole = [spectrum(photo).rms for photo in (own, pixels)]
+    monkeypatch.setattr("afdcli.inspect.spectrum._STRIP", 1)
+    for photo, expected in zip((own, pixels), whole, strict=True):
+        assert np.allclose(spectrum(photo).rms, expected)
+
+
+# --- the classifier's part ---------------------------------------------------------------------
+
+
+def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
+    from afdcli.models.loader import load_backbone
+
+    backbone = load_backbone("inspect_test_net", checkpoint=kit / "net.safetensors")
+    module = find_module(str(kit / "module.safetensors"), backbone)
+    assert module is not None
+    return backbone, module
+
+
+def test_opinion_is_what_the_network_says(kit: Path) -> None:
+    backbone, module = loaded(kit)
+    opinion = ask(saved(20), backbone, module)
+    network = AFDClassifier(backbone, module, compare=True)
+    arrays = (opinion.view.pixels, opinion.view.grid, opinion.view.side)
+    with torch.inference_mode():
+        said = network(*(torch.from_numpy(array)[None] for array in arrays))
+    assert opinion.drift is not None and opinion.drift.gate is not None
+    assert opinion.drift.angles.mean() == pytest.approx(said.drift.item(), rel=1e-4)
+    assert opinion.drift.angles.shape == opinion.drift.gate.shape == (8, 8)
+    assert 0 < opinion.drift.gate.min() <= opinion.drift.gate.max() < 1
+    for top_classes, logits in ((opinion.direct, said.direct), (opinion.restored, said.logits)):
+        probs, order = logits.softmax(1)[0].sort(descending=True)
+        assert [guess.label for guess in top_classes] == [NAMES[i] for i in order[:3]]
+        assert [guess.prob for guess in top_classes] == pytest.approx(probs[:3].tolist(), rel=1e-4)
+
+
+def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means_and_without_one(
+    kit: Path,
+) -> None:
+    backbone, module = loaded(kit)
+    lean = replace(module, module=small_models.module(grid_channels=192).eval())
+    seen = [ask(saved(20), backbone, m) for m in (module, lean, None)]
+    assert [len(opinion.view.grid) for opinion in seen] == [384, 384, 384]
+    whole, part, without = (np.asarray(squares.energy(opinion).image) for opinion in seen)
+    assert np.array_equal(whole, part)
+    assert np.array_equal(whole, without)
+    assert len(np.unique(part)) > 9
+
+
+def test_without_a_module_there_is_one_answer_and_no_drift(kit: Path) -> None:
+    backbone, module = loaded(kit)
+    photo = saved(20)
+    opinion = ask(photo, backbone, None)
+    assert (opinion.restored, opinion.drift) == ((), None)
+    with_module = ask(photo, backbone, module).direct
+    assert [g.label for g in opinion.direct] == [g.label for g in with_module]
+    assert [g.prob for g in opinion.direct] == pytest.approx([g.prob for g in with_module])
+
+
+def test_framing() -> None:
+    centre = framing(geometry(512, 1024, ViewSpec(224, 224, crop_pct=0.875)))
+    assert centre.scale == (0.5, 0.5)
+    assert centre.box == (32, 288, 480, 736)
+    assert centre.share == 448 * 448 / (512 * 1024)
+    assert centre.padding == 0
+    border = framing(geometry(112, 224, ViewSpec(224, 224, crop_pct=1.0, crop_mode="border")))
+    assert (border.box, border.share, border.padding) == ((0, 0, 112, 224), 1, 0.5)
+    assert border.origin == (-56, 0)
+    squash = framing(geometry(100, 50, ViewSpec(200, 200, crop_pct=1.0, crop_mode="squash")))
+    assert (squash.scale, squash.share) == ((2, 4), 1)
+
+
+def lit(opinion: Opinion, row: int, col: int, cells: int = 8) -> Opinion:
+    """*opinion* with drift in one cell only."""
+    angles = np.zeros((cells, cells), np.float32)
+    angles[row, col] = 40
+    return replace(opinion, drift=Drift(angles, (64, 64), None))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_patch_lies_under_the_largest_drift(kit: Path, orientation: int) -> None:
+    backbone, _ = loaded(kit)
+    photo = replace(saved(30), orientation=orientation)
+    opinion = lit(ask(photo, backbone, None), 1, 6)
+    patch = choose_patch(photo, opinion)
+    top, left, bottom, right = patch.stored
+    assert top % 8 == left % 8 == 0
+    assert (bottom - top, right - left) == (48, 48)
+    upright = turn(orientation).pixels(photo.pixels)
+    cut = turn(orientation).pixels(photo.pixels[top:bottom, left:right])
+    top, left, bottom, right = patch.upright
+    assert np.array_equal(upright[top:bottom, left:right], cut)
+    frame = opinion.framing
+    y, x = (
+        (place + origin) / scale
+        for place, origin, scale in zip((12, 52), frame.origin, frame.scale, strict=True)
+    )
+    assert top <= y <= bottom and left <= x <= right
+
+
+@pytest.mark.parametrize(("row", "col"), [(0, 0), (2, 5), (7, 3)])
+def test_heat_lies_over_its_place(kit: Path, row: int, col: int) -> None:
+    backbone, _ = loaded(kit)
+    opinion = lit(ask(saved(30), backbone, None), row, col)
+    grey = replace(opinion.view, pixels=np.full((64, 64, 3), 128, np.uint8))
+    square = squares.drift(replace(opinion, view=grey))
+    assert square.image is not None and square.scale is not None
+    assert square.scale.high == 40
+    brightness = np.asarray(square.image).astype(float).sum(axis=2)
+    y, x = np.nonzero(brightness == brightness.max())
+    cell = SIDE / 8
+    assert (y.mean() // cell, x.mean() // cell) == (row, col)
+    assert square.remark.endswith("largest 40.0°")
+
+
+def test_heat_of_a_view_that_cuts_its_last_cells(kit: Path) -> None:
+    backbone, _ = loaded(kit)
+    opinion = lit(ask(saved(30), backbone, None), 7, 7)
+    small = replace(opinion.view, pixels=np.full((60, 60, 3), 128, np.uint8))
+    image = squares.drift(replace(opinion, view=small)).image
+    assert image is not None
+    brightness = np.asarray(image).astype(float).sum(axis=2)
+    y, _ = np.nonzero(brightness == brightness.max())
+    # The middle of the last cell is view pixel 60 of 60: the heat rises up to the very edge.
+    assert y.max() == SIDE - 1
+
+
+def test_colours_rise_evenly() -> None:
+    shares = np.linspace(0, 1, 65)
+    lightness = colours.viridis(shares) @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(lightness) > 0).all()
+    assert colours.degrees(0.0).high == 1
+    assert colours.degrees(33).high == 40
+    assert colours.degrees(179.9).high == colours.degrees(180.1).high == 180
+    assert colours.STEPS.shares(np.array([0.0, 0.1, 1.0, 10.0, 50.0])) == pytest.approx(
+        [0, 0, 0.5, 1, 1]
+    )
+
+
+def test_letters_that_the_font_lacks() -> None:
+    assert readable("parapluie-été 3 × 4° 漢\x1b…") == "parapluie-ete 3 x 4° ??…"
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+def test_command_prints_and_draws(kit: Path, here: Path) -> None:
+    pixels = np.asarray(Image.open(io.BytesIO(encoded(scene(200, 300), quality=60))))
+    Path("photo.jpg").write_bytes(encoded(pixels, quality=90))
+    result = afd(kit, "photo.jpg")
+    assert result.exit_code == 0, result.output
+    for words in (
+        "JPEG, baseline",
+        "300 × 200",
+        "4:2:0",
+        "90, estimated (luma 90, chroma 90)",
+        "the file's own",
+        "inspect_test_net, 5 classes",
+        "without AFD",
+        "with AFD",
+        "in front of the classifier",
+        "drift        mean",
+        "steps, luma (Y)",
+        "steps, chroma (Cb, Cr)",
+        "picture: photo.inspect.png",
+    ):
+        assert words in result.output, words
+    with Image.open("photo.inspect.png") as sheet:
+        assert (sheet.format, sheet.mode) == ("PNG", "RGB")
+        assert min(sheet.size) > 3 * SIDE
+    assert sorted(path.name for path in here.iterdir()) == ["photo.inspect.png", "photo.jpg"]
+
+
+def test_panels_fit_the_terminal(kit: Path, here: Path) -> None:
+    Path("photo.jpg").write_bytes(encoded(scene(64, 96), quality=20))
+    for width, together in ((60, False), (80, False), (140, True)):
+        lines = afd(kit, "photo.jpg", "--no-picture", width=width).stdout.splitlines()
+        assert max(map(len, lines)) <= width
+        assert any("─ file" in line and "─ classifier" in line for line in lines) == together
+        assert any("luma (Y)" in line and "chroma" in line for line in lines) == together
+    assert list(here.iterdir()) == [here / "photo.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("format", "words"),
+    [("AVIF", "AV1 chooses steps block by block"), ("PNG", "a lossless file does not say")],
+)
+def test_command_says_what_is_not_known(kit: Path, here: Path, format: str, words: str) -> None:
+    Path("x").write_bytes(encoded(Image.fromarray(scene(64, 96)), format))
+    result = afd(kit, "x", width=200)
+    assert result.exit_code == 0, result.output
+    assert words in result.output
+    assert "not known: no quantisation tables at hand" in result.output
+    assert "steps, luma" not in result.output
+    assert Path("x.inspect.png").is_file()
+
+
+def test_off_flat_and_quiet(kit: Path, here: Path) -> None:
+    Path("flat.png").write_bytes(encoded(np.full((9, 700, 3), 77, np.uint8), "PNG"))
+    result = afd(kit, "flat.png", "--afd", "off")
+    assert result.exit_code == 0, result.output
+    assert "none, so no drift is known" in result.output
+    assert "with AFD" not in result.output
+    assert "none: the picture is flat" in result.output
+    result = afd(kit, "flat.png", "--quiet", "--out", "deep/er/sheet.png")
+    assert (result.exit_code, result.output) == (0, "")
+    assert Path("deep/er/sheet.png").is_file()
+
+
+def test_damage_is_shown(kit: Path, here: Path) -> None:
+    Path("hurt.jpg").write_bytes(without_middle(encoded(scene(120, 160), quality=80)))
+    result = afd(kit, "hurt.jpg", "--no-picture")
+    assert result.exit_code == 0, result.output
+    assert "damaged: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"", "not-an-image"), (encoded(scene(64, 64))[:300], "truncated"), (None, "unreadable")],
+)
+def test_broken_file_is_one_line(kit: Path, here: Path, data: bytes | None, code: str) -> None:
+    if data is not None:
+        Path("bad.jpg").write_bytes(data)
+    result = afd(kit, "bad.jpg")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"afd: bad.jpg: {code}: ")
+    assert not Path("bad.inspect.png").exists()
+
+
+def test_other_errors_name_the_cure(kit: Path, here: Path) -> None:
+    Path("a.png").write_bytes(encoded(scene(64, 64), "PNG"))
+    before = Path("a.png").read_bytes()
+    for args, words in (
+        (("--out", "a.jpg"), "must end in .png"),
+        (("--out", "../" + here.name + "/a.png"), "would overwrite the image itself"),
+        (("--out", "a.png/b.png"), "cannot write a.png/b.png"),
+        (("--afd", "no.safetensors"), "no.safetensors does not exist"),
+        (("--checkpoint", kit / "nan.safetensors"), "bad-output: "),
+    ):
+        result = afd(kit, "a.png", *args)
+        assert (result.exit_code, result.stdout.count("picture:")) == (2, 0)
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert Path("a.png").read_bytes() == before
+
+
+def test_hostile_names_are_shown_as_they_are(kit: Path, here: Path) -> None:
+    name = "[red]\x1b[2J\n.jpg"
+    Path(name).write_bytes(encoded(scene(64, 64)))
+    result = afd(kit, name)
+    assert result.exit_code == 0, result.output
+    assert "[red]" in result.output
+    assert "\x1b[2J" not in result.output
+
+
+def test_plain_command_with_the_default(here: Path) -> None:
+    Path("photo.jpg").write_bytes(encoded(scene(240, 320), quality=10))
+    result = CliRunner().invoke(app, ["inspect", "photo.jpg"], env={"COLUMNS": "140"})
+    assert result.exit_code == 0, result.output
+    assert "tf_efficientnet_lite0" in result.output
+    assert "drift" in result.output
+    assert Path("photo.inspect.png").is_file()

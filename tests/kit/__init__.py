@@ -1,0 +1,1 @@
+"""What several tests share: pictures, small classifiers, and commands run over them."""

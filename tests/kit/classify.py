@@ -1,0 +1,78 @@
+"""A small classifier with a module, photos good and broken, and `afd classify` over them."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from afdcli.cli.main import app
+from kit import small_models
+
+CLASSES = ("red", "green", "blue", "stop sign", "grey")
+
+
+def jpeg(seed: int, size: tuple[int, int] = (96, 72), quality: int = 60) -> bytes:
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    small.resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def make_kit(folder: Path) -> Path:
+    """Fill *folder* with a backbone, its class names, and an AFD module that changes something."""
+    (folder / "tiny_models.py").write_text(small_models.source("tiny_test_net", seed=3))
+    (folder / "names.txt").write_text("\n".join(CLASSES))
+    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    return folder
+
+
+def make_photos(folder: Path) -> Path:
+    """Twelve good photos in two folders with broken files among them."""
+    for n in range(12):
+        path = folder / ("red" if n % 2 else "Stop_Sign") / f"{n:02d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(n, quality=10 + 5 * n))
+    (folder / "red" / "00.jpg").write_bytes(b"")
+    (folder / "red" / "04.jpg").write_bytes(b"no picture at all")
+    (folder / "red" / "05.jpg").unlink()
+    (folder / "red" / "05.jpg").symlink_to("nowhere.jpg")
+    return folder
+
+
+def of_kit(kit: Path) -> list[str | Path]:
+    """Options that name the kit's classifier and module."""
+    return [
+        *("--backbone", "tiny_test_net", "--import", kit / "tiny_models.py"),
+        *("--class-names", kit / "names.txt", "--afd", kit / "module.safetensors"),
+    ]
+
+
+def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) -> Result:
+    """Run ``afd classify``."""
+    extra = [*of_kit(kit), "--workers", "1"]
+    if "--afd" in args:
+        extra = extra[:6] + extra[8:]
+    if "--runtime" not in args:
+        extra += ["--runtime", "torch"]
+    line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]
+    return CliRunner().invoke(app, line, input=stdin)
+
+
+def table(path: Path = Path("results.csv")) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"error": str})
+
+
+def process(kit: Path, *args: str) -> subprocess.Popen[bytes]:
+    """``afd classify`` as a real process, with warnings as errors."""
+    line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, "--afd", "off"]
+    line += ["--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe)

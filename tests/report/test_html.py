@@ -1,0 +1,472 @@
+"""The page of ``afd report --html``: what it says, and that it is safe to open."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+import typer
+from kit.results import NAMES, compared, guess, row, write
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from afdcli.cli.report import report
+from afdcli.models.packaged import DEFAULT
+from afdcli.models.shipped import sha256, verified
+from afdcli.report.distributions import calibration_errors, distributions
+from afdcli.report.estimates import Facts
+from afdcli.report.runs import Run, load_runs
+from afdcli.report.stats import mean
+from afdcli.report.summary import METRICS
+from afdcli.report.thumbnails import find
+from afdcli.results.metadata import metadata_path
+from afdcli.results.rows import DAMAGED, Row
+
+EVIL = "<script>alert(1)</script>"
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+app = typer.Typer()
+app.command()(report)
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Calls ``afd report`` in *tmp_path*."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+class Page(HTMLParser):
+    """A page's elements in order, as (name, attributes, text until the next tag)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.source = text
+        self.found: list[tuple[str, dict[str, str], list[str]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}, []))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}, []))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.found:
+            self.found[-1][2].append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes, _ in self.found if name == tag]
+
+    def texts(self, tag: str) -> list[str]:
+        return ["".join(text).strip() for name, _, text in self.found if name == tag]
+
+    def number(self, name: str, column: int = 0, table: int = 0) -> float:
+        """The exact number in the row headed *name*, in the *table*-th that has such a row."""
+        starts = [
+            i
+            for i, (tag, attributes, text) in enumerate(self.found)
+            if tag == "th" and attributes.get("scope") == "row" and "".join(text).strip() == name
+        ]
+        cells = [attributes for tag, attributes, _ in self.found[starts[table] + 1 :]
+                 if tag == "td"]  # fmt: skip
+        return float(cells[column]["data-number"])
+
+
+def page(call: Call, *arguments: str) -> Page:
+    result = call(*arguments, "--html", "page.html", "--out", "s.csv")
+    assert result.exit_code == 0, result.output
+    return Page(Path("page.html").read_text(encoding="utf-8"))
+
+
+def summary() -> dict[tuple[str, str, str], float]:
+    table = pd.read_csv("s.csv", keep_default_na=False, na_values={"estimate": [""]})
+    assert set(table["metric"]) <= set(METRICS)
+    keys = zip(table["group"], table["value"], table["metric"], strict=True)
+    return dict(zip(keys, table["estimate"].astype(float), strict=True))
+
+
+def damaged(path: str, afd: str) -> Row:
+    return Row(path, DAMAGED, codec="jpeg", width=99, height=50, quality=33.0, drift=1.0,
+               top_classes=(guess(afd, 0.4),), direct=(guess(afd, 0.4),),
+               target=NAMES.index("cat"), target_label="cat", note="damaged: cut")  # fmt: skip
+
+
+def test_numbers_of_the_page_are_those_of_the_summary(call: Call) -> None:
+    write("r.csv", compared())
+    got = page(call, "r.csv")
+    numbers = summary()
+    assert got.number("accuracy, direct") == 18 / 40 == numbers["all", "", "accuracy_direct"]
+    assert got.number("accuracy, with AFD") == 23 / 40
+    assert got.number("difference in points") == pytest.approx(5 / 40)
+    assert got.number("exact McNemar p") == pytest.approx(numbers["all", "", "mcnemar_p"])
+    assert got.number("calibration error, direct") == pytest.approx(
+        numbers["all", "", "ece_direct"]
+    )
+    # Plots: quality, drift, calibration, classes, histograms.
+    assert got.number("QF 10-14", 1) == 0.5 == numbers["quality", "QF 10-14", "accuracy_direct"]
+    assert got.number("QF 10-14", 2) == numbers["quality", "QF 10-14", "accuracy_afd"]
+    assert got.number("5", 3) == numbers["drift", "5", "accuracy_difference"] == 0.25
+    assert got.number("direct, 0.5–0.6", 1) == pytest.approx(0.6)
+    assert got.number("direct, 0.5–0.6", 2) == 18 / 40
+    assert numbers["calibration_direct", "P 0.5-0.6", "accuracy_direct"] == 18 / 40
+    assert got.number("cat", 1) == 0.5 == numbers["target_label", "cat", "accuracy_direct"]
+    assert got.number("QF 76-80") == 20 == numbers["quality_histogram", "QF 76-80", "files"]
+    assert got.number("256-511 px") == 40 == numbers["size_histogram", "256-511 px", "files"]
+    assert "AFD" in got.source
+    assert "45.0 % [30.7, 60.2]" in got.source
+
+
+def test_the_page_carries_the_summary(call: Call) -> None:
+    write("r.csv", compared())
+    (link,) = (a["href"] for a in page(call, "r.csv").all("a"))
+    head, data = link.split(",")
+    assert head == "data:text/csv;charset=utf-8;base64"
+    assert base64.b64decode(data).decode() == Path("s.csv").read_text()
+
+
+def test_the_terminal_shows_no_more_than_without_a_page(call: Call) -> None:
+    write("r.csv", compared())
+    plain = call("r.csv").stdout
+    assert call("r.csv", "--html", "page.html").stdout == plain
+    assert "By class" not in plain
+
+
+def test_hostile_names_are_text(call: Call, tmp_path: Path) -> None:
+    name = f"{EVIL}\"' onload=alert(1) $x$ \x1b[31m\u202e"
+    rows = [row(f"{name}/{i}.jpg", name, "dog", "cat") for i in range(30)]
+    write(f"{name[:6]}.csv", [*rows, row(name, error=EVIL)],
+          metadata={"command": EVIL, "backbone": {"name": EVIL}, "versions": {EVIL: EVIL},
+                    "afd": {"on": True, "plug": EVIL, "x": [EVIL]}})  # fmt: skip
+    got = page(call, f"{name[:6]}.csv")
+    assert len(got.all("script")) == 1
+    assert EVIL not in got.source
+    assert "&lt;script&gt;" in got.source
+    assert "\x1b" not in got.source
+    assert "\u202e" not in got.source
+    for tag, attributes, _ in got.found:
+        assert not [a for a in attributes if a.startswith("on")], (tag, attributes)
+
+
+def test_nothing_is_loaded(call: Call, tmp_path: Path) -> None:
+    changed_pictures(tmp_path)
+    got = page(call, "r.csv", "--photos", "photos")
+    for tag, attributes, _ in got.found:
+        for name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href"):
+            assert re.match(r"data:(image/jpeg|text/csv)|#|$", attributes.get(name, "")), tag
+        assert not re.search(r"url\((?!#)", attributes.get("style", ""))
+    for tag in ("link", "iframe", "object", "embed", "base", "form"):
+        assert not got.all(tag)
+    (style,) = (text for text in got.texts("style"))
+    assert "url(" not in style
+    assert "@import" not in style
+    assert not re.search(r"https?:", got.source)
+    policy = next(m["content"] for m in got.all("meta") if "content-security" in str(m).lower())
+    assert "default-src 'none'" in policy
+    (script,) = re.findall("<script>(.*?)</script>", got.source, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_structure_can_be_read_aloud(call: Call) -> None:
+    write("r.csv", compared())
+    got = page(call, "r.csv")
+    assert got.texts("h1") == ["AFD report: r"]
+    assert [a["lang"] for a in got.all("html")] == ["en"]
+    levels = [int(tag[1]) for tag, _, _ in got.found if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all(a.get("scope") in ("col", "row") for a in got.all("th"))
+    assert len(got.all("caption")) == len(got.all("table"))
+    assert all("alt" in a for a in got.all("img"))
+    pictures = [a for a in got.all("div") if a.get("class") == "plot"]
+    assert len(pictures) == 5 == len(got.all("svg"))
+    assert all(a["role"] == "img" and len(a["aria-label"]) > 20 for a in pictures)
+    ids = [a["id"] for _, a, _ in got.found if "id" in a]
+    assert len(set(ids)) == len(ids)
+    assert set(re.findall(r"url\(#([^)]*)\)", got.source)) <= set(ids)
+    assert '<table class="sortable">' in got.source
+    assert "aria-sort" in got.source
+
+
+def test_plots_take_the_colours_of_the_page(call: Call) -> None:
+    write("r.csv", compared())
+    got = page(call, "r.csv")
+    (svg, *_) = re.findall(r"<svg.*?</svg>", got.source, re.S)
+    assert "var(--afd)" in svg
+    assert "currentColor" in svg
+    assert not re.search(r"#[0-9a-f]{6}\b", svg)
+    assert "JPEG quality factor" in svg  # text is text
+    assert "prefers-color-scheme: dark" in got.source
+    assert "@media print" in got.source
+
+
+def test_failed_and_damaged_files_are_counted(call: Call) -> None:
+    rows = [*compared(), damaged("x.jpg", "cat"), row("a.jpg", error="truncated")]
+    write("r.csv", [*rows, row("b.jpg", error="truncated"), row("c.jpg", error="corrupt")])
+    got = page(call, "r.csv")
+    numbers = summary()
+    assert got.number("truncated") == 2 == numbers["error", "truncated", "failed"]
+    assert got.number("corrupt") == 1
+    assert got.number("damaged") == 1 == numbers["all", "", "damaged"]
+    assert got.number("failed") == 3
+    assert got.number("accuracy, with AFD") == pytest.approx(24 / 41)
+    assert got.number("unknown") == 3 == numbers["size_histogram", "unknown", "files"]
+    assert "of 44 files, 3 failed, 1 damaged" in got.source
+    assert "of 44 files, 3 failed, 1 damaged" in call("r.csv").stdout
+
+
+def test_results_without_labels(call: Call) -> None:
+    write("r.csv", compared(), labels=False)
+    got = page(call, "r.csv")
+    numbers = summary()
+    assert "Without true classes nobody can say" in got.source
+    assert "Calibration needs the true classes" in got.source
+    assert "Confidence over quality factor" in got.texts("h2")
+    assert "Changed labels over drift" in got.texts("h2")
+    assert got.number("answers that AFD changes") == 7 / 40
+    assert numbers["all", "", "confidence_shift"] == pytest.approx(0.2)
+    assert got.number("confidence shift") == pytest.approx(0.2)
+    assert not [key for key in numbers if "ece" in key[2] or key[0].startswith("calibration")]
+
+
+def test_one_classifier_alone(call: Call) -> None:
+    write("r.csv", compared(), compare=False, metadata={"afd": None})
+    got = page(call, "r.csv")
+    assert "nothing to compare" in got.source
+    assert "No drift is known" in got.source or "over drift" in got.source
+    assert "Nothing to compare" in got.source
+
+
+def test_only_failures(call: Call) -> None:
+    write("r.csv", [row(f"{i}.jpg", error="corrupt") for i in range(3)])
+    got = page(call, "r.csv")
+    assert got.number("corrupt") == 3
+    assert "No file tells a JPEG quality factor." in got.source
+
+
+def test_two_results_stand_side_by_side(call: Call) -> None:
+    write("a.csv", compared())
+    write("b.csv", compared()[:30])
+    got = page(call, "a.csv", "b.csv")
+    assert got.texts("h1") == ["AFD report: a, b"]
+    assert "Side by side" in got.texts("h2")
+    assert got.number("files", 0) == 40
+    assert got.number("files", 1) == 30
+    assert got.number("accuracy, with AFD", 1) == pytest.approx(23 / 30)
+    names = [
+        t
+        for (tag, a, text) in got.found
+        if a.get("class") == "name"
+        for t in ["".join(text).strip()]
+    ]
+    assert names.count("a") == names.count("b") == 3
+    assert "Sizes: b" in names
+    captions = got.texts("caption")
+    assert {"By class: a", "By class: b"} <= set(captions)
+    limits = re.findall(r'viewBox="([^"]*)"', got.source)
+    assert len(set(limits)) == 1
+
+
+def test_what_made_the_results_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("r.csv", compared(), metadata={
+        "command": "afd classify photos --compare", "backbone": {"name": "one", "origin": "hub"},
+        "afd": {"on": True, "plug": "stem", "sha256": "f" * 64}, "versions": {"torch": "2.6"},
+    })  # fmt: skip
+    write("c.csv", compared())
+    monkeypatch.setattr(sys, "argv", ["afd", "report", "my results.csv", "--html", "x.html"])
+    source = page(call, "r.csv", "--clean", "c.csv").source
+    assert "afd classify photos --compare" in source
+    assert "f" * 64 in source
+    assert "torch 2.6" in source
+    assert "afd report &#39;my results.csv&#39; --html x.html" in source
+    assert "Clean pictures: c.csv" in source
+    assert "No metadata lie beside it." in source
+
+
+def changed_pictures(folder: Path) -> None:
+    """Results with pictures: 3 won, 1 lost, one gone, one that is no picture, one outside."""
+    photos = folder / "photos"
+    photos.mkdir()
+    rows = []
+    for i in range(3):
+        rows.append(row(f"{i}<b>.jpg", "cat", "dog", "cat"))
+        Image.new("RGB", (400, 300), (200, 30 * i, 9)).save(photos / f"{i}<b>.jpg")
+    rows += [row("3.jpg", "dog", "cat", "cat"), row("gone.jpg", "cat", "dog", "cat")]
+    Image.new("RGB", (300, 400), "blue").save(photos / "3.jpg")
+    rows += [row("text.jpg", "cat", "dog", "cat"), row("../secret.jpg", "cat", "dog", "cat")]
+    (photos / "text.jpg").write_text("not a picture")
+    Image.new("RGB", (50, 50), "red").save(folder / "secret.jpg")
+    write("r.csv", [*rows, row("same.jpg", "cat", "cat", "cat")])
+
+
+def test_pictures_that_changed_are_shown_both_ways(call: Call, tmp_path: Path) -> None:
+    changed_pictures(tmp_path)
+    got = page(call, "r.csv", "--photos", "photos")
+    images = got.all("img")
+    assert sorted(a["alt"] for a in images) == ["0<b>.jpg", "1<b>.jpg", "2<b>.jpg", "3.jpg"]
+    for image in images:
+        data = base64.b64decode(image["src"].removeprefix("data:image/jpeg;base64,"))
+        assert max(Image.open(io.BytesIO(data)).size) == 240
+    kinds = [t for (_, a, text) in got.found if a.get("class", "").startswith("kind")
+             for t in ["".join(text).strip()]]  # fmt: skip
+    assert kinds[0] == "right → wrong"
+    assert kinds.count("wrong → right") == 3
+    assert "Shown: 4 of 7" in got.source
+
+
+def test_without_the_photos_a_sentence_says_so(call: Call, tmp_path: Path) -> None:
+    changed_pictures(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "--photos DIR" in page(call, "r.csv").source
+    got = page(call, "r.csv", "--photos", "empty")
+    assert "None of them could be read from empty" in got.source
+    assert not got.all("img")
+
+
+def shipped(digest: str = "") -> dict[str, object]:
+    """Metadata of a run of the classifier and module that ship with afd."""
+    name = f"{DEFAULT}.stem.safetensors"
+    digest = digest or sha256(verified(name))
+    return {"options": {"backbone": DEFAULT, "afd": "auto"}, "afd": {"sha256": digest}}
+
+
+def test_maps_stand_beneath_the_pictures(call: Call, tmp_path: Path) -> None:
+    changed_pictures(tmp_path)
+    metadata_path(Path("r.csv")).write_text(json.dumps(shipped()))
+    got = page(call, "r.csv", "--photos", "photos", "--maps")
+    names = [a["alt"] for a in got.all("img")]
+    assert len(names) == 8
+    assert names[1::2] == [f"feature drifting map of {name}" for name in names[::2]]
+    assert "the feature drifting map (FDM)" in got.source
+
+
+def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:
+    changed_pictures(tmp_path)
+    for metadata, message in (
+        ({}, "no metadata say which module"),
+        (shipped("0" * 64), "is not there any more"),
+    ):
+        metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
+        result = call("r.csv", "--html", "x.html", "--photos", "photos", "--maps")
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert not Path("x.html").exists()
+
+
+def test_names_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    (inside / "a").mkdir(parents=True)
+    for path in (inside / "a" / "b.jpg", tmp_path / "out.jpg", tmp_path / "in2.jpg"):
+        path.touch()
+    assert find(inside, "a/b.jpg") == inside / "a" / "b.jpg"
+    assert find(inside, str(inside / "a" / "b.jpg")) == inside / "a" / "b.jpg"
+    for name in ("../out.jpg", "a/../../out.jpg", str(tmp_path / "out.jpg"), "../in2.jpg",
+                 "a", "a/none.jpg", "a\0b", ""):  # fmt: skip
+        assert find(inside, name) is None, name
+
+
+def test_calibration_error_by_hand(call: Call) -> None:
+    truth = [("cat", 0.95, "cat"), ("cat", 0.9, "cat"), ("cat", 0.85, "dog"), ("dog", 0.3, "dog")]
+    rows = [
+        Row(f"{i}.jpg", codec="jpeg", top_classes=(guess(label, prob),),
+            target=NAMES.index(target), target_label=target)
+        for i, (label, prob, target) in enumerate(truth)
+    ]  # fmt: skip
+    write("r.csv", rows, compare=False)
+    run = one_run("r.csv")
+    facts = Facts.of(run)
+    # Bins 0.9-1.0: 1 right of 1, sure 0.95; 0.8-0.9: 1 of 2, sure 0.875; 0.2-0.3: 1 of 1, 0.3.
+    wanted = (0.05 + 2 * 0.375 + 0.7) / 4
+    assert calibration_errors(facts)["ece_direct"].value == pytest.approx(wanted)
+    bins = distributions(run, facts)["calibration_direct"]
+    assert [name for name, _ in bins] == ["P 0.2-0.3", "P 0.8-0.9", "P 0.9-1.0"]
+    assert bins[1][1]["accuracy_direct"].value == 0.5
+
+
+def test_intervals_of_means_are_scipys() -> None:
+    values = np.random.default_rng(1).normal(0.1, 0.3, 50)
+    got = mean(np.append(values, np.nan))
+    low, high = scipy.stats.norm.interval(0.95, values.mean(), scipy.stats.sem(values))
+    assert (got.n, got.value) == (50, pytest.approx(values.mean()))
+    assert (got.low, got.high) == (pytest.approx(low), pytest.approx(high))
+    assert math.isnan(mean(np.array([0.5])).low)
+    assert mean(np.array([np.nan])).n == 0
+
+
+def test_labelled_beside_unlabelled(call: Call) -> None:
+    write("a.csv", compared())
+    write("b.csv", compared(), labels=False)
+    got = page(call, "a.csv", "b.csv")
+    assert "Confidence over quality factor" in got.texts("h2")
+    assert got.number("accuracy, with AFD") == 23 / 40
+    assert "By answer: b" in got.texts("caption")
+
+
+def test_histograms_hold_every_file_once(call: Call) -> None:
+    files = [(63, 1, 1.0), (64, 2, 5.4), (9, 127, 5.6), (9000, 1, 100.0), (8192, 8, None)]
+    rows = [
+        Row(f"{i}.jpg", width=w, height=h, quality=q, top_classes=(guess("cat", 0.5),))
+        for i, (w, h, q) in enumerate(files)
+    ]
+    write("r.csv", [*rows, row("x.jpg", error="corrupt")], labels=False, compare=False)
+    run = one_run("r.csv")
+    spread = distributions(run, Facts.of(run))
+    counts = {
+        name: int(e["files"].value) for name, e in spread["size_histogram"] if e["files"].value
+    }
+    assert counts == {"below 64 px": 1, "64-127 px": 2, "from 8192 px": 2, "unknown": 1}
+    counts = {n: int(e["files"].value) for n, e in spread["quality_histogram"] if e["files"].value}
+    assert counts == {"QF 1-5": 2, "QF 6-10": 1, "QF 96-100": 1, "unknown": 2}
+
+
+def one_run(name: str) -> Run:
+    (run,) = load_runs([Path(name)])
+    return run
+
+
+def test_wrong_usage_ends_in_one_line(call: Call, tmp_path: Path) -> None:
+    write("r.csv", compared())
+    for arguments, message in (
+        (["--html", "x.pdf"], "must end in .html"),
+        (["--photos", "."], "it needs --html"),
+        (["--html", "x.html", "--maps"], "it needs --photos"),
+        (["--html", "x.html", "--out", "x.html"], "must end in"),
+        (["--html", "x.html", "--photos", "nowhere"], "no such folder"),
+    ):
+        result = call("r.csv", *arguments)
+        assert result.exit_code == 2, arguments
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_starting_afd_loads_neither_plots_nor_templates() -> None:
+    code = (
+        "import afdcli.cli.main, sys; "
+        "print([m for m in ('matplotlib', 'jinja2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
