@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from afdcli.constants import GRID_CHANNELS, SIDE_CHANNELS
@@ -122,27 +122,8 @@ class AFDConfig:
         return max(self.stage_width, self.stage_width * stage.stride // STAGE_STRIDE)
 
     def to_json(self) -> str:
-        """One line of JSON."""
+        """One line of JSON; undone by `afdcli.core.config_json.read_config`."""
         return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> AFDConfig:
-        """Undo `to_json`. Raises ModuleError for anything that does not describe a module."""
-        try:
-            values = json.loads(text)
-            values["hidden"] = tuple(values["hidden"])
-            values.setdefault("plug_stride", 1 if values.get("unshuffle", 1) > 1 else 2)
-            values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
-            values["places"] = tuple(Place(**place) for place in values.get("places", ()))
-            known = {f.name for f in fields(cls)}
-            if unknown := set(values) - known:
-                raise ModuleError(
-                    f"the module was written by a newer afd (unknown settings: "
-                    f"{', '.join(sorted(unknown))}); upgrade with `pip install -U afdcli`"
-                )
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModuleError(f"the module's stored configuration is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from afdcli.constants import CELL
 from afdcli.core.adapter import StageAdapter
 from afdcli.core.config import AFDConfig
+from afdcli.core.config_json import read_config
 from afdcli.core.fde import FDENet
 from afdcli.core.fe import FENet
 from afdcli.core.film import FiLM
@@ -33,6 +35,7 @@ from afdcli.core.repconv import RepConv, activated
 from afdcli.errors import ModuleError
 
 CONFIG_KEY = "afd_config"
+_DTYPES = ("F64", "F32", "F16", "BF16")  # of safetensors
 
 
 class AFDModule(nn.Module):
@@ -173,6 +176,9 @@ class AFDModule(nn.Module):
     def load(cls, path: Path) -> tuple[AFDModule, dict[str, str]]:
         """Read what `save` wrote: the module in eval mode, float32, and its metadata.
 
+        The file may come from a stranger: its configuration is checked field by field, and memory
+        is taken only for tensors that the file really holds.
+
         Raises:
             ModuleError: the file is missing, no safetensors file, or no AFD module.
         """
@@ -184,25 +190,55 @@ class AFDModule(nn.Module):
                     raise ModuleError(
                         f"{path} holds no AFD module; give a file written by `afd train`"
                     )
-                tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+                try:
+                    module = _empty(cls, metadata.pop(CONFIG_KEY), file)
+                except ModuleError as error:
+                    raise ModuleError(f"{path}: {error}") from error
+                # Copies: the file's own memory is mapped, and would change with the file.
+                tensors = {
+                    name: file.get_tensor(name).to(torch.float32, copy=True)
+                    for name in module.state_dict()
+                }
         except FileNotFoundError:
             raise ModuleError(f"{path} does not exist; train one with `afd train`") from None
         except (SafetensorError, OSError) as error:
             raise ModuleError(f"{path} is not a readable safetensors file: {error}") from error
-        config = AFDConfig.from_json(metadata.pop(CONFIG_KEY))
-        if config.stride == 4 and not any(name.startswith("fe.halve.") for name in tensors):
-            raise ModuleError(
-                f"{path} was trained by an older afd, whose preset pico skipped features; "
-                "train it again with `afd train`"
-            )
-        module = cls(config)
-        try:
-            module.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise ModuleError(
-                f"{path} does not hold what its configuration says: {error}"
-            ) from error
+        odd = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+        if odd is not None:
+            raise ModuleError(f"{path}: {odd} holds numbers that are not finite; train it again")
+        module.load_state_dict(tensors, assign=True)
         return module.eval(), metadata
+
+
+def _empty(kind: type[AFDModule], text: str, file: Any) -> AFDModule:
+    """The module that *text* describes, without memory, if *file* holds the tensors for it.
+
+    Raises:
+        ModuleError: the configuration is damaged, or the file holds other tensors.
+    """
+    config = read_config(text)
+    names = set(file.keys())
+    if config.stride == 4 and not any(name.startswith("fe.halve.") for name in names):
+        raise ModuleError(
+            "it was trained by an older afd, whose preset pico skipped features; "
+            "train it again with `afd train`"
+        )
+    with torch.device("meta"):
+        module = kind(config)
+    expected = module.state_dict()
+    if other := sorted(names ^ set(expected)):
+        what = "lacks" if other[0] in expected else "has a needless"
+        raise ModuleError(f"it does not hold what its configuration says: {what} {other[0]!r:.80}")
+    for name, tensor in expected.items():
+        stored = file.get_slice(name)
+        if (shape := tuple(stored.get_shape())) != tensor.shape:
+            raise ModuleError(
+                f"it does not hold what its configuration says: {name} has shape {shape}, "
+                f"not {tuple(tensor.shape)}"
+            )
+        if stored.get_dtype() not in _DTYPES:
+            raise ModuleError(f"{name} is of type {stored.get_dtype()}, not of floating point")
+    return module
 
 
 class AllParts(nn.Module):

@@ -1,0 +1,149 @@
+"""Module files of strangers: all of the configuration is checked before anything is built."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from afdcli.core import PRESETS, AFDModule, preset
+from afdcli.core.config import Place, Stage
+from afdcli.core.config_json import read_config
+from afdcli.errors import ModuleError
+
+STAGES = (Stage("layer1", 16, 4, "relu"), Stage("layer2", 32, 8, "none"))
+PLACES = (Place("layer3.bn", 64), Place("layer4.bn", 64))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_configuration_survives_its_text(name: str) -> None:
+    config = preset(name, 32, STAGES, PLACES, activation="relu6")
+    assert read_config(config.to_json()) == config
+    fused = replace(config, fused=True, unshuffle=2, guide=True, block="conv")
+    assert read_config(fused.to_json()) == fused
+
+
+def changed(**fields: Any) -> str:
+    values = json.loads(preset("small", 32, STAGES, PLACES).to_json())
+    return json.dumps({**values, **fields})
+
+
+HOSTILE: list[tuple[str, dict[str, Any]]] = [
+    ("channels", {"channels": 0}),
+    ("channels", {"channels": 10**9}),
+    ("channels", {"channels": True}),
+    ("channels", {"channels": 3.0}),
+    ("channels", {"channels": "3"}),
+    ("plug_stride", {"plug_stride": 0}),
+    ("width", {"width": -1}),
+    ("width", {"width": None}),
+    ("width", {"width": float("nan")}),
+    ("width", {"width": float("inf")}),
+    ("stride", {"stride": 0}),
+    ("stride", {"stride": 3}),
+    ("stride", {"stride": True}),
+    ("hidden", {"hidden": [1, 2, 3]}),
+    ("hidden", {"hidden": [1]}),
+    ("hidden", {"hidden": [1, 10**12]}),
+    ("hidden", {"hidden": 7}),
+    ("hidden", {"hidden": {"a": 1}}),
+    ("gate", {"gate": "evil"}),
+    ("gate", {"gate": ["spatial"]}),
+    ("stage_width", {"stage_width": 10**6}),
+    ("stage_width", {"stage_width": 0}),
+    ("stages", {"stages": "layer1"}),
+    ("stages", {"stages": [{}] * 65}),
+    ("Stage", {"stages": ["layer1"]}),
+    ("channels is missing", {"stages": [{"where": "a", "stride": 4, "activation": "relu"}]}),
+    ("rank", {"rank": 0}),
+    ("rank", {"rank": -16}),
+    ("places", {"places": {"where": "a"}}),
+    ("where", {"places": [{"where": "", "channels": 3}]}),
+    ("where", {"places": [{"where": 3, "channels": 3}]}),
+    ("where", {"places": [{"where": "x" * 1000, "channels": 3}]}),
+    ("channels", {"places": [{"where": "a", "channels": 0}]}),
+    ("listed twice", {"places": [{"where": "a", "channels": 3}] * 2}),
+    ("guide", {"guide": 1}),
+    ("block", {"block": "exec"}),
+    ("activation", {"activation": "gelu"}),
+    ("unshuffle", {"unshuffle": 0}),
+    ("unshuffle", {"unshuffle": 1000}),
+    ("coefficients", {"coefficients": "/etc/passwd"}),
+    ("grid_channels", {"grid_channels": 0}),
+    ("side_channels", {"side_channels": 10**6}),
+    ("fused", {"fused": "no"}),
+]
+
+
+@pytest.mark.parametrize(("named", "fields"), HOSTILE)
+def test_a_field_out_of_range_is_named_in_one_short_line(
+    named: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(ModuleError, match=named) as caught:
+        read_config(changed(**fields))
+    assert "damaged" in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "7", "null", "[]", '{"channels": 3', "[" * 200_000, '{"a":' * 200_000, "{}", "9" * 10_000],
+)
+def test_text_that_is_no_configuration_is_refused(text: str) -> None:
+    with pytest.raises(ModuleError, match="configuration is damaged"):
+        read_config(text)
+
+
+def test_a_text_without_end_is_refused() -> None:
+    with pytest.raises(ModuleError, match="characters long"):
+        read_config(" " * 2_000_000 + changed())
+
+
+def saved(tmp_path: Path, text: str, **tensors: torch.Tensor) -> Path:
+    module = AFDModule(preset("nano", 4))
+    file = tmp_path / "m.safetensors"
+    save_file({**module.state_dict(), **tensors}, file, {"afd_config": text})
+    return file
+
+
+NANO = preset("nano", 4)
+
+
+def test_a_small_file_cannot_ask_for_much_memory(tmp_path: Path) -> None:
+    big = replace(NANO, channels=16384, width=512, unshuffle=4)  # 70 GB, if it were built
+    with pytest.raises(ModuleError, match="does not hold what its configuration says"):
+        AFDModule.load(saved(tmp_path, big.to_json()))
+
+
+def test_other_tensors_are_refused(tmp_path: Path) -> None:
+    text = NANO.to_json()
+    loaded, _ = AFDModule.load(saved(tmp_path, text))
+    assert loaded.config == NANO
+    extra = saved(tmp_path, text, evil=torch.zeros(1))
+    with pytest.raises(ModuleError, match="has a needless 'evil'"):
+        AFDModule.load(extra)
+    name = next(iter(loaded.state_dict()))
+    for value, message in (
+        (torch.zeros(1), "has shape"),
+        (torch.zeros_like(loaded.state_dict()[name]).int(), "not of floating point"),
+        (torch.full_like(loaded.state_dict()[name], float("nan")), "not finite"),
+    ):
+        with pytest.raises(ModuleError, match=message):
+            AFDModule.load(saved(tmp_path, text, **{name: value}))
+    with pytest.raises(ModuleError, match="not a readable safetensors file"):
+        AFDModule.load(tmp_path)
+
+
+def test_a_loaded_module_does_not_change_with_its_file(tmp_path: Path) -> None:
+    file = saved(tmp_path, NANO.to_json())
+    loaded, _ = AFDModule.load(file)
+    before = {name: tensor.clone() for name, tensor in loaded.state_dict().items()}
+    file.write_bytes(b"\0" * file.stat().st_size)
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, before[name])
+        assert tensor.dtype == torch.float32
