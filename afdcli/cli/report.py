@@ -74,6 +74,16 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Leave out the pictures in this list."),
     ] = None,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
+            "picture, for intervals count pictures. Found by itself where afd classify was given "
+            "the degraded folder; otherwise folders such as qf25/ and the clean run tell.",
+            show_default=False,
+        ),
+    ] = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Show all groups and changes, not the 15 largest.")
     ] = False,
@@ -127,11 +137,13 @@ def report(
 
     paths = [place(name) for name in results or ["results.csv"]]
     reference, plain = (place(name) if name is not None else None for name in (clean, direct))
-    files = (*paths, reference, plain, only, exclude)
+    files = (*paths, reference, plain, only, exclude, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     _check_target(to, inputs)
     check_page(html, photos, maps, [*inputs, *([to] if to else [])])
-    runs = load_runs(paths, clean=reference, direct=plain, only=only, exclude=exclude)
+    runs = load_runs(
+        paths, clean=reference, direct=plain, only=only, exclude=exclude, manifests=manifest or ()
+    )
     columns = list(dict.fromkeys(by or DEFAULT))
     extra = page_columns(runs) if html is not None else ()
     reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))

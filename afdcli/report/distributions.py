@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from afdcli.report.estimates import Facts, Floats, share
+from afdcli.report.estimates import Facts
 from afdcli.report.groups import UNKNOWN
 from afdcli.report.runs import Run
-from afdcli.report.stats import Estimate
+from afdcli.report.stats import Estimate, Floats, Ids, count_pictures, proportion
 
 #: Bins of equal width that calibration is told in.
 BINS = 10
@@ -50,27 +50,27 @@ def calibration_errors(facts: Facts) -> dict[str, Estimate]:
     """
     found = {}
     for name in facts.prob:
-        right, prob = _judged(facts, name)
+        right, prob, pictures = _judged(facts, name)
         if len(right):
             gaps = np.bincount(_bin_of(prob), weights=right - prob, minlength=BINS)
             error = float(np.abs(gaps).sum()) / len(right)
-            found[f"ece_{name}"] = Estimate(len(right), error)
+            found[f"ece_{name}"] = Estimate(count_pictures(pictures), error, views=len(right))
     return found
 
 
-def _judged(facts: Facts, name: str) -> tuple[Floats, Floats]:
-    """(m,) right or wrong and (m,) probability, of the pictures that have both.
+def _judged(facts: Facts, name: str) -> tuple[Floats, Floats, Ids]:
+    """(m,) right or wrong, (m,) probability and (m,) picture, of the rows that have both.
 
     Where direct and AFD were both run: of the pictures that both classified.
     """
     right, prob = facts.right.get(name), facts.prob[name]
     if right is None:
-        return np.empty(0), np.empty(0)
+        return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
     known = ~np.isnan(right) & ~np.isnan(prob)
     for other in ("direct", "afd"):
         if other in facts.right:
             known &= ~np.isnan(facts.right[other])
-    return right[known], prob[known]
+    return right[known], prob[known], facts.pictures[known]
 
 
 def _bin_of(prob: Floats) -> npt.NDArray[np.intp]:
@@ -78,17 +78,18 @@ def _bin_of(prob: Floats) -> npt.NDArray[np.intp]:
     return np.clip(np.ceil(prob * BINS).astype(np.intp) - 1, 0, BINS - 1)
 
 
-def _calibration(name: str, right: Floats, prob: Floats) -> tuple[Bin, ...]:
+def _calibration(name: str, right: Floats, prob: Floats, pictures: Ids) -> tuple[Bin, ...]:
     bins = _bin_of(prob)
     made = []
     for number in range(BINS):
         inside = bins == number
-        n = int(inside.sum())
-        if n:
+        if inside.any():
+            accuracy = proportion(right[inside], pictures[inside])
+            n, views = accuracy.n, accuracy.views
             estimates = {
-                "pictures": Estimate(n, float(n)),
-                f"confidence_{name}": Estimate(n, float(prob[inside].mean())),
-                f"accuracy_{name}": share(right[inside]),
+                "pictures": Estimate(n, float(n), views=views),
+                f"confidence_{name}": Estimate(n, float(prob[inside].mean()), views=views),
+                f"accuracy_{name}": accuracy,
             }
             made.append((f"P {number / BINS:.1f}-{(number + 1) / BINS:.1f}", estimates))
     return tuple(made)

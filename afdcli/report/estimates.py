@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from afdcli.report import stats
 from afdcli.report.runs import Guesses, Run
-from afdcli.report.stats import (
-    Estimate,
-    Pairs,
-    mcnemar,
-    mean,
-    paired_difference,
-    recovered_share,
-    wilson,
-)
+from afdcli.report.stats import Estimate, Floats, Ids
 from afdcli.results.rows import DAMAGED, FAILED
 
 QUANTILES = (5, 25, 50, 75, 95)
 
-Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -40,6 +32,7 @@ class Facts:
         changed: (n,) 1 where AFD changes the top guess, else 0, NaN where one is missing.
         agree: by "direct", "afd": (n,) 1 where the top guess is that for the clean picture, else
             0, NaN where one is missing.
+        pictures: (n,) number of the source picture.
     """
 
     failed: Flags
@@ -49,6 +42,7 @@ class Facts:
     prob: Mapping[str, Floats]
     changed: Floats | None
     agree: Mapping[str, Floats]
+    pictures: Ids
 
     @classmethod
     def of(cls, run: Run) -> Facts:
@@ -76,87 +70,101 @@ class Facts:
                 for name, top_classes in given.items()
                 if (different := changed_flags(top_classes, run.clean)) is not None
             },
+            pictures=run.pictures,
         )
 
-    def estimates(self, at: npt.NDArray[np.intp]) -> dict[str, Estimate]:
+    def estimates(self, at: Ids) -> dict[str, Estimate]:
         """Every metric of `afdcli.report.summary.METRICS` that can be known of the rows *at*."""
+        part = self._of(at)
         found = {
             "files": Estimate(len(at), float(len(at))),
-            "failed": Estimate(len(at), float(self.failed[at].sum())),
-            "damaged": Estimate(len(at), float(self.damaged[at].sum())),
+            "failed": Estimate(len(at), float(part.failed.sum())),
+            "damaged": Estimate(len(at), float(part.damaged.sum())),
         }
-        found |= _accuracies({name: values[at] for name, values in self.right.items()})
-        for name, values in self.prob.items():
-            found[f"confidence_{name}"] = mean(values[at])
-        if len(self.prob) == 2:
-            found["confidence_shift"] = mean(self.prob["afd"][at] - self.prob["direct"][at])
-        if self.changed is not None:
-            found["changed"] = share(self.changed[at])
-        found |= _agreements({name: values[at] for name, values in self.agree.items()})
-        drift = self.drift[at]
-        drift = drift[~np.isnan(drift)]
-        if len(drift):
-            for q, value in zip(QUANTILES, np.percentile(drift, QUANTILES), strict=True):
-                found[f"drift_p{q:02d}"] = Estimate(len(drift), float(value))
+        found |= part._accuracies()
+        for name, prob in part.prob.items():
+            found[f"confidence_{name}"] = part._over(stats.mean, prob)
+        if len(part.prob) == 2:
+            shift = part.prob["afd"] - part.prob["direct"]
+            found["confidence_shift"] = part._over(stats.mean, shift)
+        if part.changed is not None:
+            found["changed"] = part.share(part.changed)
+        for name, agree in part.agree.items():
+            found[f"agreement_{name}"] = part.share(agree)
+        if len(part.agree) == 2:
+            found["agreement_difference"] = part._difference(*part.agree.values())
+        drift = part._over(_median, part.drift)
+        if drift.n:
+            values = np.nanpercentile(part.drift, QUANTILES)
+            for q, value in zip(QUANTILES, values, strict=True):
+                found[f"drift_p{q:02d}"] = replace(drift, value=float(value))
+        return found
+
+    def share(self, flags: Floats) -> Estimate:
+        """Share of ones among *flags*, which are 1, 0 or NaN where unknown."""
+        return self._over(stats.proportion, flags)
+
+    def _of(self, at: Ids) -> Facts:
+        """The facts of the rows *at*."""
+        return Facts(
+            failed=self.failed[at],
+            damaged=self.damaged[at],
+            drift=self.drift[at],
+            right={name: values[at] for name, values in self.right.items()},
+            prob={name: values[at] for name, values in self.prob.items()},
+            changed=None if self.changed is None else self.changed[at],
+            agree={name: values[at] for name, values in self.agree.items()},
+            # Numbers from 0 on without gaps, so that sums over pictures cost little.
+            pictures=np.unique(self.pictures[at], return_inverse=True)[1],
+        )
+
+    def _over(self, statistic: Callable[..., Estimate], *values: Floats) -> Estimate:
+        """*statistic* of the rows in which all *values* are known, and of their pictures."""
+        known = ~np.isnan(np.sum(values, axis=0))
+        return statistic(*(value[known] for value in values), self.pictures[known])
+
+    def _difference(self, first: Floats, second: Floats) -> Estimate:
+        return self._over(stats.paired_difference, first, second)
+
+    def _accuracies(self) -> dict[str, Estimate]:
+        """Accuracies and what follows from them."""
+        direct, afd, clean = (self.right.get(name) for name in ("direct", "afd", "clean"))
+        found: dict[str, Estimate] = {}
+        if direct is not None and afd is not None:
+            known = ~np.isnan(direct + afd)
+            direct, afd = np.where(known, direct, np.nan), np.where(known, afd, np.nan)
+            found["accuracy_difference"] = difference = self._difference(direct, afd)
+            p = stats.mcnemar(direct[known], afd[known], self.pictures[known])
+            found["mcnemar_p"] = replace(_plain(difference), value=p if difference.n else math.nan)
+            for name, sign in (("won", 1), ("lost", -1)):
+                count = float(np.count_nonzero(afd - direct == sign))
+                found[name] = replace(_plain(difference), value=count)
+        if direct is not None:
+            found["accuracy_direct"] = self.share(direct)
+        if afd is not None:
+            found["accuracy_afd"] = self.share(afd)
+        if clean is None:
+            return found
+        found["accuracy_clean"] = self.share(clean)
+        if (clean_afd := self.right.get("clean_afd")) is not None:
+            found["accuracy_clean_afd"] = self.share(clean_afd)
+            found["clean_difference"] = self._difference(clean, clean_afd)
+        if direct is not None:
+            found["compression_cost"] = self._difference(direct, clean)
+        if direct is not None and afd is not None:
+            found["recovered_share"] = self._over(stats.recovered_share, direct, afd, clean)
         return found
 
 
-def _accuracies(right: Mapping[str, Floats]) -> dict[str, Estimate]:
-    """Accuracies and what follows from them; *right* holds 1, 0 or NaN per row."""
-    direct, afd = right.get("direct"), right.get("afd")
-    found: dict[str, Estimate] = {}
-    if direct is not None and afd is not None:
-        known = ~np.isnan(direct) & ~np.isnan(afd)
-        direct, afd = np.where(known, direct, np.nan), np.where(known, afd, np.nan)
-    if direct is not None:
-        found["accuracy_direct"] = share(direct)
-    if afd is not None:
-        found["accuracy_afd"] = share(afd)
-    if direct is not None and afd is not None:
-        pairs = _pairs(direct, afd)
-        found["accuracy_difference"] = paired_difference(pairs)
-        found["mcnemar_p"] = Estimate(pairs.n, mcnemar(pairs) if pairs.n else math.nan)
-        found["won"] = Estimate(pairs.n, pairs.second)
-        found["lost"] = Estimate(pairs.n, pairs.first)
-    if "clean" in right:
-        found |= _against_clean(direct, afd, right["clean"], right.get("clean_afd"))
-    return found
+def _plain(e: Estimate) -> Estimate:
+    """*e* without its interval."""
+    return replace(e, low=math.nan, high=math.nan)
 
 
-def _against_clean(
-    direct: Floats | None, afd: Floats | None, clean: Floats, clean_afd: Floats | None
-) -> dict[str, Estimate]:
-    found = {"accuracy_clean": share(clean)}
-    if clean_afd is not None:
-        found["accuracy_clean_afd"] = share(clean_afd)
-        found["clean_difference"] = paired_difference(_pairs(clean, clean_afd))
-    if direct is not None:
-        found["compression_cost"] = paired_difference(_pairs(direct, clean))
-    if direct is not None and afd is not None:
-        known = ~np.isnan(direct) & ~np.isnan(afd) & ~np.isnan(clean)
-        cell = (4 * direct + 2 * afd + clean)[known].astype(np.intp)
-        found["recovered_share"] = recovered_share(np.bincount(cell, minlength=8))
-    return found
-
-
-def _agreements(agree: Mapping[str, Floats]) -> dict[str, Estimate]:
-    found = {f"agreement_{name}": share(values) for name, values in agree.items()}
-    if len(agree) == 2:
-        found["agreement_difference"] = paired_difference(_pairs(agree["direct"], agree["afd"]))
-    return found
-
-
-def _pairs(first: Floats, second: Floats) -> Pairs:
-    known = ~np.isnan(first) & ~np.isnan(second)
-    cell = (2 * first + second)[known].astype(np.intp)
-    neither, only_second, only_first, both = (int(n) for n in np.bincount(cell, minlength=4))
-    return Pairs(both, only_first, only_second, neither)
-
-
-def share(flags: Floats) -> Estimate:
-    """Share of ones among *flags*, which are 1, 0 or NaN where unknown; Wilson interval."""
-    known = flags[~np.isnan(flags)]
-    return wilson(int(known.sum()), len(known))
+def _median(values: Floats, pictures: Ids) -> Estimate:
+    value = float(np.median(values)) if len(values) else math.nan
+    n = stats.count_pictures(pictures) if len(values) else 0
+    return Estimate(n, value, views=len(values))
 
 
 def changed_flags(before: Guesses | None, after: Guesses | None) -> Floats | None:

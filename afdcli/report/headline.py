@@ -33,7 +33,9 @@ def _title(report: Report) -> str:
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
     n = report.overall.n
-    known = f", {n:,} counted" if n != files - failed else ""
+    seen = report.overall.views
+    known = f", {seen:,} counted" if seen != files - failed else ""
+    known += f", of {n:,} pictures" if n != seen else ""
     few = f" (fewer than {FEW}: too few to say anything)" if n < FEW else ""
     return f"{clean(report.name)}: {counted}{known}{few}"
 

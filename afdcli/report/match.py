@@ -14,7 +14,7 @@ from afdcli.storage.text import printable
 Positions = npt.NDArray[np.intp]
 
 #: An image suffix; "scan.01" has none.
-_SUFFIX = r"\.[A-Za-z][A-Za-z0-9]{1,4}$"
+SUFFIX = r"\.[A-Za-z][A-Za-z0-9]{1,4}$"
 
 
 def locate(paths: pd.Series[str], table: pd.Series[str]) -> Positions:
@@ -49,7 +49,7 @@ def _lookup(wanted: pd.Series[str], names: pd.Series[str]) -> Positions:
 
 
 def _stem(paths: pd.Series[str]) -> pd.Series[str]:
-    return paths.str.replace(_SUFFIX, "", regex=True)
+    return paths.str.replace(SUFFIX, "", regex=True)
 
 
 def read_list(path: Path) -> pd.Series[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from afdcli.errors import ResultsError, UsageError
-from afdcli.report.match import locate, read_list
+from afdcli.report.match import Positions, locate, read_list
+from afdcli.report.pictures import find_manifests, source_pictures
 from afdcli.results.read import Results, read_results
 from afdcli.results.rows import DIRECT, FAILED
 from afdcli.storage.paths import Place
@@ -50,6 +51,8 @@ class Run:
         plug: where the AFD module sat, "stem" or "input", "" if unknown.
         sources: the files that it is made of.
         remarks: sentences for the reader.
+        in_clean: (n,) position of each row in the clean run, -1 where it is not there.
+        pictures: (n,) number of the source picture of each row, see `source_pictures`.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Run:
     plug: str = ""
     sources: tuple[Source, ...] = ()
     remarks: tuple[str, ...] = ()
+    in_clean: Positions | None = None
+    pictures: Positions = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     @property
     def labelled(self) -> bool:
@@ -78,6 +83,7 @@ def load_runs(
     direct: Place | None = None,
     only: Path | None = None,
     exclude: Path | None = None,
+    manifests: Sequence[Path] = (),
 ) -> list[Run]:
     """Read results files and put together what belongs together.
 
@@ -88,6 +94,8 @@ def load_runs(
         direct: results of the same pictures by the plain backbone, for runs without --compare.
         only: list of the relative paths to keep, one per line; suffixes do not matter.
         exclude: list of relative paths to leave out.
+        manifests: of ``afd degrade``, to tell which rows are views of one picture; those in
+            folders that a run's command names are found without.
 
     Raises:
         ResultsError: a file is no results file.
@@ -107,7 +115,7 @@ def load_runs(
     if clean is not None:
         reference = _run(read_results(clean), clean.stem)
         runs = [_with_clean(run, reference, clean) for run in runs]
-    return runs
+    return [_with_pictures(run, manifests) for run in runs]
 
 
 def _names(paths: Sequence[Place]) -> list[str]:
@@ -213,7 +221,7 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
     if run.labelled and not reference.labelled:
         raise UsageError(f"{path}: has no labels; classify the clean pictures with --labels too")
     remarks = [*run.remarks, *reference.remarks, *_other_backbone(run, reference)]
-    run = replace(run, sources=_with_sources(run, reference, "clean"))
+    run = replace(run, sources=_with_sources(run, reference, "clean"), in_clean=at)
     if found < len(at):
         remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
     clean = _aligned(reference.direct, at)
@@ -226,6 +234,19 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
         return replace(run, clean=clean, remarks=tuple(remarks))
     clean_afd = _aligned(reference.afd, at)
     return replace(run, clean=clean, clean_afd=clean_afd, remarks=tuple(remarks))
+
+
+def _with_pictures(run: Run, manifests: Sequence[Path]) -> Run:
+    found = [file for source in run.sources for file in find_manifests(source.metadata)]
+    files = list(dict.fromkeys([*manifests, *found]))
+    pictures, how = source_pictures(run.rows, run.in_clean, files)
+    if not how:
+        return replace(run, pictures=pictures)
+    remark = (
+        f"{run.name}: {len(pictures):,} files are views of {pictures.max() + 1:,} pictures, as "
+        f"{how} tell; intervals and tests count pictures"
+    )
+    return replace(run, pictures=pictures, remarks=(*run.remarks, remark))
 
 
 def _selected(run: Run, only: Path | None, exclude: Path | None) -> Run:

@@ -1,6 +1,12 @@
 """Intervals and tests for accuracies, single and paired; no tables, no files.
 
-Every interval is a 95 % one. Counts go in, so that a report's cost does not grow with its rows.
+Every interval is a 95 % one. A picture may stand in several rows, its views: one photo compressed
+five times is no five independent photos. So pictures are the sampling units everywhere. Where
+every row is a picture of its own, all formulas are the textbook ones.
+
+Arguments that many functions share: arrays of (n,) with one entry per view, 1 where the answer is
+right and 0 where it is wrong; *pictures* is (n,) whole numbers from 0 on, equal for the views of
+one picture.
 """
 
 from __future__ import annotations
@@ -10,14 +16,17 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 LEVEL = 0.95
 #: Standard normal quantile of a two-sided 95 % interval, 1.95996.
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-#: Bootstrap draws and their seed: the same counts always give the same interval.
+#: Bootstrap draws and their seed: the same answers always give the same interval.
 DRAWS = 4_000
 SEED = 2401
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -28,118 +37,143 @@ class Estimate:
         n: pictures behind it.
         value: the estimate; NaN where it is undefined.
         low, high: ends of the interval; NaN where there is none.
+        views: rows behind it, at least *n*; 0 stands for *n*.
     """
 
     n: int
     value: float
     low: float = math.nan
     high: float = math.nan
+    views: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", self.views or self.n)
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """How two classifiers fared on the same pictures: the 2x2 table of paired outcomes.
+def count_pictures(pictures: Ids) -> int:
+    """Number of different *pictures*."""
+    return int(np.count_nonzero(np.bincount(pictures)))
 
-    Attributes:
-        both: right under both.
-        first: right under the first only.
-        second: right under the second only.
-        neither: wrong under both.
+
+def proportion(right: Floats, pictures: Ids) -> Estimate:
+    """Share of ones with Wilson's score interval, for the effective number of views.
+
+    Sources: E. B. Wilson, JASA 22 (1927) 209–212, without continuity correction; recommended over
+    the textbook interval for all n by Brown, Cai and DasGupta, Statistical Science 16 (2001)
+    101–133. Counts of clusters divided by their design effect: J. N. K. Rao and A. J. Scott,
+    Biometrics 48 (1992) 577–585.
     """
-
-    both: int
-    first: int
-    second: int
-    neither: int
-
-    @property
-    def n(self) -> int:
-        """Number of pictures."""
-        return self.both + self.first + self.second + self.neither
-
-
-def wilson(right: int, n: int) -> Estimate:
-    """Proportion ``right / n`` with Wilson's score interval, without continuity correction.
-
-    Source: E. B. Wilson, JASA 22 (1927) 209–212; recommended over the textbook interval for all
-    n by Brown, Cai and DasGupta, Statistical Science 16 (2001) 101–133.
-    """
-    if n == 0:
+    if not len(right):
         return Estimate(0, math.nan)
-    p = right / n
+    low, high = wilson(float(right.mean()), _effective(right, pictures))
+    return Estimate(count_pictures(pictures), float(right.mean()), low, high, len(right))
+
+
+def wilson(p: float, n: float) -> tuple[float, float]:
+    """Wilson's interval of a share *p* of *n* independent pictures; *n* need not be whole."""
     scale = 1 + Z * Z / n
     centre = (p + Z * Z / (2 * n)) / scale
     half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / scale
-    # At 0 and n one end is exactly 0 or 1; rounding must not move it.
-    low = 0.0 if right == 0 else centre - half
-    high = 1.0 if right == n else centre + half
-    return Estimate(n, p, low, high)
+    # At 0 and 1 one end is exactly 0 or 1; rounding must not move it.
+    return (0.0 if p == 0 else centre - half), (1.0 if p == 1 else centre + half)
 
 
-def paired_difference(pairs: Pairs) -> Estimate:
-    """Second proportion minus the first, on the same pictures, with Newcombe's interval.
+def paired_difference(first: Floats, second: Floats, pictures: Ids) -> Estimate:
+    """Second proportion minus the first, of the same views, with Newcombe's interval.
 
-    His method 10: the Wilson limits of both proportions, combined with their correlation phi,
-    whose numerator is shrunk by n/2 where positive. It stays within -1..1 and does not collapse
-    where no picture changed sides.
+    His method 10: the Wilson limits of both proportions, here for the effective number of views,
+    combined with the correlation of both estimates, here that of the sums over pictures; shrunk
+    where positive. It stays within -1 to 1 and does not collapse where no picture changed sides.
 
-    Source: R. G. Newcombe, Statistics in Medicine 17 (1998) 2635–2650.
+    Source: R. G. Newcombe, Statistics in Medicine 17 (1998) 2635–2650. That limits and correlation
+    may be those of clusters: G. Y. Zou and A. Donner, Statistics in Medicine 27 (2008) 1693–1702.
     """
-    if pairs.n == 0:
+    if not len(first):
         return Estimate(0, math.nan)
-    one = wilson(pairs.both + pairs.first, pairs.n)
-    two = wilson(pairs.both + pairs.second, pairs.n)
-    phi = _phi(pairs)
-    value = (pairs.second - pairs.first) / pairs.n
-    down = _hypotenuse(two.value - two.low, one.high - one.value, phi)
-    up = _hypotenuse(two.high - two.value, one.value - one.low, phi)
-    return Estimate(pairs.n, value, value - down, value + up)
+    one, two = float(first.mean()), float(second.mean())
+    n_one, n_two = _effective(first, pictures), _effective(second, pictures)
+    low_one, high_one = wilson(one, n_one)
+    low_two, high_two = wilson(two, n_two)
+    phi = _correlation(first, second, pictures, math.sqrt(n_one * n_two))
+    value = float((second - first).mean())
+    down = _hypotenuse(two - low_two, high_one - one, phi)
+    up = _hypotenuse(high_two - two, one - low_one, phi)
+    return Estimate(count_pictures(pictures), value, value - down, value + up, len(first))
 
 
-def _phi(pairs: Pairs) -> float:
-    cross = float(pairs.both * pairs.neither - pairs.first * pairs.second)
-    if cross > 0:
-        cross = max(cross - pairs.n / 2, 0.0)
-    margins = (
-        (pairs.both + pairs.first)
-        * (pairs.second + pairs.neither)
-        * (pairs.both + pairs.second)
-        * (pairs.first + pairs.neither)
-    )
-    return cross / math.sqrt(margins) if margins else 0.0
+def _residuals(values: Floats, pictures: Ids) -> Floats:
+    """Sum over the views of each picture of what exceeds the mean."""
+    return np.bincount(pictures, weights=values - values.mean()).astype(np.float64)
+
+
+def _effective(right: Floats, pictures: Ids) -> float:
+    """Independent views that would tell as much about a share as these: n over the design effect.
+
+    The design effect is the linearised variance over pictures by the binomial one. Where all
+    answers are alike there is nothing to estimate it from: then views are taken to tell nothing
+    but their picture, which is Kish's n (L. Kish, Survey Sampling, 1965). Never more than n: a few
+    pictures whose views happen to differ a lot are no better than independent ones.
+    """
+    n = len(right)
+    sizes = np.bincount(pictures)
+    if sizes.max() == 1:
+        return float(n)
+    p = float(right.mean())
+    binomial = n * p * (1 - p)
+    if binomial == 0:
+        return n * n / float(np.square(sizes).sum())
+    squares = float(np.square(_residuals(right, pictures)).sum())
+    return min(float(n), n * binomial / squares) if squares else float(n)
+
+
+def _correlation(first: Floats, second: Floats, pictures: Ids, n: float) -> float:
+    """Newcombe's phi: of the sums over pictures, of *n* effective views."""
+    one, two = _residuals(first, pictures), _residuals(second, pictures)
+    spread = math.sqrt(float(np.square(one).sum() * np.square(two).sum()))
+    deviation = float(first.std() * second.std())
+    if spread == 0 or deviation == 0:
+        return 0.0
+    phi = float(np.dot(one, two)) / spread
+    return max(phi - 1 / (2 * n * deviation), 0.0) if phi > 0 else phi
 
 
 def _hypotenuse(a: float, b: float, phi: float) -> float:
     return math.sqrt(max(a * a - 2 * phi * a * b + b * b, 0.0))
 
 
-def mean(values: NDArray[np.float64]) -> Estimate:
-    """Mean with its normal interval, or of paired differences; NaN entries are left out.
+def mean(values: Floats, pictures: Ids) -> Estimate:
+    """Mean with its normal interval, or of paired differences.
 
-    NaN limits where there are fewer than two.
+    The variance is that of sums over pictures, for a mean of views the linearised one. NaN limits
+    where there are fewer than two pictures.
     """
-    known = values[~np.isnan(values)]
-    n = len(known)
+    n = count_pictures(pictures) if len(values) else 0
     if n == 0:
         return Estimate(0, math.nan)
-    value = float(known.mean())
+    value = float(values.mean())
     if n == 1:
-        return Estimate(1, value)
-    half = Z * float(known.std(ddof=1)) / math.sqrt(n)
-    return Estimate(n, value, value - half, value + half)
+        return Estimate(1, value, views=len(values))
+    squares = float(np.square(_residuals(values, pictures)).sum())
+    half = Z * math.sqrt(squares * n / (n - 1)) / len(values)
+    return Estimate(n, value, value - half, value + half, len(values))
 
 
-def mcnemar(pairs: Pairs) -> float:
+def mcnemar(first: Floats, second: Floats, pictures: Ids) -> float:
     """Two-sided p of the exact McNemar test that both are right equally often.
 
-    Under that hypothesis a picture that only one gets right is a fair coin: p is twice the
-    smaller binomial tail, at most 1; 1 where no picture changed sides.
+    One vote per picture: for whichever is right in more of its views, none where both are equal.
+    Under that hypothesis a vote is a fair coin: p is twice the smaller binomial tail, at most 1;
+    1 where nobody votes. This is exact for any correlation between the views of a picture, where
+    the tests of N. Obuchowski (Statistics in Medicine 17 (1998) 1495–1507) and V. Durkalski et al.
+    (22 (2003) 2417–2428) need many pictures.
 
     Source: Q. McNemar, Psychometrika 12 (1947) 153–157; the exact form, F. Mosteller,
-    Biometrics 8 (1952) 220–226.
+    Biometrics 8 (1952) 220–226; as a sign test, W. J. Dixon and A. M. Mood, JASA 41 (1946)
+    557–566.
     """
-    flips = pairs.first + pairs.second
-    fewer = min(pairs.first, pairs.second)
+    votes = np.bincount(pictures, weights=second - first)
+    won, lost = int(np.count_nonzero(votes > 0)), int(np.count_nonzero(votes < 0))
+    flips, fewer = won + lost, min(won, lost)
     # log of C(flips, k) for k = 0 … fewer, by products, so that a million flips neither
     # overflow nor need big integers.
     k = np.arange(1, fewer + 1)
@@ -148,45 +182,37 @@ def mcnemar(pairs: Pairs) -> float:
     return min(1.0, 2 * math.exp(log_tail))
 
 
-def recovered_share(outcomes: ArrayLike) -> Estimate:
+def recovered_share(direct: Floats, afd: Floats, clean: Floats, pictures: Ids) -> Estimate:
     """Share of what compression cost that the module wins back, with a bootstrap interval.
 
-    ``(afd - direct) / (clean - direct)`` of the three accuracies on the same pictures.
-    *outcomes* is (2, 2, 2) counts: how many pictures were wrong (0) or right (1) in the order
-    [direct][afd][clean].
+    ``(afd - direct) / (clean - direct)`` of the three accuracies on the same views.
 
     The interval is the percentile interval of a paired bootstrap: pictures are drawn with
-    replacement, each with all three outcomes, so that their correlation is kept. Drawing from
-    the eight counts (a multinomial) is the same thing at a cost that does not depend on n. NaN
-    value where compression cost nothing; NaN limits where more than 2.5 % of the draws say so,
-    for then the ratio has no finite interval.
+    replacement, each with all outcomes of all of its views, so that their correlation is kept.
+    Pictures with equal gain and cost are drawn together (a multinomial), which is the same thing
+    at a cost that does not depend on n. NaN value where compression cost nothing; NaN limits where
+    more than 2.5 % of the draws say so, for then the ratio has no finite interval.
 
-    Source: B. Efron, Annals of Statistics 7 (1979) 1–26; the share: arXiv 2401.01724, tables of
-    accuracy, recomputed as a ratio.
+    Source: B. Efron, Annals of Statistics 7 (1979) 1–26; of clusters, A. C. Davison and D. V.
+    Hinkley, Bootstrap Methods and their Application (1997) 3.8; the share: arXiv 2401.01724,
+    tables of accuracy, recomputed as a ratio.
     """
-    counts = np.asarray(outcomes, dtype=np.int64).reshape(8)
-    n = int(counts.sum())
-    if n == 0:
+    if not len(direct):
         return Estimate(0, math.nan)
-    gain, cost = _gain_and_cost(counts[None])
-    if cost[0] <= 0:
-        return Estimate(n, math.nan)
-    value = float(gain[0] / cost[0])
-    drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS)
-    gain, cost = _gain_and_cost(drawn)
+    present = np.bincount(pictures) > 0
+    sums = [np.bincount(pictures, weights=other - direct)[present] for other in (afd, clean)]
+    kinds, counts = np.unique(np.stack(sums, axis=1), axis=0, return_counts=True)
+    n, views = int(counts.sum()), len(direct)
+    gain, cost = counts @ kinds
+    if cost <= 0:
+        return Estimate(n, math.nan, views=views)
+    value = float(gain / cost)
+    drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS) @ kinds
+    gains, costs = drawn[:, 0], drawn[:, 1]
     tail = (1 - LEVEL) / 2
-    if float(np.mean(cost <= 0)) > tail:
-        return Estimate(n, value)
+    if float(np.mean(costs <= 0)) > tail:
+        return Estimate(n, value, views=views)
     share = np.full(DRAWS, math.inf)
-    np.divide(gain, cost, out=share, where=cost > 0)
+    np.divide(gains, costs, out=share, where=costs > 0)
     low, high = np.quantile(share, [tail, 1 - tail], method="inverted_cdf")
-    return Estimate(n, value, float(low), float(high))
-
-
-def _gain_and_cost(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pictures won by the module and pictures lost to compression, for each row of (m, 8)."""
-    cube = counts.reshape(-1, 2, 2, 2)
-    direct = cube[:, 1].sum(axis=(1, 2))
-    afd = cube[:, :, 1].sum(axis=(1, 2))
-    clean = cube[:, :, :, 1].sum(axis=(1, 2))
-    return (afd - direct).astype(np.float64), (clean - direct).astype(np.float64)
+    return Estimate(n, value, float(low), float(high), views)

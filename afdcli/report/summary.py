@@ -17,9 +17,11 @@ from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
 from afdcli.results.rows import FAILED
 
-#: Every metric of the tidy table. Shares, accuracies and probabilities are 0 to 1. "Direct" is
-#: the plain backbone, "AFD" the same with a module, "clean" the same picture uncompressed. Where
-#: both direct and AFD were run, accuracies are of the pictures that both of them classified.
+#: Every metric of the tidy table. ``n`` counts source pictures and ``views`` rows: views of one
+#: picture are no independent pictures, so intervals, tests and what is too few count pictures.
+#: Accuracies, differences, means and counts are of views. Shares, accuracies and probabilities are
+#: 0 to 1. "Direct" is the plain backbone, "AFD" the same with a module, "clean" the same picture
+#: uncompressed. Where both direct and AFD were run, accuracies are of what both of them classified.
 METRICS = {
     "files": "inputs, failed ones included",
     "failed": "inputs that could not be classified; they count in no other metric",
@@ -27,9 +29,10 @@ METRICS = {
     "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
     "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
     "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",
-    "mcnemar_p": "two-sided p of the exact McNemar test of accuracy_difference = 0",
-    "won": "pictures that AFD alone gets right",
-    "lost": "pictures that direct alone gets right",
+    "mcnemar_p": "two-sided p of the exact McNemar test of accuracy_difference = 0; one vote per "
+    "picture",
+    "won": "views that AFD alone gets right",
+    "lost": "views that direct alone gets right",
     "accuracy_clean": "top-1 accuracy of the plain backbone on the clean pictures; Wilson interval",
     "accuracy_clean_afd": "top-1 accuracy with AFD on the clean pictures; Wilson interval",
     "clean_difference": "accuracy_clean_afd - accuracy_clean, paired; Newcombe interval",
@@ -59,7 +62,7 @@ METRICS = {
 #: "calibration_direct" and "calibration_afd" (``value`` is a bin of the top guess's probability,
 #: upper edge included), "quality_histogram" (a bin of quality factors, both ends included) and
 #: "size_histogram" (a bin of the longer side in pixels, both ends included).
-COLUMNS = ("results", "group", "value", "metric", "n", "estimate", "low", "high")
+COLUMNS = ("results", "group", "value", "metric", "n", "views", "estimate", "low", "high")
 
 ALL = "all"
 #: Below this many pictures, a group is too small to say anything.
@@ -86,10 +89,20 @@ class Group:
         return self.estimates.get(metric, Estimate(0, math.nan))
 
     @property
-    def n(self) -> int:
-        """Pictures behind the group's main number."""
+    def main(self) -> Estimate:
+        """The group's main number."""
         shown = ("accuracy_afd", "accuracy_direct", "confidence_afd", "confidence_direct")
-        return next((self.estimates[name].n for name in shown if name in self.estimates), 0)
+        return next((self.estimates[m] for m in shown if m in self.estimates), self.get(shown[0]))
+
+    @property
+    def n(self) -> int:
+        """Pictures behind the main number."""
+        return self.main.n
+
+    @property
+    def views(self) -> int:
+        """Rows behind the main number."""
+        return self.main.views
 
 
 @dataclass(frozen=True)
@@ -98,13 +111,14 @@ class Change:
 
     Attributes:
         before, after: label without and with AFD.
-        n: pictures.
+        n, views: pictures, and rows.
         direct, afd: mean probability of the two.
     """
 
     before: str
     after: str
     n: int
+    views: int
     direct: float
     afd: float
 
@@ -172,24 +186,26 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
 def tidy(reports: Sequence[Report], all_changes: bool = False) -> pd.DataFrame:
     """All reports as one table with `COLUMNS`, one row per number."""
     rows: list[tuple[object, ...]] = []
+
+    def add(report: Report, by: str, value: str, estimates: Mapping[str, Estimate]) -> None:
+        for metric, e in estimates.items():
+            rows.append((report.name, by, value, metric, e.n, e.views, e.value, e.low, e.high))
+
     for report in reports:
         tables = [*report.groups.values(), *report.distributions.values()]
         for part in (report.overall, *itertools.chain.from_iterable(tables)):
-            for metric, e in part.estimates.items():
-                rows.append((report.name, part.by, part.value, metric, e.n, e.value, e.low, e.high))
+            add(report, part.by, part.value, part.estimates)
         files = report.overall.get("files").n
         for reason, count in report.failures:
-            rows.append((report.name, "error", reason, "failed", files, count, math.nan, math.nan))
+            add(report, "error", reason, {"failed": Estimate(files, count)})
         for change in report.changes[: None if all_changes else CHANGES]:
-            value = f"{change.before} -> {change.after}"
             numbers = {
                 "pictures": change.n,
                 "confidence_direct": change.direct,
                 "confidence_afd": change.afd,
             }
-            for metric, number in numbers.items():
-                row = (report.name, "change", value, metric, change.n, number, math.nan, math.nan)
-                rows.append(row)
+            estimates = {m: Estimate(change.n, v, views=change.views) for m, v in numbers.items()}
+            add(report, "change", f"{change.before} -> {change.after}", estimates)
     table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
     return table
 
@@ -212,10 +228,14 @@ def _changes(run: Run) -> tuple[Change, ...]:
             "after": run.afd["label"][at],
             "direct": run.direct["prob"][at],
             "afd": run.afd["prob"][at],
+            "picture": run.pictures[at],
         }
     )
     means = table.groupby(["before", "after"], sort=True).agg(
-        n=("afd", "size"), direct=("direct", "mean"), afd=("afd", "mean")
+        n=("picture", "nunique"),
+        views=("afd", "size"),
+        direct=("direct", "mean"),
+        afd=("afd", "mean"),
     )
-    means = means.sort_values("n", ascending=False, kind="stable").reset_index()
+    means = means.sort_values("views", ascending=False, kind="stable").reset_index()
     return tuple(Change(*row) for row in means.itertuples(index=False, name=None))

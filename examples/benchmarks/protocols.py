@@ -22,7 +22,7 @@ from afdcli.inputs.found import Found
 from afdcli.inputs.labels import load_labels
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone, load_backbone
-from afdcli.report.stats import Estimate, Pairs, mcnemar, paired_difference, recovered_share, wilson
+from afdcli.report.stats import Estimate, mcnemar, paired_difference, proportion, recovered_share
 from afdcli.view.build import build_view
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.view.spec import ViewSpec
@@ -158,24 +158,15 @@ def labelled(
 
 def facts(right: np.ndarray, clean: np.ndarray) -> dict[str, float | int]:
     """Accuracies in %, their paired difference, p, and the recovered share with intervals."""
-    direct, afd = right[:, 0], right[:, 1]
-    n = len(right)
-    pairs = Pairs(
-        both=int((direct & afd).sum()),
-        first=int((direct & ~afd).sum()),
-        second=int((afd & ~direct).sum()),
-        neither=int((~direct & ~afd).sum()),
-    )
-    counts = np.zeros((2, 2, 2), np.int64)
-    np.add.at(counts, (direct.astype(int), afd.astype(int), clean.astype(int)), 1)
-    difference, share = paired_difference(pairs), recovered_share(counts)
+    direct, afd, plain = (a.astype(np.float64) for a in (right[:, 0], right[:, 1], clean))
+    photos = np.arange(len(right))
     return {
-        "n": n,
-        **_interval("direct", wilson(int(direct.sum()), n)),
-        **_interval("afd", wilson(int(afd.sum()), n)),
-        **_interval("difference", difference),
-        "mcnemar_p": mcnemar(pairs),
-        **_interval("recovered", share),
+        "n": len(right),
+        **_interval("direct", proportion(direct, photos)),
+        **_interval("afd", proportion(afd, photos)),
+        **_interval("difference", paired_difference(direct, afd, photos)),
+        "mcnemar_p": mcnemar(direct, afd, photos),
+        **_interval("recovered", recovered_share(direct, afd, plain, photos)),
     }
 
 
