@@ -27,7 +27,7 @@ from afdcli.results.parts import ROWS_PER_PART, PartsSink
 from afdcli.results.rows import FAILED, Row
 from afdcli.results.summary import Summary
 from afdcli.results.writers import Sink, journal, open_sink
-from afdcli.storage.folders import folder_of
+from afdcli.storage.folders import Folder
 from afdcli.view.batch import Layout, Slots
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Facts, Prepare, Task
@@ -92,7 +92,7 @@ def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summar
             check_same_run(out, facts)
             keep = take_over(out, columns, inputs, labels, summary)
         return open_sink(out, columns, keep)
-    folder = folder_of(out)
+    folder = Folder(out)
     folder.check()
     if settings.resume and folder.parts():
         check_same_run(out, facts)

@@ -293,4 +293,4 @@ def _workers(device: torch.device) -> int:
 
 def _plain(value: Any) -> Any:
     """*value* as JSON knows it."""
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, (Path, Url)) else value

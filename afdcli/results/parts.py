@@ -14,7 +14,7 @@ from pathlib import Path
 from afdcli.errors import UsageError
 from afdcli.results.rows import Columns, Row
 from afdcli.results.writers import Sink, check_ending, check_target, open_sink, to_parquet
-from afdcli.storage.folders import Folder, folder_of
+from afdcli.storage.folders import Folder
 from afdcli.storage.paths import Place, Url, file_system, trouble
 
 ROWS_PER_PART = 100_000  # behind a URL
@@ -41,7 +41,7 @@ def check_out(out: Place, rows_per_part: int | None) -> None:
             f"--out {out} is a file, but --rows-per-part makes a folder; give another name"
         )
     else:
-        folder_of(out).check()
+        Folder(out).check()
 
 
 class PartsSink(Sink):

@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import re
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 from afdcli.errors import UsageError
-from afdcli.storage.paths import Place, Url, downloaded, file_system, is_file, trouble, upload
+from afdcli.storage.paths import Place, Url, as_local, is_file, names_in, put, remove, trouble
 
 _PART = re.compile(r"part-(\d{5,})(\.\w+)")
 _DRAFT = ".part-"
 
 
-class Folder(ABC):
+class Folder:
     """The parts of one run.
 
     Raises:
         ResultsError: on trouble with the disk or the store, from every method.
 
     Attributes:
+        place: where it is; it need not exist.
         suffix: ending of the results and of each part.
     """
 
-    def __init__(self, out: Place) -> None:
-        self.suffix = out.suffix.lower()
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.suffix = place.suffix.lower()
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def parts(self) -> list[str]:
         """Names of the parts, in the order of their rows."""
-        numbers = {name: self.number(name) for name in self.names()}
+        numbers = {name: self.number(name) for name in names_in(self.place)}
         return sorted((n for n in numbers if numbers[n] >= 0), key=lambda name: numbers[name])
 
     def name(self, number: int) -> str:
@@ -53,7 +55,7 @@ class Folder(ABC):
         Raises:
             UsageError: it does: it was not made for results.
         """
-        for name in self.names():
+        for name in names_in(self.place):
             if self.number(name) < 0 and name[0] not in "._":
                 raise UsageError(
                     f"--out {self.place}: a folder that holds other files ({name}); give a new name"
@@ -63,142 +65,42 @@ class Folder(ABC):
         """Remove the parts of an older run."""
         # From the last to the first: what a kill leaves of them is still a run's beginning.
         for name in reversed(self.parts()):
-            self.remove(name)
+            remove(self.place / name)
 
-    @property
-    @abstractmethod
-    def place(self) -> Place:
-        """Where it is."""
-
-    @abstractmethod
-    def names(self) -> list[str]:
-        """All names in it; none where it does not exist."""
-
-    @abstractmethod
-    def remove(self, name: str) -> None:
-        """Remove a part."""
-
-    @abstractmethod
     def opened(self, name: str) -> AbstractContextManager[Path]:
         """A part as a file of this machine."""
+        return as_local(self.place / name)
 
-    @abstractmethod
     def drafts(self) -> Path:
-        """A folder of this machine to make parts in; without those of a run that was killed."""
+        """A folder of this machine to make parts in; without those of a run that was killed.
 
-    @abstractmethod
-    def put(self, draft: Path, name: str) -> None:
-        """Put a part in its place in one step."""
-
-    @abstractmethod
-    def end(self) -> None:
-        """Remove the drafts."""
+        For results on a disk it is the folder itself, so that a part needs only another name.
+        """
+        if isinstance(self.place, Path):
+            with trouble("write", self.place):
+                self.place.mkdir(parents=True, exist_ok=True)
+                self.end()
+            return self.place
+        with trouble("write", Path(tempfile.gettempdir())):
+            self._temporary = tempfile.TemporaryDirectory(prefix="afd-")
+        return Path(self._temporary.name)
 
     def draft(self, number: int, suffix: str) -> str:
         """The name of a part, or of its rows, while it is made."""
         return f"{_DRAFT}{number:05d}{suffix}"
 
-
-class LocalFolder(Folder):
-    """A folder of this machine."""
-
-    def __init__(self, out: Path) -> None:
-        super().__init__(out)
-        self._path = out
-
-    @property
-    def place(self) -> Path:
-        """See `Folder`."""
-        return self._path
-
-    def names(self) -> list[str]:
-        """See `Folder`."""
-        with trouble("read", self._path):
-            return [p.name for p in self._path.iterdir()] if self._path.is_dir() else []
-
-    def remove(self, name: str) -> None:
-        """See `Folder`."""
-        with trouble("write", self._path):
-            (self._path / name).unlink()
-
-    @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """See `Folder`."""
-        yield self._path / name
-
-    def drafts(self) -> Path:
-        """See `Folder`: the folder itself, so that a part needs only another name."""
-        with trouble("write", self._path):
-            self._path.mkdir(parents=True, exist_ok=True)
-            self.end()
-        return self._path
-
     def put(self, draft: Path, name: str) -> None:
-        """See `Folder`."""
-        with trouble("write", self._path / name):
-            draft.replace(self._path / name)
+        """Put a part in its place in one step."""
+        put(draft, self.place / name)
 
     def end(self) -> None:
-        """See `Folder`."""
-        with suppress(OSError):
-            for left in self._path.glob(f"{_DRAFT}*"):
-                left.unlink()
-
-
-class RemoteFolder(Folder):
-    """A folder behind a URL."""
-
-    def __init__(self, out: Url) -> None:
-        super().__init__(out)
-        self._url = out
-        self._drafts: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def place(self) -> Url:
-        """See `Folder`."""
-        return self._url
-
-    def names(self) -> list[str]:
-        """See `Folder`."""
-        with trouble("read", self._url):
-            system, path = file_system(self._url)
-            system.invalidate_cache()  # another process may be writing
-            try:
-                found = system.ls(path, detail=False)
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-        # A store lists a file as itself, and may list a folder within itself.
-        return [PurePosixPath(n).name for n in found if n.rstrip("/") != path.rstrip("/")]
-
-    def remove(self, name: str) -> None:
-        """See `Folder`."""
-        with trouble("write", self._url):
-            system, path = file_system(self._url / name)
-            system.rm_file(path)
-
-    def opened(self, name: str) -> AbstractContextManager[Path]:
-        """See `Folder`."""
-        return downloaded(self._url / name)
-
-    def drafts(self) -> Path:
-        """See `Folder`."""
-        with trouble("write", Path(tempfile.gettempdir())):
-            self._drafts = tempfile.TemporaryDirectory(prefix="afd-")
-        return Path(self._drafts.name)
-
-    def put(self, draft: Path, name: str) -> None:
-        """See `Folder`."""
-        upload(draft, self._url / name)
-
-    def end(self) -> None:
-        """See `Folder`."""
-        if self._drafts is not None:
-            self._drafts.cleanup()
-
-
-def folder_of(out: Place) -> Folder:
-    """The folder *out*, which need not exist."""
-    return LocalFolder(out) if isinstance(out, Path) else RemoteFolder(out)
+        """Remove the drafts."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+        elif isinstance(self.place, Path):
+            with suppress(OSError):
+                for left in self.place.glob(f"{_DRAFT}*"):
+                    left.unlink()
 
 
 def files_of(out: Place) -> Iterator[tuple[Place, Path]]:
@@ -212,11 +114,11 @@ def files_of(out: Place) -> Iterator[tuple[Place, Path]]:
     if isinstance(out, Path) and out.is_file():
         yield out, out
         return
-    folder = folder_of(out)
+    folder = Folder(out)
     parts = folder.parts()
     for name in parts:
         with folder.opened(name) as file:
             yield out / name, file
     if isinstance(out, Url) and not parts and is_file(out):
-        with downloaded(out) as file:
+        with as_local(out) as file:
             yield out, file

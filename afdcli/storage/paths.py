@@ -1,12 +1,18 @@
-"""Where results lie, and some inputs: paths of this machine, and URLs that fsspec opens."""
+"""Where results lie: files of this machine, and URLs that fsspec opens.
+
+Files of this machine go through `pathlib` alone: names need not be UTF-8, a rename replaces a file
+in one step, and nothing is imported. URLs go through fsspec itself. universal_pathlib would give
+both one class, but shortens what was typed (``ftp://host/x`` becomes ``ftp:///x``, the account of
+``abfs://`` goes), moves objects by copying them, and lists from a cache that other processes do not
+share.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,49 +22,13 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _LOCAL = "file://"
 #: Stores where an object is there whole or not at all; elsewhere a file grows while it is uploaded.
 _WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
-class Url(str):
-    """A URL of a store, with those names of `pathlib.Path` that results need."""
+class Url(PurePosixPath):
+    """A URL of a store: a path whose first part is the scheme."""
 
-    __slots__ = ()
-
-    @property
-    def scheme(self) -> str:
-        """What stands before ``://``."""
-        return self.split("://", 1)[0]
-
-    @property
-    def name(self) -> str:
-        """Its last part."""
-        return PurePosixPath(self).name
-
-    @property
-    def suffix(self) -> str:
-        """The ending of `name`, with its dot."""
-        return PurePosixPath(self).suffix
-
-    @property
-    def stem(self) -> str:
-        """`name` without its `suffix`."""
-        return PurePosixPath(self).stem
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What stands between the slashes."""
-        return PurePosixPath(self).parts
-
-    def with_name(self, name: str) -> Url:
-        """The URL of *name* beside this."""
-        return Url(self[: len(self) - len(self.name)] + name)
-
-    def with_suffix(self, suffix: str) -> Url:
-        """This with another ending."""
-        return self.with_name(self.stem + suffix)
-
-    def __truediv__(self, name: str) -> Url:
-        return Url(f"{self}/{name}")
+    def __str__(self) -> str:
+        return super().__str__().replace(":/", "://", 1)  # pathlib keeps one slash of two
 
 
 Place = Path | Url
@@ -73,31 +43,26 @@ def place(name: str) -> Place:
     """The path or URL that *name* means; what ``file://`` names is a path."""
     if name.startswith(_LOCAL):
         return Path(name.removeprefix(_LOCAL))
-    return Url(name.rstrip("/")) if is_url(name) else Path(name)
+    return Url(name) if is_url(name) else Path(name)
 
 
-def file_system(url: str) -> tuple[Any, str]:
-    """The file system of *url*, and the path in it.
+def file_system(url: Url | str) -> tuple[Any, str]:
+    """The fsspec file system of *url*, and the path in it.
 
     Raises:
-        UsageError: nothing is installed that opens it.
+        UsageError: nothing is installed that opens it, or its server does not answer.
     """
-    scheme = url.split("://", 1)[0]
+    from fsspec.core import url_to_fs
+
     try:
-        system = _opened(scheme)
+        system, path = url_to_fs(str(url))
     except ImportError as error:  # fsspec names the package
-        extra = f"; pip install 'afdcli[{_EXTRAS[scheme]}]'" if scheme in _EXTRAS else ""
+        s3 = str(url).startswith(("s3:", "s3a:"))
+        extra = "; pip install 'afdcli[s3]'" if s3 else ""
         raise UsageError(f"{url}: {error}{extra}") from error
-    except ValueError as error:
+    except Exception as error:  # of any store; ftp:// connects here
         raise UsageError(f"{url}: {error}") from error
-    return system, system._strip_protocol(url)
-
-
-@functools.lru_cache(maxsize=4)
-def _opened(scheme: str) -> Any:
-    import fsspec
-
-    return fsspec.filesystem(scheme)
+    return system, path
 
 
 @contextmanager
@@ -115,41 +80,6 @@ def trouble(doing: str, where: Place) -> Iterator[None]:
         raise ResultsError(f"cannot {doing} {where}: {reason}") from error
 
 
-def upload(file: Path, url: Url) -> None:
-    """Put *file* at *url* in one step: a reader finds all of it, or what was there before.
-
-    Raises:
-        ResultsError: the store refuses it.
-    """
-    with trouble("write", url):
-        system, path = file_system(url)
-        if url.scheme in _WHOLE:
-            system.put_file(str(file), path)
-            return
-        hidden = file_system(url.with_name(f".{url.name}.new"))[1]
-        try:
-            system.put_file(str(file), hidden)
-            system.mv(hidden, path)
-        except BaseException:
-            _forget(system, hidden)
-            raise
-
-
-@contextmanager
-def downloaded(url: Url) -> Iterator[Path]:
-    """A copy of what lies at *url*, while the context is open.
-
-    Raises:
-        ResultsError: it cannot be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="afd-") as folder:
-        copy = Path(folder) / url.name
-        with trouble("read", url):
-            system, path = file_system(url)
-            system.get_file(path, str(copy))
-        yield copy
-
-
 def is_file(where: Place) -> bool:
     """True where there is a file.
 
@@ -160,8 +90,86 @@ def is_file(where: Place) -> bool:
         return where.is_file()
     with trouble("read", where):
         system, path = file_system(where)
-        system.invalidate_cache()
+        system.invalidate_cache()  # another process may be writing
         return bool(system.isfile(path))
+
+
+def names_in(folder: Place) -> list[str]:
+    """All names in a folder; none where it does not exist.
+
+    Raises:
+        ResultsError: it cannot be listed.
+    """
+    with trouble("read", folder):
+        if isinstance(folder, Path):
+            return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        system, top = file_system(folder)
+        system.invalidate_cache()
+        try:
+            found = system.ls(top, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    # A store lists a file as itself, and may list a folder within itself.
+    return [PurePosixPath(path).name for path in found if path.rstrip("/") != top.rstrip("/")]
+
+
+@contextmanager
+def as_local(where: Place) -> Iterator[Path]:
+    """A file of this machine: itself, or a copy while the context is open.
+
+    Raises:
+        ResultsError: it cannot be read from its store.
+    """
+    if isinstance(where, Path):
+        yield where
+        return
+    with tempfile.TemporaryDirectory(prefix="afd-") as folder:
+        copy = Path(folder) / where.name
+        with trouble("read", where):
+            system, path = file_system(where)
+            system.get_file(path, str(copy))
+        yield copy
+
+
+def put(file: Path, where: Place) -> None:
+    """Put *file* in its place in one step: a reader finds all of it, or what was there before.
+
+    Args:
+        file: on the same disk, where *where* is a path; it is moved.
+
+    Raises:
+        ResultsError: the disk or the store refuses it.
+    """
+    with trouble("write", where):
+        if isinstance(where, Path):
+            file.replace(where)
+            return
+        system, path = file_system(where)
+        if where.parts[0].rstrip(":") in _WHOLE:
+            system.put_file(str(file), path)
+            return
+        hidden = file_system(where.with_name(f".{where.name}.new"))[1]
+        try:
+            system.put_file(str(file), hidden)
+            system.mv(hidden, path)
+        except BaseException:
+            with suppress(Exception):  # most often there is nothing; the first error is the one
+                system.rm_file(hidden)
+            raise
+
+
+def remove(where: Place) -> None:
+    """Remove a file.
+
+    Raises:
+        ResultsError: the disk or the store refuses.
+    """
+    with trouble("write", where):
+        if isinstance(where, Path):
+            where.unlink()
+        else:
+            system, path = file_system(where)
+            system.rm_file(path)
 
 
 def read_text(where: Place) -> str:
@@ -171,10 +179,8 @@ def read_text(where: Place) -> str:
         OSError, ResultsError: it cannot be read.
         ValueError: it is no text.
     """
-    if isinstance(where, Path):
-        return where.read_text(encoding="utf-8")
-    with downloaded(where) as copy:
-        return copy.read_text(encoding="utf-8")
+    with as_local(where) as file:
+        return file.read_text(encoding="utf-8")
 
 
 def replace_text(where: Place, text: str) -> None:
@@ -185,20 +191,12 @@ def replace_text(where: Place, text: str) -> None:
     """
     with trouble("write", where):
         if isinstance(where, Path):
-            new = where.with_name(where.name + ".part")
+            new = where.with_name(where.name + ".part")  # a rename stays on one disk
             where.parent.mkdir(parents=True, exist_ok=True)
             new.write_text(text, encoding="utf-8")
-            new.replace(where)
+            put(new, where)
             return
         with tempfile.TemporaryDirectory(prefix="afd-") as folder:
             new = Path(folder) / where.name
             new.write_text(text, encoding="utf-8")
-            upload(new, where)
-
-
-def _forget(system: Any, path: str) -> None:
-    """Remove what an upload that failed may have left; the first error is the one to tell."""
-    try:
-        system.rm_file(path)
-    except Exception:  # of any store; most often there is nothing
-        return
+            put(new, where)

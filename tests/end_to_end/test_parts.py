@@ -27,9 +27,8 @@ from afdcli.cli.main import app
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.parts import PartsSink, check_out
 from afdcli.results.rows import Columns, Row
-from afdcli.storage import paths as places
-from afdcli.storage.folders import LocalFolder, folder_of
-from afdcli.storage.paths import Url, file_system, place
+from afdcli.storage.folders import Folder
+from afdcli.storage.paths import Url
 
 ENDINGS = [".csv", ".jsonl", ".parquet"]
 OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
@@ -147,13 +146,13 @@ def test_an_unreadable_part_is_one_line(kit: Path, photos: Path) -> None:
 def test_interrupted_rows_become_a_last_part(tmp_path: Path) -> None:
     for ending in ENDINGS:
         out = tmp_path / f"r{ending}"
-        with pytest.raises(KeyboardInterrupt), PartsSink(folder_of(out), Columns(), 3) as sink:
+        with pytest.raises(KeyboardInterrupt), PartsSink(Folder(out), Columns(), 3) as sink:
             sink.write([Row(path=f"{n}.jpg") for n in range(5)])
-            assert len(folder_of(out).parts()) == 1
+            assert len(Folder(out).parts()) == 1
             raise KeyboardInterrupt
         assert names(out) == [f"part-00000{ending}", f"part-00001{ending}"]
         assert read_results(out)["path"].tolist() == [f"{n}.jpg" for n in range(5)]
-        with PartsSink(folder_of(out), Columns(), 3) as sink:
+        with PartsSink(Folder(out), Columns(), 3) as sink:
             sink.write([Row(path=f"{n}.jpg") for n in range(5, 9)])
         assert read_results(out)["path"].tolist() == [f"{n}.jpg" for n in range(9)]
 
@@ -168,7 +167,7 @@ def test_a_part_cut_short_while_it_is_finished_is_finished(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), PartsSink(folder_of(out), Columns(), 3) as sink:
+    with pytest.raises(KeyboardInterrupt), PartsSink(Folder(out), Columns(), 3) as sink:
         monkeypatch.setattr("afdcli.results.parts.to_parquet", interrupt)
         sink.write([Row(path=f"{n}.jpg") for n in range(5)])
     assert read_results(out)["path"].tolist() == ["0.jpg", "1.jpg", "2.jpg"]
@@ -178,14 +177,14 @@ def test_a_part_cut_short_while_it_is_finished_is_finished(
 def test_no_rows_make_an_empty_part(tmp_path: Path) -> None:
     for ending in (".csv", ".parquet"):
         out = tmp_path / f"r{ending}"
-        with PartsSink(folder_of(out), Columns(), 3):
+        with PartsSink(Folder(out), Columns(), 3):
             pass
         assert names(out) == [f"part-00000{ending}"]
         assert read_results(out).empty
 
 
 def test_many_parts_stay_in_order(tmp_path: Path) -> None:
-    folder = LocalFolder(tmp_path / "r.csv")
+    folder = Folder(tmp_path / "r.csv")
     folder.drafts()
     numbers = [0, 1, 99_999, 100_000, 1_000_000]
     for number in reversed(numbers):
@@ -211,12 +210,13 @@ def test_bad_targets_are_refused_early(here: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError, match="rows-per-part must be more"):
         Settings(rows_per_part=-1).check()
 
-    def missing(scheme: str) -> None:
+    def missing(url: str) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr(places, "_opened", missing)
-    with pytest.raises(UsageError, match=r"s3fs.*pip install 'afdcli\[s3\]'"):
-        check_out(Url("s3://bucket/r.csv"), 5)
+    with monkeypatch.context() as patched:
+        patched.setattr("fsspec.core.url_to_fs", missing)
+        with pytest.raises(UsageError, match=r"s3fs.*pip install 'afdcli\[s3\]'"):
+            check_out(Url("s3://bucket/r.csv"), 5)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'afdcli\[parquet\]'"):
         check_out(Url("s3://bucket/r.parquet"), 5)
@@ -318,7 +318,7 @@ def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.Monke
     out = tmp_path / "r.jsonl"
     with (
         pytest.raises(ResultsError, match="No space"),
-        PartsSink(folder_of(out), Columns(), 9) as sink,
+        PartsSink(Folder(out), Columns(), 9) as sink,
     ):
         sink.write([Row(path="a.jpg")])
         with next(out.glob(".part-*")).open("a") as draft:
@@ -344,18 +344,6 @@ def test_nothing_to_report_is_one_line(here: Path, memory: MemoryFileSystem) -> 
         result = report(name)
         assert result.exit_code == 2, name
         assert message in " ".join(result.stderr.split()), name
-
-
-def test_names_of_urls() -> None:
-    url = place("s3://bucket/runs/r.tar.parquet/")
-    assert isinstance(url, Url)
-    assert (url.name, url.stem, url.suffix) == ("r.tar.parquet", "r.tar", ".parquet")
-    assert url.with_name("x") == "s3://bucket/runs/x"
-    assert url.with_suffix("") == "s3://bucket/runs/r.tar"
-    assert url / "part" == "s3://bucket/runs/r.tar.parquet/part"
-    assert place("file:///a/b.csv") == Path("/a/b.csv")
-    assert place("a/b.csv") == Path("a/b.csv")
-    assert file_system("memory://a/b")[1] == "/a/b"
 
 
 def test_killed_for_real(kit: Path, photos: Path) -> None:
