@@ -149,16 +149,15 @@ def _in_parquet(file: Path) -> Iterator[Found]:
 
 def _behind(url: str) -> Iterator[Found]:
     system, top = file_system(url)
-    if system.isfile(top):
+    if system.isfile(top) and not url.endswith("/"):  # a web server's list of a folder is a file
         yield Found(Path(PurePosixPath(top).name), printable(PurePosixPath(top).name), Remote(url))
         return
-    scheme = url.split("://", 1)[0]
     found = False
     for path in sorted(system.find(top)):
         if PurePosixPath(path).suffix.lower() in SUFFIXES:
             found = True
             inside = str(path)[len(str(top).rstrip("/")) + 1 :]
-            yield Found(Path(inside), printable(inside), Remote(f"{scheme}://{path}"))
+            yield Found(Path(inside), printable(inside), Remote(f"{url.rstrip('/')}/{inside}"))
     if not found and not system.exists(top):
         raise UsageError(f"{url}: no such file or folder")
 

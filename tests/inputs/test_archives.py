@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 import tarfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -17,7 +20,14 @@ import pytest
 from kit.classify import afd, of_kit, table
 from pyarrow import parquet
 
+from afdcli.inputs.archives import expand, read_source
+
 NAMES = ["path"]
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -73,6 +83,21 @@ def test_urls(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> Non
     without = ["target", "target_label", "correct"]  # the folder is a part of the URL here, too
     assert set(without) <= set(rows.columns)
     pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+def test_a_folder_behind_a_web_server(kit: Path, files: dict[str, bytes]) -> None:
+    """The server's own list of the folder is followed."""
+    pytest.importorskip("aiohttp")
+    handler = partial(QuietHandler, directory=".")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            found = list(expand(f"http://127.0.0.1:{server.server_port}/photos/"))
+            good = {f.relative: f.source for f in found if f.source and f.relative in files}
+            read = {name: read_source(source, 10**6) for name, source in good.items()}
+        finally:
+            server.shutdown()
+    assert read == files
 
 
 def test_an_object_store(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
