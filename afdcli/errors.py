@@ -2,12 +2,13 @@
 
 ::
 
-    AfdError                one line for a person; the CLI prints it and exits with 2
+    AfdError                one line for a person; the CLI prints it and exits with `exit_code`
     ├── UsageError          options or paths that do not fit together
     ├── PhotoError          one image cannot be used; becomes a row, never stops a run
     ├── BackboneError       the classifier cannot be built or loaded
     ├── ModuleError         an AFD module file is unreadable or does not fit its backbone
-    └── ResultsError        a results file cannot be read, written or continued
+    ├── ResultsError        a results file cannot be read, written or continued
+    └── MachineError        the machine refuses what afd needs; exit code 3
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from enum import Enum
 
 
 class AfdError(Exception):
-    """Base of all expected errors. The message says what is wrong, with what, and the cure."""
+    """Base of all expected errors. The message says what is wrong, with what, and the cure.
+
+    Attributes:
+        exit_code: of a command that ends with it. The CLI makes it 3 where the cause is a fault of
+            the machine, such as a full disk.
+    """
+
+    exit_code = 2
 
 
 class UsageError(AfdError):
@@ -33,6 +41,12 @@ class ModuleError(AfdError):
 
 class ResultsError(AfdError):
     """A results file cannot be read, written or continued."""
+
+
+class MachineError(AfdError):
+    """The machine refuses what afd needs: shared memory, a temporary folder, processes."""
+
+    exit_code = 3
 
 
 class ErrorCode(str, Enum):

@@ -14,7 +14,6 @@ from afdcli.cli.console import (
     DebugOption,
     QuietOption,
     err,
-    friendly,
     out,
     stop_politely,
 )
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from afdcli.inputs.inputs import Inputs
 
 
-@friendly
 def classify(
     paths: Annotated[
         list[str],

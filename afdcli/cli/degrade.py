@@ -20,7 +20,6 @@ from afdcli.cli.console import (
     DebugOption,
     QuietOption,
     err,
-    friendly,
     out,
     stop_politely,
 )
@@ -36,7 +35,6 @@ _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
 
 
-@friendly
 def degrade(
     sources: Annotated[
         list[str] | None,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _FORMATS = ("safetensors", "pt2", "onnx")
 
 
-@console.friendly
 def fuse(
     module: Annotated[Path, typer.Argument(help="Module file written by `afd train`.")],
     out: Annotated[

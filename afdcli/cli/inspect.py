@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from afdcli.cli.console import DebugOption, QuietOption, friendly, out
+from afdcli.cli.console import DebugOption, QuietOption, out
 from afdcli.cli.options import (
     AfdOption,
     BackboneOption,
@@ -18,7 +18,6 @@ from afdcli.cli.options import (
 from afdcli.errors import AfdError, PhotoError, UsageError
 
 
-@friendly
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An image.", show_default=False)],
     backbone: BackboneOption = None,

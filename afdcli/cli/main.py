@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from afdcli import __version__
 from afdcli.cli import classify, degrade, fuse, inspect, models, report, train
+from afdcli.cli.console import EXIT_USAGE, DebugOption
+from afdcli.cli.guard import Group, prepare
 
 app = typer.Typer(
     name="afd",
+    cls=Group,
     help="Classify folders of badly compressed photos with a frozen classifier, and win back "
     "the accuracy that compression took (adaptive feature de-drifting, arXiv 2401.01724).",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -27,11 +31,15 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: DebugOption = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_USAGE)
 
 
 app.command()(classify.classify)
@@ -45,4 +53,5 @@ app.command()(inspect.inspect)
 
 def main() -> None:
     """Entry point of the console script."""
+    prepare("--debug" in sys.argv)
     app()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 LIMIT = 25
 
 
-@console.friendly
 def models(
     search: Annotated[
         str,

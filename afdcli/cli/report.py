@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afdcli.cli.console import DebugOption, err, friendly, out
+from afdcli.cli.console import DebugOption, err, out
 from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 
@@ -27,7 +27,6 @@ class Format(str, Enum):
     markdown = "markdown"
 
 
-@friendly
 def report(
     results: Annotated[
         list[str] | None,

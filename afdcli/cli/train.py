@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 DEFAULTS = Settings()
 
 
-@console.friendly
 def train(
     data: Annotated[
         list[Path],

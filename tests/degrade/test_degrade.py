@@ -460,7 +460,7 @@ def test_a_full_disk_ends_the_run_with_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", no_space)
-    result = afd(photos, "--out", tmp_path / "out", code=2)
+    result = afd(photos, "--out", tmp_path / "out", code=3)
     assert "a.jpg: No space left on device" in result.stderr
     assert rows(tmp_path / "out") == []
 

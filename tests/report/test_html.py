@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-import typer
 from kit.results import NAMES, compared, guess, row, write
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from afdcli.cli.report import report
+from afdcli.cli.main import app
 from afdcli.models.packaged import DEFAULT
 from afdcli.models.shipped import sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
@@ -39,9 +38,6 @@ from afdcli.results.rows import DAMAGED, Row
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
-app = typer.Typer()
-app.command()(report)
-
 Call = Callable[..., Result]
 
 
@@ -49,7 +45,7 @@ Call = Callable[..., Result]
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Calls ``afd report`` in *tmp_path*."""
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, arguments)
+    return lambda *arguments: CliRunner().invoke(app, ["report", *arguments])
 
 
 class Page(HTMLParser):

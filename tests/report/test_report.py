@@ -9,20 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 from kit.results import compared, row, write
 from typer.testing import CliRunner, Result
 
-from afdcli.cli.report import report
+from afdcli.cli.main import app
 from afdcli.report.groups import band_names, group
 from afdcli.report.match import locate
 from afdcli.report.stats import wilson
 from afdcli.report.summary import COLUMNS, METRICS
 from afdcli.results.read import read_results
 from afdcli.results.rows import Row
-
-app = typer.Typer()
-app.command()(report)
 
 Run = Callable[..., Result]
 
@@ -33,7 +29,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str, width: int = 80) -> Result:
-        return CliRunner().invoke(app, arguments, env={"COLUMNS": str(width)})
+        return CliRunner().invoke(app, ["report", *arguments], env={"COLUMNS": str(width)})
 
     return call
 

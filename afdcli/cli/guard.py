@@ -1,0 +1,174 @@
+"""The one guard around every command: whatever happens ends in one line and the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from rich.text import Text
+from typer.core import TyperGroup
+
+from afdcli.cli.console import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, err
+from afdcli.errors import AfdError, UsageError
+from afdcli.storage.text import clean
+
+#: What the machine refuses, whatever was typed.
+_MACHINE = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than the system allows",
+    errno.EIO: "the disk or file system has failed",
+    errno.ENOMEM: "no memory is left",
+    errno.EMFILE: "too many open files: raise the limit, as in `ulimit -n 1024`",
+    errno.ENFILE: "too many open files on this machine",
+}
+_NO_MEMORY = re.compile(r"can't allocate|cannot allocate|out of memory|bad_alloc|not enough memory")
+_SEE_DEBUG = "run with --debug for the traceback"
+
+
+class Group(TyperGroup):
+    """The commands of ``afd``. No error of any of them leaves as a traceback, but for --debug."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run what was typed and exit."""
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(
+                words, prog_name or "afd", complete_var, False, windows_expand_args, **extra
+            )
+            sys.stdout.flush()  # here and not when Python ends, which would print a traceback
+        except SystemExit as end:  # typer's answer to a reader that went away (`afd … | head`)
+            if not isinstance(end.__context__, BrokenPipeError):
+                raise
+            code = EXIT_OK
+        except BrokenPipeError:
+            code = EXIT_OK
+        except Exception as error:
+            code = tell(error, "--debug" in words)
+        _drop_unwritten()
+        sys.exit(code)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own is hidden
+        """Run the command."""
+        try:
+            Path.cwd()
+        except OSError as error:
+            raise UsageError(
+                f"the current folder cannot be used ({error.strerror}): change to another one"
+            ) from error
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # typer would end in silence
+            raise typer.Exit(tell(error)) from None
+
+
+def tell(error: BaseException, debug: bool = False) -> int:
+    """Say in one line on standard error what *error* means; returns the exit code.
+
+    Args:
+        debug: show the traceback, too.
+    """
+    code, message = judge(error)
+    with suppress(OSError, ValueError):  # nobody can be told where standard error is full or closed
+        if debug:
+            traceback.print_exception(error)
+        line = Text.assemble(("afd:", "bold red"), f" {clean(' '.join(message.split()))}")
+        err().print(line, soft_wrap=True)
+    return code
+
+
+def judge(error: BaseException) -> tuple[int, str]:
+    """Exit code and message for *error*."""
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED, "interrupted"
+    if isinstance(error, AfdError):
+        if any(isinstance(e, OSError) and e.errno in _MACHINE for e in _causes(error)):
+            return EXIT_FAULT, f"{error}; {_SEE_DEBUG}"
+        hint = f"; {_SEE_DEBUG}" if error.exit_code == EXIT_FAULT else ""
+        return error.exit_code, f"{error}{hint}"
+    if isinstance(error, typer.Abort):
+        return EXIT_USAGE, "standard input has ended"
+    if callable(text := getattr(error, "format_message", None)):  # typer's own errors
+        command = getattr(getattr(error, "ctx", None), "command_path", "afd")
+        return EXIT_USAGE, f"{text().rstrip('.')}; see {command} --help"
+    return EXIT_FAULT, f"{_fault(error)}; {_SEE_DEBUG}"
+
+
+def _fault(error: BaseException) -> str:
+    """What went wrong, where afd did not expect it."""
+    text = _one_line(error)
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
+        return f"no memory is left ({text or 'MemoryError'}): close other programs, or try smaller"
+    if isinstance(error, OSError):
+        if "No usable temporary directory" in text:
+            return "no folder for temporary files can be used: set TMPDIR to one"
+        file = f": {error.filename}" if error.filename else ""
+        if error.errno in _MACHINE:
+            return f"{_MACHINE[error.errno]}{file}"
+        return f"unexpected {type(error).__name__}, {error.strerror or text}{file}"
+    if isinstance(error, ImportError):
+        return f"a Python package cannot be loaded: {text}"
+    return f"unexpected {type(error).__name__}{f', {text}' if text else ''}"
+
+
+def _one_line(error: BaseException) -> str:
+    """The message of *error* in one line; of one that carries a traceback, the end of that."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return lines[-1] if any("Traceback" in line for line in lines) else lines[0]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """*error*, what caused it, what caused that, …"""
+    while error is not None:
+        yield error
+        error = error.__cause__  # type: ignore[assignment]
+
+
+def prepare(debug: bool) -> None:
+    """Make this process ready for streams that are closed or not UTF-8, and for errors in threads.
+
+    For the program only, not for a caller in Python.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass  # a file opened later must not become standard output
+    os.close(number)
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not debug:
+        threading.excepthook = _thread_ended
+        sys.unraisablehook = lambda _: None  # noise of libraries while Python ends
+
+
+def _thread_ended(gone: threading.ExceptHookArgs) -> None:
+    if gone.exc_value is not None:
+        tell(gone.exc_value)
+
+
+def _drop_unwritten() -> None:
+    """Let what cannot be written to a stream go, or Python would complain when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,128 @@
+"""Whatever happens ends in one line and the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from afdcli.cli.main import app
+from afdcli.errors import MachineError, ResultsError, UsageError
+from afdcli.models import catalogue
+
+COMMANDS = ("classify", "report", "models", "train", "fuse", "degrade", "inspect")
+
+
+def afd(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"})
+
+
+def one_line(result: Result, code: int, *parts: str) -> None:
+    """*result* is one line on standard error that holds *parts*, and exit code *code*."""
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert result.stderr.startswith("afd: ")
+    for part in parts:
+        assert part in result.stderr
+
+
+def caused(error: Exception, cause: OSError) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (UsageError("--x: no"), 2, "afd: --x: no\n"),
+        (MachineError("no shared memory"), 3, "no shared memory; run with --debug"),
+        (OSError(errno.ENOSPC, "No space left", "a.csv"), 3, "no space is left on the disk: a.csv"),
+        (OSError(errno.EMFILE, "Too many open files"), 3, "ulimit -n"),
+        (
+            caused(ResultsError("cannot write a.csv"), OSError(errno.EDQUOT, "")),
+            3,
+            "cannot write a.csv; run with --debug",
+        ),
+        (caused(ResultsError("cannot write"), OSError(errno.EACCES, "")), 2, "cannot write\n"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 3, "TMPDIR"),
+        (PermissionError(13, "Permission denied", "b"), 3, "Permission denied: b; run with"),
+        (MemoryError(), 3, "no memory is left"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 3, "no memory"),
+        (ImportError("libx.so: failed to map segment"), 3, "package cannot be loaded: libx.so"),
+        (KeyError("a\nb"), 3, "unexpected KeyError, 'a\\nb'; run with --debug"),
+        (
+            ValueError('Caught ValueError in worker\nOriginal Traceback:\n  File "x"\nwrong'),
+            3,
+            "unexpected ValueError, wrong; run",
+        ),
+        (RecursionError("too\ndeep"), 3, "unexpected RecursionError, too; run"),
+    ],
+)
+def test_every_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, message: str
+) -> None:
+    def fail(search: str) -> None:
+        raise error
+
+    monkeypatch.setattr(catalogue, "find_models", fail)
+    one_line(afd("models"), code, message)
+    for words in (("models", "--debug"), ("--debug", "models")):
+        result = afd(*words)
+        assert result.exit_code == code
+        assert "Traceback" in result.stderr
+        assert result.stderr.endswith(afd("models").stderr)
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(search: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(catalogue, "find_models", stop)
+    one_line(afd("models"), 130, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("clasify", "x"), ("'clasify'", "Did you mean 'classify'", "see afd --help")),
+        (("--versoin",), ("--versoin", "--version")),
+        (("classify", "x", "--labls", "f"), ("--labls", "--labels", "see afd classify --help")),
+        (("train",), ("Missing option", "--data")),
+        (("classify",), ("Missing argument", "PATHS")),
+        (("report", "x.csv", "--format", "xml"), ("--format", "markdown")),
+        (("inspect", "a.jpg", "b.jpg"), ("b.jpg",)),
+    ],
+)
+def test_usage_errors_are_one_line(words: tuple[str, ...], parts: tuple[str, ...]) -> None:
+    one_line(afd(*words), 2, *parts)
+
+
+def test_without_a_command_help_is_shown() -> None:
+    result = afd()
+    assert result.exit_code == 2
+    assert "Usage: afd" in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_debug(command: str) -> None:
+    assert "--debug" in afd(command, "--help").stdout
+
+
+def python(code: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    done = python(
+        "import sys\n"
+        "from afdcli.cli.main import app\n"
+        "try: app(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'timm', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
