@@ -20,7 +20,7 @@ _HEAD = """# Commands
 Made from `afd --help` by `python examples/write_commands.py`.
 
 Every command also takes `--help` (`-h`), `--quiet` (`-q`: print nothing but errors) and `--debug`
-(show the traceback of an error). `afd --version` prints the version.
+(show the traceback of an error; also before the command). `afd --version` prints the version.
 
 Exit codes:
 
@@ -28,7 +28,8 @@ Exit codes:
 |---|---|
 | 0 | all fine |
 | 1 | some images failed; they are listed in the results |
-| 2 | wrong usage, or nothing could be done |
+| 2 | wrong usage, a file named on the command line that cannot be used, or nothing could be done |
+| 3 | a fault of afd or of the machine: a full disk, no shared memory, no temporary folder |
 | 130 | interrupted with Ctrl-C; what was done is kept |
 """
 
