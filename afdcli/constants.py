@@ -11,7 +11,7 @@ COMPONENTS = 3
 FREQUENCIES = 64
 #: Channels of `View.grid`: signed mean, then root mean square, of every coefficient.
 GRID_CHANNELS = 2 * COMPONENTS * FREQUENCIES
-#: What `View.side` holds behind the natural logarithms of the quantisation steps.
-SIDE_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
-#: Length of `View.side`.
-SIDE_CHANNELS = COMPONENTS * FREQUENCIES + len(SIDE_EXTRAS)
+#: What `View.file_context` holds behind the natural logarithms of the quantisation steps.
+CONTEXT_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
+#: Length of `View.file_context`.
+CONTEXT_CHANNELS = COMPONENTS * FREQUENCIES + len(CONTEXT_EXTRAS)

@@ -19,7 +19,7 @@ from PIL import Image
 
 
 def coefficients(path: str, cells: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The two inputs that come from the file: grid (384, rows, columns) and side (197,)."""
+    """The two inputs that come from the file: grid (384, rows, columns) and file_context (197,)."""
     file = jpeglib.read_dct(path)
     mean = np.zeros((3, 64, *cells), np.float32)
     steps = np.ones((3, 64), np.float32)
@@ -31,8 +31,10 @@ def coefficients(path: str, cells: tuple[int, int]) -> tuple[np.ndarray, np.ndar
         mean[c] = spread.transpose(2, 0, 1)
     factor = [np.log(a / b) for a, b in zip(file.Y.shape[:2], file.Cb.shape[:2], strict=True)]
     grid = np.concatenate((mean.reshape(192, *cells), np.abs(mean).reshape(192, *cells)))
-    side = np.concatenate((np.log(steps).ravel(), [1.0, 0.0, 0.0], factor)).astype(np.float32)
-    return grid, side
+    file_context = np.concatenate((np.log(steps).ravel(), [1.0, 0.0, 0.0], factor)).astype(
+        np.float32
+    )
+    return grid, file_context
 
 
 def main() -> None:
@@ -42,8 +44,12 @@ def main() -> None:
     image = Image.open(sys.argv[2]).convert("RGB")
     if image.size != (width, height):
         raise SystemExit(f"the photo is {image.width}x{image.height}, not {width}x{height}")
-    grid, side = coefficients(sys.argv[2], (height // 8, width // 8))
-    inputs = {"pixels": np.asarray(image)[None], "grid": grid[None], "side": side[None]}
+    grid, file_context = coefficients(sys.argv[2], (height // 8, width // 8))
+    inputs = {
+        "pixels": np.asarray(image)[None],
+        "grid": grid[None],
+        "file_context": file_context[None],
+    }
     logits, *rest = session.run(None, inputs)
     odds = np.exp(logits[0] - logits[0].max())
     for index in np.argsort(-odds)[:5]:

@@ -48,7 +48,7 @@ class Views(NamedTuple):
 
     pixels: NDArray[np.uint8]
     grid: NDArray[np.float16]
-    side: NDArray[np.float32]
+    file_context: NDArray[np.float32]
 
 
 class Reader:
@@ -76,7 +76,7 @@ class Reader:
             outcomes.append(outcome)
             if not isinstance(outcome, PhotoError):
                 view = self._slots.read(task.slot)
-                views.append(View(view.pixels.copy(), view.grid.copy(), view.side.copy()))
+                views.append(View(view.pixels.copy(), view.grid.copy(), view.file_context.copy()))
         if not views:
             empty = np.zeros(0)
             return outcomes, Views(empty, empty, empty)  # type: ignore[arg-type]
@@ -95,8 +95,8 @@ class Network:
 
     def answer(self, views: Views) -> list[ImageResult]:
         """Answers for the views, in order; as many of them as a batch holds at most."""
-        for pixels, grid, side in zip(*views, strict=True):
-            self._forward.batch.add(View(pixels, grid, side))
+        for pixels, grid, file_context in zip(*views, strict=True):
+            self._forward.batch.add(View(pixels, grid, file_context))
         answers: dict[int, ImageResult] = {}
         self._forward([partial(answers.__setitem__, n) for n in range(len(views.pixels))], True)
         return [answers[n] for n in range(len(views.pixels))]

@@ -135,8 +135,8 @@ def _afd(setup: Setup) -> str:
     config = module.module.config
     if config.stages:
         place += f", at {len(config.stages)} stages"
-    if config.places:
-        place += f", at {len(config.places)} normalisations"
+    if config.norm_layers:
+        place += f", at {len(config.norm_layers)} normalisations"
     return f"on: {module.path.name} ({module.plug} module, {place})"
 
 

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from afdcli.cli import console
 from afdcli.cli.options import CheckpointOption, ImportOption
+from afdcli.core import weights_file
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from afdcli.core.fuse import Fused
+    from afdcli.core.weights_file import Fused
 
 _FORMATS = ("safetensors", "pt2", "onnx")
 
@@ -55,7 +56,7 @@ def fuse(
         return
     if backbone is not None:
         raise UsageError("--backbone goes with --format pt2 or onnx")
-    from afdcli.core.fuse import fuse_file
+    from afdcli.core.weights_file import fuse_file
 
     result = fuse_file(module, out)
     screen = console.out(quiet)
@@ -72,11 +73,10 @@ def _export(
     imports: list[str] | None,
     quiet: bool,
 ) -> None:
-    from afdcli.core.module import AFDModule
     from afdcli.models import export
 
     if backbone is None:
-        module, _ = AFDModule.load(file)
+        module, _ = weights_file.load(file)
         subject = export.alone(module if module.config.fused else module.reparameterize())
     else:
         from afdcli.models.afd_classifier import AFDClassifier

@@ -50,11 +50,11 @@ def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     """What is trained, where, and on how many photos."""
     names = ", ".join(backbone.name for backbone in plan.backbones)
     place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
-    stages = ", ".join(plan.config.stage_names)
+    stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
     console.err(quiet).print(
         f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
         f"{f', at {stages}' if stages else ''}"
-        f"{f', at {len(plan.config.places)} normalisations' if plan.config.places else ''}; "
+        f"{f', at {layers} normalisations' if layers else ''}; "
         f"{len(photos.training)} photos, {len(photos.validation)} more held out",
         markup=False,
     )

@@ -1,27 +1,29 @@
-"""The hyper-parameters of an AFD module, and the presets that users name."""
+"""The hyper-parameters of an AFD module. Named sets of them: `afdcli.core.presets`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from afdcli.constants import GRID_CHANNELS, SIDE_CHANNELS
-from afdcli.errors import ModuleError
+from afdcli.constants import CONTEXT_CHANNELS, GRID_CHANNELS
 
 Gate = Literal["spatial", "channel", "none"]
 Activation = Literal["relu", "relu6", "none"]
 
+#: View pixels per feature at the first stage behind the stem of most classifiers.
+STAGE_STRIDE = 4
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A place behind the stem where features are corrected once more, see `StageAdapter`.
+    """A stage of the classifier whose output an adapter corrects, see `afdcli.core.adapter`.
 
     Attributes:
         where: name of the classifier's module whose output is corrected.
         channels: of that output, (B, channels, H, W).
         stride: view pixels per feature.
-        activation: what the features went through last.
+        activation: the last one that the output went through.
     """
 
     where: str
@@ -31,8 +33,10 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A normalisation behind the stem whose output is scaled and shifted, see `FiLM`.
+class NormLayer:
+    """A normalisation layer of the classifier whose output FiLM scales and shifts.
+
+    See `afdcli.core.film`.
 
     Attributes:
         where: name of the classifier's module.
@@ -43,36 +47,34 @@ class Place:
     channels: int
 
 
-#: View pixels per feature at the first stage behind the stem of most classifiers.
-STAGE_STRIDE = 4
-
-
 @dataclass(frozen=True)
 class AFDConfig:
-    """Everything needed to rebuild a module; travels in the metadata of its weights file.
+    """All hyper-parameters of a module; they travel in the metadata of its weights file.
 
     Attributes:
-        channels: C, of the features at the plug point (3 for the `input` plug).
-        plug_stride: view pixels per feature there.
-        width: c, base width of FE-Net's U-Net.
-        stride: 1: FE-Net works at the resolution of the features; 2 or 4: at that part of it.
-        hidden: widths of FDE-Net's two hidden layers.
-        gate: "spatial" FDM per block (the paper); "channel": one per image (the authors' released
-            code); "none": no FDM (ablation).
-        stage_width: width of the corrections at the ends of the classifier's stages, for a stage of
-            `STAGE_STRIDE`; proportional to the stride for others; 0: none, as in the paper.
-        stages: where these are.
-        rank: FiLM bottleneck width, see `afdcli.core.film`; 0: no FiLM, as in the paper.
-        places: where these are.
+        channels: C, number of feature channels at the plug point (3 for the `input` plug).
+        plug_stride: view pixels per feature at the plug point.
+        width: c, base width of FE-Net's U-Net; 16 in the paper.
+        stride: of FE-Net's first layer: 1 works at the resolution of the features, as in the
+            paper; 2 and 4 at a half and a quarter of it.
+        hidden: widths of FDE-Net's two hidden layers; (128, 64) in the paper.
+        gate: "spatial": an FDM per block (the paper); "channel": one per image (the authors'
+            released code); "none": no FDM (an ablation).
+        adapter_width: bottleneck width of the stage adapters at a stage of `STAGE_STRIDE`,
+            proportional to the stride at others; 0: no adapters, as in the paper.
+        stages: the stages with an adapter.
+        film_width: FiLM bottleneck width; 0: no FiLM, as in the paper.
+        norm_layers: the normalisation layers that FiLM scales and shifts.
         guide: FE-Net also sees FDE-Net's features, at the bottom of its U; not in the paper.
-        block: "repconv", or "conv" for plain 3x3 convolutions (ablation).
-        activation: what the plug point's features went through: "relu", "relu6" or "none".
-        unshuffle: side of the pixel squares folded into channels; 2 for the `input` plug.
+        block: "repconv", or "conv" for plain 3x3 convolutions (an ablation).
+        activation: the last one before the plug point.
+        unshuffle: side of the pixel squares that are folded into channels (space-to-depth); 2 for
+            the `input` plug.
         coefficients: "file" or "view", see `afdcli.view.spec.ViewSpec`.
-        grid_channels: how many of the grid's channels FDE-Net reads, the last ones: all, or 192
-            for the root mean squares alone; see `afdcli.view.spec.View`.
-        side_channels: of FDE-Net's other input, see there, too.
-        fused: True once RepConv branches were folded into plain convolutions.
+        grid_channels: how many of the grid's channels FDE-Net reads, from the last one backwards:
+            384, all of them, or 192, the root mean squares; see `afdcli.view.spec.View`.
+        context_channels: length of the vector about the file, see `afdcli.view.spec.View`.
+        fused: True once the RepConv branches are folded into plain convolutions.
     """
 
     channels: int
@@ -81,120 +83,47 @@ class AFDConfig:
     stride: int = 1
     hidden: tuple[int, int] = (128, 64)
     gate: Gate = "spatial"
-    stage_width: int = 0
+    adapter_width: int = 0
     stages: tuple[Stage, ...] = ()
-    rank: int = 0
-    places: tuple[Place, ...] = ()
+    film_width: int = 0
+    norm_layers: tuple[NormLayer, ...] = ()
     guide: bool = False
     block: Literal["repconv", "conv"] = "repconv"
     activation: Activation = "relu"
     unshuffle: int = 1
     coefficients: Literal["file", "view"] = "file"
     grid_channels: int = GRID_CHANNELS
-    side_channels: int = SIDE_CHANNELS
+    context_channels: int = CONTEXT_CHANNELS
     fused: bool = False
 
     @property
     def stage_names(self) -> list[str]:
-        """Modules of the classifier whose outputs are corrected behind the plug point."""
+        """Names of the classifier's modules whose outputs an adapter corrects."""
         return [stage.where for stage in self.stages]
 
     @property
-    def changed(self) -> list[str]:
-        """Modules of the classifier whose outputs are changed behind the plug point."""
-        return self.stage_names + self.place_names
+    def norm_layer_names(self) -> list[str]:
+        """Names of the classifier's modules whose outputs FiLM scales and shifts."""
+        return [layer.where for layer in self.norm_layers]
 
     @property
-    def touched(self) -> list[str]:
-        """Modules behind the plug point by whose outputs a classifier's weights are told apart.
+    def corrected_names(self) -> list[str]:
+        """Names of all modules behind the plug point whose outputs the AFD module changes."""
+        return self.stage_names + self.norm_layer_names
 
-        The last of the places depends on nearly all of them.
+    @property
+    def signature_names(self) -> list[str]:
+        """Names of the modules behind the plug point whose outputs identify the classifier.
+
+        The stages, and the last of the normalisation layers: its output depends on the weights of
+        nearly all others.
         """
-        return self.stage_names + self.place_names[-1:]
+        return self.stage_names + self.norm_layer_names[-1:]
 
-    @property
-    def place_names(self) -> list[str]:
-        """Modules of the classifier whose outputs are scaled and shifted."""
-        return [place.where for place in self.places]
-
-    def width_at(self, stage: Stage) -> int:
-        """Channels inside of the correction at *stage*."""
-        return max(self.stage_width, self.stage_width * stage.stride // STAGE_STRIDE)
+    def adapter_width_at(self, stage: Stage) -> int:
+        """Bottleneck width of the adapter at *stage*."""
+        return max(self.adapter_width, self.adapter_width * stage.stride // STAGE_STRIDE)
 
     def to_json(self) -> str:
-        """One line of JSON; undone by `afdcli.core.config_json.read_config`."""
+        """One line of JSON; `afdcli.core.config_json.read_config` reads it."""
         return json.dumps(asdict(self), sort_keys=True)
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Where in a classifier a preset works. Defaults are those of `small` and `nano`.
-
-    Attributes:
-        pooled: behind the stem's pooling, where the classifier has one.
-        ends: stages are corrected at their ends; else behind their first blocks. OpenVINO leaves
-            out what a 1x1 convolution with a stride will skip, unless it is corrected before:
-            that saves a tenth of a ResNet whose stages begin with such ones.
-        stages_from: view pixels per feature of the first stage that is corrected.
-        apply_film: share of the features behind the stem that may be scaled and shifted, see
-            `afdcli.models.plug_points.find_places`.
-    """
-
-    pooled: bool = True
-    ends: bool = True
-    stages_from: int = STAGE_STRIDE
-    apply_film: float = 0.25
-
-
-PAPER = "paper"
-_REACHES: dict[str, Reach] = {
-    PAPER: Reach(pooled=False),
-    "large": Reach(pooled=False),
-    "pico": Reach(ends=False, stages_from=2 * STAGE_STRIDE, apply_film=0.05),
-}
-#: Sizes of the module. Cost and recovered share of each: RESULTS.md.
-PRESETS: dict[str, AFDConfig] = {
-    PAPER: AFDConfig(channels=0),
-    "large": AFDConfig(channels=0, stage_width=32, rank=32),
-    "small": AFDConfig(channels=0, width=16, stride=2, hidden=(64, 32), stage_width=32, rank=32),
-    "nano": AFDConfig(channels=0, width=8, stride=2, hidden=(32, 32), stage_width=16, rank=16),
-    "pico": AFDConfig(
-        channels=0,
-        width=8,
-        stride=4,
-        hidden=(32, 32),
-        stage_width=16,
-        rank=16,
-        grid_channels=GRID_CHANNELS // 2,
-    ),
-}
-
-
-def reach_of(name: str) -> Reach:
-    """Where the preset *name* works."""
-    return _REACHES.get(name, Reach())
-
-
-def preset(
-    name: str,
-    channels: int,
-    stages: tuple[Stage, ...] = (),
-    places: tuple[Place, ...] = (),
-    /,
-    **changes: object,
-) -> AFDConfig:
-    """The preset *name* for a plug point of *channels*, with *changes*. Raises ModuleError.
-
-    Args:
-        stages: of the classifier behind the plug point; taken by presets that correct there, too.
-        places: its normalisations, likewise.
-    """
-    if name not in PRESETS:
-        raise ModuleError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    config = replace(PRESETS[name], channels=channels, **changes)  # type: ignore[arg-type]
-    return replace(
-        config,
-        stages=stages if config.stage_width else (),
-        # Without FDE-Net nothing would tell them how to be set.
-        places=places if config.rank and config.gate != "none" else (),
-    )

@@ -1,7 +1,7 @@
 """An AFD module's configuration from the text in its file, with every field checked.
 
-The text may come from a stranger. What it says decides how much memory a module takes and which
-operations it runs, so nothing is built before all of it was found to be within these ranges.
+The text may come from a stranger. It decides how much memory a module takes and which operations
+it runs, so nothing is built before every field was found to be in range.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, get_args
 
-from afdcli.constants import GRID_CHANNELS, SIDE_CHANNELS
-from afdcli.core.config import Activation, AFDConfig, Gate, Place, Stage
+from afdcli.constants import CONTEXT_CHANNELS, GRID_CHANNELS
+from afdcli.core.config import Activation, AFDConfig, Gate, NormLayer, Stage
 from afdcli.errors import ModuleError
 
 _LONGEST_TEXT = 1 << 20  # characters; a module for the largest classifiers of timm has 60,000
 _LONGEST_NAME = 256  # characters of a name of a classifier's module
-_MOST = {"hidden": 2, "stages": 64, "places": 4096}  # entries of these lists
+_MOST = {"hidden": 2, "stages": 64, "norm_layers": 4096}  # entries of these lists
 
 #: Field -> smallest and largest value. The largest leave room above everything that timm has.
 _RANGES: dict[str, tuple[int, int]] = {
@@ -25,8 +25,8 @@ _RANGES: dict[str, tuple[int, int]] = {
     "plug_stride": (1, 64),
     "width": (1, 512),
     "hidden": (1, 2048),
-    "stage_width": (0, 512),
-    "rank": (0, 1024),
+    "adapter_width": (0, 512),
+    "film_width": (0, 1024),
     "stride": (1, 64),  # of a stage
 }
 #: Field -> all values that it can have.
@@ -37,15 +37,22 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "coefficients": ("file", "view"),
     "unshuffle": (1, 2, 4),
     "grid_channels": (GRID_CHANNELS // 2, GRID_CHANNELS),
-    "side_channels": (SIDE_CHANNELS,),
+    "context_channels": (CONTEXT_CHANNELS,),
     "guide": (False, True),
     "fused": (False, True),
 }
 _FE_STRIDES = (1, 2, 4)  # `AFDConfig.stride`
+#: How fields were called in older files.
+_OLD_NAMES = {
+    "places": "norm_layers",
+    "rank": "film_width",
+    "side_channels": "context_channels",
+    "stage_width": "adapter_width",
+}
 
 
 def read_config(text: str) -> AFDConfig:
-    """Undo `AFDConfig.to_json`.
+    """Undo `AFDConfig.to_json`, of this version or an older one.
 
     Raises:
         ModuleError: the text does not describe a module, or one that is out of range.
@@ -53,11 +60,19 @@ def read_config(text: str) -> AFDConfig:
     try:
         if len(text) > _LONGEST_TEXT:
             raise ValueError(f"it is {len(text):,} characters long")
-        return _config(_mapping(json.loads(text), AFDConfig))
+        return _config(_mapping(_renamed(json.loads(text)), AFDConfig))
     except RecursionError:
         raise ModuleError("the module's stored configuration is damaged: nested too deep") from None
     except ValueError as error:
         raise ModuleError(f"the module's stored configuration is damaged: {error}") from error
+
+
+def _renamed(values: object) -> object:
+    """*values* with today's names of fields. A field under both names is left for `_mapping`."""
+    if not isinstance(values, Mapping):
+        return values
+    new = {name: _OLD_NAMES.get(name, name) for name in values}
+    return {name if new[name] in values else new[name]: values[name] for name in values}
 
 
 def _config(values: dict[str, Any]) -> AFDConfig:
@@ -71,20 +86,21 @@ def _config(values: dict[str, Any]) -> AFDConfig:
                 raise ValueError(f"hidden is {_shown(value)}, not two widths")
         elif name == "stages":
             checked[name] = tuple(Stage(**_parts(part, Stage)) for part in _list(name, value))
-        elif name == "places":
-            checked[name] = tuple(Place(**_parts(part, Place)) for part in _list(name, value))
+        elif name == "norm_layers":
+            parts = (_parts(part, NormLayer) for part in _list(name, value))
+            checked[name] = tuple(NormLayer(**part) for part in parts)
         elif name == "stride":
             checked[name] = _choice(name, value, _FE_STRIDES)
         else:
             checked[name] = _field(name, value)
     config = AFDConfig(**checked)
-    if config.stages and not config.stage_width:
-        raise ValueError("it has stages, but stage_width is 0")
-    if config.places and not config.rank:
-        raise ValueError("it has places, but rank is 0")
-    for names in (config.stage_names, config.place_names):
+    if config.stages and not config.adapter_width:
+        raise ValueError("it has stages, but adapter_width is 0")
+    if config.norm_layers and not config.film_width:
+        raise ValueError("it has norm_layers, but film_width is 0")
+    for names in (config.stage_names, config.norm_layer_names):
         if len(set(names)) < len(names):
-            raise ValueError("a place or a stage is listed twice")
+            raise ValueError("a stage or a normalisation layer is listed twice")
     return config
 
 
@@ -104,7 +120,7 @@ def _mapping(values: object, kind: type) -> dict[str, Any]:
 
 
 def _parts(values: object, kind: type) -> dict[str, Any]:
-    """*values* as keyword arguments of `Stage` or `Place`, checked."""
+    """*values* as keyword arguments of `Stage` or `NormLayer`, checked."""
     return {name: _field(name, value) for name, value in _mapping(values, kind).items()}
 
 

@@ -1,12 +1,12 @@
-"""Scale and shift of every channel behind the plug point, by what is known of the picture.
+"""FiLM: scale and shift every channel of the classifier's normalisation layers. Not in the paper.
 
-Not in the paper. Compression moves mean and spread of features all the way through a network; to
-set its normalisations right again undoes much of that, at next to no cost (Schneider et al., arXiv
-2006.16971, re-estimate their statistics). A frozen classifier has no say in it; but what FDE-Net
-found out about the damage, pooled over the picture, tells each normalisation what to do (FiLM:
-Perez et al., arXiv 1709.07871)::
+Compression changes the mean and the spread of the features all the way through a network. To
+re-estimate the statistics of the normalisation layers undoes much of that at next to no cost
+(Schneider et al., arXiv 2006.16971). A frozen classifier cannot do so itself. Here, FDE-Net's
+features, pooled over the picture, give each layer its scale and shift (FiLM: Perez et al.,
+arXiv 1709.07871, section 2)::
 
-    FDE-Net's features ── mean, root mean square ── linear, ReLU ── rank ── linear ── scale, shift
+    FDE-Net's features ── mean, root mean square ── linear, ReLU ── linear ── scale, shift
     y = x * (1 + scale) + shift
 """
 
@@ -19,35 +19,35 @@ from afdcli.core.config import AFDConfig
 
 
 class FiLM(nn.Module):
-    """All scales and shifts of one picture in one go; nothing changes before training.
+    """Scales and shifts for all normalisation layers from the damage features of a picture.
 
-    Where a picture is clean, the few numbers (`AFDConfig.rank`) between the layers can all be 0,
-    and then nothing is changed.
+    Zero before training, so that nothing changes. The second layer has no bias: for a clean picture
+    the bottleneck (`AFDConfig.film_width` numbers behind a ReLU) can be zero, and then so are all
+    scales and shifts.
     """
 
     def __init__(self, config: AFDConfig) -> None:
         super().__init__()
-        self.widths = [place.channels for place in config.places]
-        self.summary = nn.Linear(2 * config.hidden[1], config.rank)
-        self.spread = nn.Linear(config.rank, 2 * sum(self.widths), bias=False)
-        nn.init.zeros_(self.spread.weight)
+        self.widths = [layer.channels for layer in config.norm_layers]
+        self.bottleneck = nn.Linear(2 * config.hidden[1], config.film_width)
+        self.to_scale_shift = nn.Linear(config.film_width, 2 * sum(self.widths), bias=False)
+        nn.init.zeros_(self.to_scale_shift.weight)
 
     def forward(self, damage_features: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """(scale, shift) for each of `AFDConfig.places`, (B, C, 1, 1) each.
+        """(scale, shift) for each of `AFDConfig.norm_layers`, (B, C, 1, 1) each.
 
         Args:
             damage_features: (B, hidden[1], h, w), FDE-Net's features, not negative.
         """
-        mean = damage_features.mean((2, 3))
-        size = damage_features.square().mean((2, 3)).add(1e-6).sqrt()
-        few = torch.relu(self.summary(torch.cat((mean, size), 1)))
-        # Split, then reshaped: OpenVINO moves strides of convolutions forward through sums, and
-        # fails if they come to a split.
-        many = [vector[:, :, None, None] for vector in self.spread(few).split(2 * self.widths, 1)]
-        half = len(self.widths)
-        return list(zip(many[:half], many[half:], strict=True))
+        mean = damage_features.mean((2, 3))  # (B, hidden[1])
+        rms = damage_features.square().mean((2, 3)).add(1e-6).sqrt()
+        x = torch.relu(self.bottleneck(torch.cat((mean, rms), 1)))  # (B, film_width)
+        parts = self.to_scale_shift(x).split(2 * self.widths, 1)  # all scales, then all shifts
+        vectors = [part[:, :, None, None] for part in parts]
+        count = len(self.widths)
+        return list(zip(vectors[:count], vectors[count:], strict=True))
 
 
 def apply_film(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """``x * (1 + scale) + shift`` in one pass over x (B, C, H, W)."""
+    """``x * (1 + scale) + shift`` in one pass over x (B, C, H, W); scale, shift (B, C, 1, 1)."""
     return torch.addcmul(shift.to(x.dtype), x, (1 + scale).to(x.dtype))

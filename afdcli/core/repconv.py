@@ -1,12 +1,12 @@
-"""RepConv: three linear branches for training, one 3x3 convolution for deployment (paper, FE-Net).
+"""RepConv: three linear branches in training, one 3x3 convolution afterwards (paper, FE-Net).
 
 ::
 
     y = conv3x3(conv1x1(x)) + conv1x1(conv3x3(x)) + conv1x1(x)
 
-There is no normalisation and no non-linearity inside, so the sum *is* a 3x3 convolution. The
-kernel of that convolution is a differentiable function of the branches (`RepConv.kernel`), and
-training may as well run on it: same function, same gradients, a third of the time.
+There is no normalisation and no non-linearity inside, so the sum *is* a 3x3 convolution. Its kernel
+is a differentiable function of the branches (`RepConv.kernel`), so training runs on it, too: the
+same function and the same gradients in a third of the time.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from torch import Tensor, nn
 
 
 class RepConv(nn.Module):
-    """A re-parameterisable convolution, (B, in, H, W) -> (B, out, H / stride, W / stride).
+    """A re-parameterisable convolution, (B, in, H, W) -> (B, out, ceil(H / s), ceil(W / s)).
 
     Args:
         inputs, outputs: channels.
-        stride: 1 or 2.
-        fold: run on the folded kernel while branches are kept (the default, fast); False runs the
-            three branches one by one, as the formula reads.
+        stride: s, 1 or 2.
+        fold: True runs the folded kernel and keeps the branches (fast); False runs the three
+            branches one by one, as in the formula.
 
     Raises:
-        ValueError: another stride; a 3x3 kernel would skip features.
+        ValueError: another stride, with which a 3x3 kernel would skip features.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, fold: bool = True) -> None:
@@ -42,7 +42,7 @@ class RepConv(nn.Module):
         self.point = nn.Conv2d(inputs, outputs, 1, stride)
 
     def kernel(self) -> tuple[Tensor, Tensor]:
-        """The equal 3x3 convolution: weight (out, in, 3, 3) and bias (out,)."""
+        """The 3x3 convolution with the same output: weight (out, in, 3, 3) and bias (out,)."""
         first, second = self.squeeze_1x1, self.squeeze_3x3
         weight = torch.einsum("omhw,mi->oihw", second.weight, first.weight[:, :, 0, 0])
         bias = _bias(second) + second.weight.sum((2, 3)) @ _bias(first)
@@ -55,12 +55,12 @@ class RepConv(nn.Module):
         return weight, bias + _bias(self.point)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Folded or branch by branch; the two agree to rounding, borders included."""
+        """(B, out, ceil(H / s), ceil(W / s)); both ways agree to rounding, borders included."""
         if self.fold:
             weight, bias = self.kernel()
             return F.conv2d(x, weight, bias, self.stride, padding=1)
-        # Padding *before* the 1x1 puts its bias, not zero, into the ring that the 3x3 then reads:
-        # only so is the pair one 3x3 convolution at the border, too.
+        # Padding *before* the 1x1 gives the 3x3 a border of the 1x1's bias instead of zeros. Only
+        # then is the pair one 3x3 convolution at the border, too.
         first = self.squeeze_3x3(self.squeeze_1x1(F.pad(x, (1, 1, 1, 1))))
         second = self.expand_1x1(self.expand_3x3(x))
         point: Tensor = self.point(x)
@@ -69,7 +69,7 @@ class RepConv(nn.Module):
 
     @torch.no_grad()
     def reparameterize(self) -> nn.Conv2d:
-        """A plain 3x3 convolution with the same output."""
+        """A plain 3x3 convolution with the same output, to rounding."""
         weight, bias = self.kernel()
         outputs, inputs = weight.shape[:2]
         conv = nn.Conv2d(inputs, outputs, 3, self.stride, padding=1)
@@ -78,15 +78,15 @@ class RepConv(nn.Module):
         return conv.to(weight.device, weight.dtype)
 
 
-def block(inputs: int, outputs: int, stride: int = 1, plain: bool = False) -> RepConv | nn.Conv2d:
-    """A `RepConv`, or a *plain* 3x3 convolution: for an ablation, or because it was fused."""
+def conv3x3(inputs: int, outputs: int, stride: int = 1, plain: bool = False) -> RepConv | nn.Conv2d:
+    """A `RepConv`, or a *plain* 3x3 convolution: for an ablation, or for fused weights."""
     if plain:
         return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
     return RepConv(inputs, outputs, stride)
 
 
-def activated(x: Tensor, activation: str) -> Tensor:
-    """*x* through what the features of its place went through last; x itself may be overwritten."""
+def activate(x: Tensor, activation: str) -> Tensor:
+    """*x* through "relu", "relu6" or "none", any shape; x itself may be overwritten."""
     if activation == "relu":
         return F.relu(x, inplace=True)
     if activation == "relu6":
@@ -95,7 +95,7 @@ def activated(x: Tensor, activation: str) -> Tensor:
 
 
 def zero_output(conv: RepConv | nn.Conv2d) -> None:
-    """Make *conv* answer zero, with gradients alive: so a residual block starts as the identity."""
+    """Make *conv* output zero, with gradients: its residual block then starts as the identity."""
     last = (
         [conv] if isinstance(conv, nn.Conv2d) else [conv.squeeze_3x3, conv.expand_1x1, conv.point]
     )

@@ -56,11 +56,11 @@ def close_margin(
     """
     confidence = _CONFIDENCE_IN_INTEGERS if integers else _CONFIDENCE
     rng = np.random.default_rng(0)
-    (height, width, _), (channels, rows, columns), (sides,) = (shape for shape, _ in layout.fields)
+    (height, width, _), (channels, rows, columns), (length,) = (shape for shape, _ in layout.fields)
     pixels = np.stack([_clouds(rng, height, width) for _ in range(_TRIALS)])
     grid = rng.normal(0, 20, (_TRIALS, channels, rows, columns)).astype(np.float16)
-    side = rng.uniform(0, 3, (_TRIALS, sides)).astype(np.float32)
-    inputs = [torch.from_numpy(array).to(device) for array in (pixels, grid, side)]
+    file_context = rng.uniform(0, 3, (_TRIALS, length)).astype(np.float32)
+    inputs = [torch.from_numpy(array).to(device) for array in (pixels, grid, file_context)]
     try:
         with torch.inference_mode():
             rough = _in_passes(quick, inputs, batch_size)

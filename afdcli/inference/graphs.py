@@ -22,7 +22,7 @@ from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.export import export, whole
 
 Arrays = Sequence[NDArray[Any]]
-#: A graph that was loaded: (pixels, grid, side) -> its outputs.
+#: A graph that was loaded: (pixels, grid, file_context) -> its outputs.
 Graph = Callable[[Arrays], Arrays]
 #: What a graph needs done to its inputs first, the same for any number of pictures.
 Prepare = Callable[[Arrays], Arrays]
@@ -46,9 +46,9 @@ class ExportedNetwork(nn.Module):
         load = _onnxruntime if runtime == "onnxruntime" else _openvino
         self._graph = load(file, precision, prepare_for(network))
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """As `AFDClassifier.forward`; float32 on the processor."""
-        arrays = (pixels.numpy(), grid.numpy(), side.numpy())
+        arrays = (pixels.numpy(), grid.numpy(), file_context.numpy())
         outputs = [torch.from_numpy(np.asarray(array)) for array in self._graph(arrays)]
         logits = outputs.pop(0)
         direct = outputs.pop(0) if self._compare else None
@@ -61,16 +61,16 @@ def prepare_for(network: AFDClassifier) -> Prepare:
 
 
 def _in_float32(arrays: Arrays) -> Arrays:
-    pixels, grid, side = arrays
-    return pixels, grid.astype(np.float32, copy=False), side
+    pixels, grid, file_context = arrays
+    return pixels, grid.astype(np.float32, copy=False), file_context
 
 
 def _log_grid(channels: int, arrays: Arrays) -> Arrays:
-    pixels, grid, side = arrays
+    pixels, grid, file_context = arrays
     grid = grid[:, -channels:]
     if grid.dtype != np.float16:
-        return pixels, signed_log1p(torch.from_numpy(grid)).float().numpy(), side
-    return pixels, np.take(_logarithms(), grid.view(np.uint16), mode="clip"), side
+        return pixels, signed_log1p(torch.from_numpy(grid)).float().numpy(), file_context
+    return pixels, np.take(_logarithms(), grid.view(np.uint16), mode="clip"), file_context
 
 
 @cache

@@ -140,7 +140,7 @@ def _inputs(graph: Any, network: AFDClassifier) -> Iterator[dict[str, NDArray[An
     """The drawn photos, one by one, as *graph* takes them."""
     names, prepare = [item.name for item in graph.input], prepare_for(network)
     for view in drawn_views(network.spec):
-        arrays = prepare([array[None] for array in (view.pixels, view.grid, view.side)])
+        arrays = prepare([array[None] for array in (view.pixels, view.grid, view.file_context)])
         yield dict(zip(names, arrays, strict=True))
 
 

@@ -134,12 +134,12 @@ class _Compiled(nn.Module):
         super().__init__()
         self._call = torch.compile(plugged)
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """As `AFDClassifier.forward`. Raises UsageError where nothing can be compiled."""
         from torch._dynamo.exc import TorchDynamoException
 
         try:
-            answer: Prediction = self._call(pixels, grid, side)
+            answer: Prediction = self._call(pixels, grid, file_context)
         except TorchDynamoException as error:
             reason = next(filter(None, map(str.strip, str(error).splitlines())), "no reason given")
             raise UsageError(

@@ -1,7 +1,7 @@
 """Several pictures at a time, each on few cores, instead of one after the other on all of them.
 
 Readers need the cores, too. A convolution that is split evenly over all cores waits for the one
-that a reader holds; networks that run side by side do not wait for each other.
+that a reader holds; networks that run file_context by file_context do not wait for each other.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Streams(nn.Module):
         # Counts for the thread that calls it.
         self._pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(threads))
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """As `afdcli.models.afd_classifier.AFDClassifier.forward`."""
         size = max(1, len(pixels) // (_PARTS * len(self.copies)))
         starts = range(0, len(pixels), size)
-        parts = ([tensor[i : i + size] for tensor in (pixels, grid, side)] for i in starts)
+        parts = ([tensor[i : i + size] for tensor in (pixels, grid, file_context)] for i in starts)
         return joined(list(self._pool.map(self._answer, parts)))
 
     @torch.inference_mode()

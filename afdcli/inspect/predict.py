@@ -94,10 +94,10 @@ def ask(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Opinio
 
 @torch.inference_mode()
 def _drift(network: AFDClassifier, loaded: LoadedModule | None, view: View) -> Drift | None:
-    pixels, grid, side = (
-        torch.from_numpy(array)[None] for array in (view.pixels, view.grid, view.side)
+    pixels, grid, file_context = (
+        torch.from_numpy(array)[None] for array in (view.pixels, view.grid, view.file_context)
     )
-    angles = network.drift_map(pixels, grid, side)
+    angles = network.drift_map(pixels, grid, file_context)
     if loaded is None or angles is None:
         return None
     height, width = view.pixels.shape[:2]
@@ -106,7 +106,7 @@ def _drift(network: AFDClassifier, loaded: LoadedModule | None, view: View) -> D
     if loaded.plug == "input":  # angles of 8x8 blocks, the last of which may be padded
         reach = (CELL * found.shape[0], CELL * found.shape[1])
     fde = loaded.module.fde
-    gate = None if fde is None else _array(fde(grid.float(), side)[0].mean(0))
+    gate = None if fde is None else _array(fde(grid.float(), file_context)[0].mean(0))
     return Drift(found, reach, gate)
 
 

@@ -59,15 +59,15 @@ class AFDClassifier(nn.Module):
         self.compare = compare and loaded is not None
         self.spec = view_of(backbone, loaded)
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """Classify a batch.
 
         Args:
             pixels: (B, H, W, 3) uint8.
             grid: (B, 384, h, w) float16 or float32, or the last `AFDConfig.grid_channels` alone.
-            side: (B, 197) float32.
+            file_context: (B, 197) float32.
         """
-        logits, angles = self._run(pixels, grid, side, _THINNING)
+        logits, angles = self._run(pixels, grid, file_context, _THINNING)
         drift = None if angles is None else angles.flatten(1).mean(1)
         if self.compare:
             count = pixels.shape[0]
@@ -92,18 +92,18 @@ class AFDClassifier(nn.Module):
             return GRID_CHANNELS
         return self.module.config.grid_channels
 
-    def drift_map(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Tensor | None:
+    def drift_map(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Tensor | None:
         """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""
-        return self._run(pixels, grid, side, 1)[1]
+        return self._run(pixels, grid, file_context, 1)[1]
 
     def _run(
-        self, pixels: Tensor, grid: Tensor, side: Tensor, thinning: int
+        self, pixels: Tensor, grid: Tensor, file_context: Tensor, thinning: int
     ) -> tuple[Tensor, Tensor | None]:
         module = self.module
         if module is None:
             return self.site(pixels), None
         view = (pixels.shape[1], pixels.shape[2])
-        restorer = AFDPass(module, grid, side, view, self.compare)
+        restorer = AFDPass(module, grid, file_context, view, self.compare)
         angles: list[Tensor] = []
 
         def restore(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.constants import GRID_CHANNELS
+from afdcli.core import weights_file
 from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
@@ -106,7 +107,7 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
         ModuleError: no AFD module, or trained for other stem features.
         BackboneError: the plug point does not exist in this backbone.
     """
-    module, metadata = AFDModule.load(path)
+    module, metadata = weights_file.load(path)
     plug, where = metadata.get("plug", ""), metadata.get("where", "")
     if plug == "stem":
         _check_fit(path, metadata, module, backbone)
@@ -124,11 +125,11 @@ def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone
     size = (backbone.spec.height, backbone.spec.width)
     point = find_stem(backbone.net, size, metadata["where"])
     config = module.config
-    outputs = [point.where, *config.touched]
+    outputs = [point.where, *config.signature_names]
     names = dict(backbone.net.named_modules())
     mine = [torch.tensor(part) for part in json.loads(metadata["signature"])]
     same = point.channels == config.channels and all(
-        name in names for name in (*outputs, *config.place_names)
+        name in names for name in (*outputs, *config.norm_layer_names)
     )
     theirs = signature(backbone.net, outputs) if same else []
     if len(mine) != len(theirs) or not all(map(_alike, mine, theirs)):

@@ -18,8 +18,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from afdcli.constants import SIDE_CHANNELS
-from afdcli.core.fuse import random_inputs
+from afdcli.constants import CONTEXT_CHANNELS
+from afdcli.core.cost import random_inputs
 from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
 from afdcli.models.afd_classifier import AFDClassifier
@@ -50,29 +50,29 @@ class Subject:
 
 
 def alone(module: AFDModule) -> Subject:
-    """The module by itself: (features, grid, side) -> de-drifted features.
+    """The module by itself: (features, grid, file_context) -> de-drifted features.
 
     Raises:
         ModuleError: it works at several places of its classifier.
     """
-    if module.config.touched:
-        places = ", ".join(module.config.touched)
+    if module.config.signature_names:
+        places = ", ".join(module.config.signature_names)
         raise ModuleError(
             f"this module also changes the outputs of {places}: export it together with its"
             " classifier, --backbone NAME, or train one of preset paper"
         )
     return Subject(
         _Tuple(module).eval(),
-        ("features", "grid", "side"),
+        ("features", "grid", "file_context"),
         ("restored",),
         lambda batch: random_inputs(module.config, batch)[:3],
     )
 
 
 def whole(plugged: AFDClassifier) -> Subject:
-    """Classifier and module: (pixels, grid, side) -> what of a `Prediction` is not None.
+    """Classifier and module: (pixels, grid, file_context) -> what of a `Prediction` is not None.
 
-    Pixels are (B, H, W, 3) uint8 of the network's view; grid and side as in
+    Pixels are (B, H, W, 3) uint8 of the network's view; grid and file_context as in
     `afdcli.view.spec.View`, float32. Where the network takes the grid's logarithms,
     they are only of the channels that it reads.
     """
@@ -85,7 +85,7 @@ def whole(plugged: AFDClassifier) -> Subject:
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
             largest * torch.randn(batch, plugged.grid_channels, *cells, generator=generator),
-            5 * torch.rand(batch, SIDE_CHANNELS, generator=generator),
+            5 * torch.rand(batch, CONTEXT_CHANNELS, generator=generator),
         )
 
     outputs = ["logits"]
@@ -93,7 +93,7 @@ def whole(plugged: AFDClassifier) -> Subject:
         outputs.append("direct")
     if plugged.module is not None:
         outputs.append("drift")
-    return Subject(_Tuple(plugged).eval(), ("pixels", "grid", "side"), tuple(outputs), draw)
+    return Subject(_Tuple(plugged).eval(), ("pixels", "grid", "file_context"), tuple(outputs), draw)
 
 
 class _Tuple(nn.Module):
@@ -103,8 +103,8 @@ class _Tuple(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor, grid: Tensor, side: Tensor) -> tuple[Tensor, ...]:
-        answer: Tensor | tuple[Tensor | None, ...] = self.net(x, grid, side)
+    def forward(self, x: Tensor, grid: Tensor, file_context: Tensor) -> tuple[Tensor, ...]:
+        answer: Tensor | tuple[Tensor | None, ...] = self.net(x, grid, file_context)
         parts = answer if isinstance(answer, tuple) else (answer,)
         return tuple(part for part in parts if part is not None)
 

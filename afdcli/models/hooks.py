@@ -167,7 +167,7 @@ def changed_by(module: nn.Module) -> list[str]:
 
     Empty for what is called as an `AFDModule` is, but is not one: reference methods.
     """
-    return module.config.changed if isinstance(module, AFDModule) else []
+    return module.config.corrected_names if isinstance(module, AFDModule) else []
 
 
 class AFDPass:
@@ -175,7 +175,7 @@ class AFDPass:
 
     Args:
         module: an `AFDModule`, or something that is called as one and changes nothing behind.
-        grid, side: see `AFDModule`.
+        grid, file_context: see `AFDModule`.
         view: (height, width) in pixels.
         beside: behind the plug point, the untouched features come first in the same batch.
     """
@@ -184,26 +184,26 @@ class AFDPass:
         self,
         module: nn.Module,
         grid: Tensor,
-        side: Tensor,
+        file_context: Tensor,
         view: tuple[int, int],
         beside: bool = False,
     ) -> None:
-        self._module, self._grid, self._side, self._view = module, grid, side, view
+        self._module, self._grid, self._file_context, self._view = module, grid, file_context, view
         self._beside = beside
         self._damage_features: Tensor | None = None
         self._vectors: dict[str, tuple[Tensor, Tensor]] = {}
         config = module.config if isinstance(module, AFDModule) else None
         self._stages = {name: i for i, name in enumerate(config.stage_names)} if config else {}
-        self._places = config.place_names if config else []
+        self._places = config.norm_layer_names if config else []
 
     def __call__(self, x: Tensor) -> Tensor:
         """De-drifted features of the plug point."""
-        grid, side = self._grid, self._side.to(x.dtype)
+        grid, file_context = self._grid, self._file_context.to(x.dtype)
         if not isinstance(self._module, AFDModule):
-            y: Tensor = self._module(x, grid, side, self._view)
+            y: Tensor = self._module(x, grid, file_context, self._view)
             return y
-        self._damage_features = self._module.estimate(grid, side)
-        vectors = self._module.modulations(self._damage_features)
+        self._damage_features = self._module.estimate_damage(grid, file_context)
+        vectors = self._module.scales_and_shifts(self._damage_features)
         if self._beside:  # zeros leave the untouched half as it is
             vectors = [(_after_zeros(scale), _after_zeros(shift)) for scale, shift in vectors]
         self._vectors = dict(zip(self._places, vectors, strict=True))
@@ -217,9 +217,11 @@ class AFDPass:
             return x
         assert isinstance(self._module, AFDModule)
         if not self._beside:
-            return self._module.repair(self._stages[name], x, self._damage_features, self._view)
+            return self._module.restore_stage(
+                self._stages[name], x, self._damage_features, self._view
+            )
         half = x.shape[0] // 2
-        repaired = self._module.repair(
+        repaired = self._module.restore_stage(
             self._stages[name], x[half:], self._damage_features, self._view
         )
         return torch.cat((x[:half], repaired))

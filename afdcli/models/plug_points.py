@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from afdcli.core.config import Activation, Place, Reach, Stage
+from afdcli.core.config import Activation, NormLayer, Stage
+from afdcli.core.presets import Placement
 from afdcli.errors import BackboneError
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
@@ -36,7 +37,7 @@ POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
 _DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
-_USUAL = Reach()
+_USUAL = Placement()
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
 
@@ -176,20 +177,22 @@ def stages(net: nn.Module) -> tuple[str, ...]:
     return tuple(name for stride, name in _stage_ends(net).items() if stride >= _DEEP)
 
 
-def find_stages(net: nn.Module, size: tuple[int, int], reach: Reach = _USUAL) -> tuple[Stage, ...]:
+def find_stages(
+    net: nn.Module, size: tuple[int, int], placement: Placement = _USUAL
+) -> tuple[Stage, ...]:
     """Stages whose features can be corrected, for inputs of *size*: from a quarter to a 16th of it.
 
     Stages with outputs other than (B, C, h, w), as of transformers, are left out.
     """
     found = []
     for stride, end in _stage_ends(net).items():
-        if not reach.stages_from <= stride <= _DEEPEST_REPAIR:
+        if not placement.first_stride <= stride <= _DEEPEST_REPAIR:
             continue
         try:
             point = _verify(net, end, size)
         except BackboneError:
             continue
-        if not reach.ends:
+        if not placement.at_stage_ends:
             point = _first_block(net, point, size)
         found.append(Stage(point.where, point.channels, stride, point.activation))
     return tuple(found)
@@ -207,14 +210,14 @@ def _first_block(net: nn.Module, end: StemPoint, size: tuple[int, int]) -> StemP
     return end
 
 
-def find_places(
-    net: nn.Module, size: tuple[int, int], stem: str, reach: Reach = _USUAL
-) -> tuple[Place, ...]:
+def find_norm_layers(
+    net: nn.Module, size: tuple[int, int], stem: str, placement: Placement = _USUAL
+) -> tuple[NormLayer, ...]:
     """Normalisations behind the module *stem* that can be scaled and shifted, for inputs of *size*.
 
-    Those over the batch, whose channels come second: none in transformers. The smallest outputs
-    first, up to `Reach.apply_film` of all the features behind the stem: changing a feature takes as
-    long everywhere, but most features lie in a few wide layers at the front.
+    Batch normalisations only, which transformers do not have. The layers with the smallest outputs
+    come first, up to `Placement.film_share` of all features behind the stem: changing a feature
+    costs the same everywhere, but most features lie in a few wide layers at the front.
     """
     seen: list[tuple[str, Tensor]] = []
     handles = [
@@ -225,13 +228,13 @@ def find_places(
     _run(net, size, handles)
     names = [name for name, _ in seen]
     behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
-    left = reach.apply_film * sum(out.numel() for _, out in behind)
+    left = placement.film_share * sum(out.numel() for _, out in behind)
     chosen = []
     for name, out in sorted(behind, key=lambda pair: pair[1].numel()):
         left -= out.numel()
         if left < 0:
             break
-        chosen.append(Place(name, out.shape[1]))
+        chosen.append(NormLayer(name, out.shape[1]))
     return tuple(sorted(chosen, key=lambda place: names.index(place.where)))
 
 

@@ -53,7 +53,7 @@ def module_facts(loaded: LoadedModule | None) -> dict[str, Any] | None:
         "plug": loaded.plug,
         "where": loaded.where,
         "stages": loaded.module.config.stage_names,
-        "places": loaded.module.config.place_names,
+        "places": loaded.module.config.norm_layer_names,
         "path": str(loaded.path),
         "sha256": loaded.sha256,
     }

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from afdcli.constants import CELL, GRID_CHANNELS
-from afdcli.core.config import AFDConfig, preset, reach_of
-from afdcli.core.cost import count_macs
-from afdcli.core.module import AFDModule, AllParts
+from afdcli.core.config import AFDConfig
+from afdcli.core.cost import AllOutputs, count_macs
+from afdcli.core.module import AFDModule
+from afdcli.core.presets import placement_of, preset
 from afdcli.models.plug_points import StemPoint, find_stages
 
 AUTO = "auto"
@@ -28,7 +29,7 @@ def affordable(net: nn.Module, view: tuple[int, int], point: StemPoint) -> str:
     place = next(net.parameters())
     limit = BUDGET * count_macs(net, (torch.zeros(1, 3, *view).to(place),))
     for name in _CANDIDATES:
-        stages = find_stages(net, view, reach_of(name))
+        stages = find_stages(net, view, placement_of(name))
         if _macs(preset(name, point.channels, stages), view, point.stride) <= limit:
             return name
     return _CANDIDATES[-1]
@@ -43,5 +44,5 @@ def _macs(config: AFDConfig, view: tuple[int, int], stride: float) -> int:
         torch.zeros(1, stage.channels, *(round(side / stage.stride) for side in view))
         for stage in config.stages
     ]
-    inputs = (features, cells, torch.zeros(1, config.side_channels), *deep)
-    return count_macs(AllParts(module), inputs)
+    inputs = (features, cells, torch.zeros(1, config.context_channels), *deep)
+    return count_macs(AllOutputs(module), inputs)

@@ -24,12 +24,12 @@ BROKEN = (OSError, SyntaxError, ValueError)
 
 
 class Batch(NamedTuple):
-    """Pairs, stacked: clean and pixels (B, H, W, 3) uint8, grid float16, side float32."""
+    """Pairs, stacked: clean and pixels (B, H, W, 3) uint8, grid float16, file_context float32."""
 
     clean: Tensor
     pixels: Tensor
     grid: Tensor
-    side: Tensor
+    file_context: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on *device*."""
@@ -68,7 +68,7 @@ def tensors(pair: Pair) -> tuple[Tensor, ...]:
         torch.from_numpy(pair.clean),
         torch.from_numpy(view.pixels),
         torch.from_numpy(view.grid),
-        torch.from_numpy(view.side),
+        torch.from_numpy(view.file_context),
     )
 
 

@@ -99,7 +99,7 @@ def run(
     """
     seen: list[Tensor] = []
     restorer = AFDPass(
-        module, batch.grid, batch.side, (batch.pixels.shape[1], batch.pixels.shape[2])
+        module, batch.grid, batch.file_context, (batch.pixels.shape[1], batch.pixels.shape[2])
     )
 
     def look_only(x: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ def map_loss(module: AFDModule, batch: Batch, f: Features) -> Tensor:
     An ablation: the paper leaves the FDM to be learnt from the features alone.
     """
     size, view = (f.drifted.shape[-2], f.drifted.shape[-1]), batch.pixels.shape[1:3]
-    fdm = module.drifting_map(batch.grid, batch.side, size, (view[0], view[1]))
+    fdm = module.drifting_map(batch.grid, batch.file_context, size, (view[0], view[1]))
     angle = feature_angle(f.clean, f.drifted).clamp_max(90) / 90
     return (fdm.mean(1) - angle).abs().mean()
 

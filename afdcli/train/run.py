@@ -12,14 +12,16 @@ from torch import nn
 
 from afdcli import __version__
 from afdcli.constants import CELL
-from afdcli.core.config import PAPER, AFDConfig, preset, reach_of
+from afdcli.core import weights_file
+from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
+from afdcli.core.presets import PAPER, placement_of, preset
 from afdcli.errors import ModuleError, UsageError
 from afdcli.models.afd_file import signature, view_for
 from afdcli.models.bn_folding import fold_batch_norms, quicken_depthwise
 from afdcli.models.hooks import HookedBackbone, Plug
 from afdcli.models.loader import Backbone
-from afdcli.models.plug_points import find_places, find_stages, find_stem
+from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 from afdcli.models.precision import PRECISIONS
 from afdcli.train.auto_preset import AUTO, affordable
 from afdcli.train.checkpoint import checkpoint_path
@@ -101,7 +103,7 @@ def make_plan(
         if device == "cpu":
             quicken_depthwise(backbone.net)
     sites = tuple(
-        HookedBackbone(backbone, plug, where, behind=config.changed).to(device)
+        HookedBackbone(backbone, plug, where, behind=config.corrected_names).to(device)
         for backbone in backbones
     )
     # The view of the first backbone serves all; convolutions take other sizes than their own, too.
@@ -122,12 +124,12 @@ def _at_stem(
 ) -> tuple[str, AFDConfig]:
     """The plugged module's name, and the AFD module for it and for what lies behind it."""
     net, view = backbone.net, (backbone.spec.height, backbone.spec.width)
-    point = find_stem(net, view, at, pooled=reach_of(preset_name).pooled)
+    point = find_stem(net, view, at, pooled=placement_of(preset_name).behind_pooling)
     if preset_name == AUTO:  # all candidates are behind the same stem
         preset_name = affordable(net, view, point)
-    reach = reach_of(preset_name)
-    stages = find_stages(net, view, reach)
-    places = find_places(net, view, point.where, reach)
+    placement = placement_of(preset_name)
+    stages = find_stages(net, view, placement)
+    places = find_norm_layers(net, view, point.where, placement)
     config = preset(
         preset_name,
         point.channels,
@@ -175,7 +177,7 @@ def train(
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
-    module.cpu().save(out, _metadata(plan, photos, settings, outcome, command))
+    weights_file.save(module.cpu(), out, _metadata(plan, photos, settings, outcome, command))
     for site in plan.sites:
         site.remove()
     return outcome
@@ -189,7 +191,7 @@ def begin(plan: Plan, init: Path | None = None) -> AFDModule:
     """
     if init is None:
         return AFDModule(plan.config)
-    module, metadata = AFDModule.load(init)
+    module, metadata = weights_file.load(init)
     if module.config.fused:
         raise ModuleError(f"--init {init} is fused; give the file that `afd train` wrote")
     plug, where = metadata.get("plug", plan.plug), metadata.get("where", plan.where)
@@ -279,6 +281,6 @@ def _metadata(
         "command": command,
     }
     if plan.plug == "stem":
-        parts = signature(plan.backbones[0].net, [plan.where, *plan.config.touched])
+        parts = signature(plan.backbones[0].net, [plan.where, *plan.config.signature_names])
         metadata["signature"] = json.dumps([[round(v, 6) for v in part.tolist()] for part in parts])
     return metadata

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from afdcli.constants import CELL, GRID_CHANNELS, SIDE_CHANNELS
+from afdcli.constants import CELL, CONTEXT_CHANNELS, GRID_CHANNELS
 from afdcli.errors import AfdError
 from afdcli.view.spec import View, ViewSpec
 
@@ -39,12 +39,12 @@ class Layout:
 
     @property
     def fields(self) -> tuple[tuple[tuple[int, ...], DTypeLike], ...]:
-        """Shape and type of pixels, grid and side."""
+        """Shape and type of pixels, grid and file_context."""
         cells = (-(-self.height // CELL), -(-self.width // CELL))
         return (
             ((self.height, self.width, 3), np.uint8),
             ((self.grid_channels, *cells), np.float16),
-            ((SIDE_CHANNELS,), np.float32),
+            ((CONTEXT_CHANNELS,), np.float32),
         )
 
     @property
@@ -76,7 +76,11 @@ class Address:
     def write(self, slot: int, view: View) -> None:
         """Copy *view* into *slot*; for worker processes."""
         target = self.layout.view(_bytes(_attached(self.name)), slot)
-        target.pixels[:], target.grid[:], target.side[:] = view.pixels, view.grid, view.side
+        target.pixels[:], target.grid[:], target.file_context[:] = (
+            view.pixels,
+            view.grid,
+            view.file_context,
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -141,21 +145,21 @@ class Batch:
     """Views of *size* pictures, gathered one by one.
 
     Attributes:
-        pixels, grid, side: the arrays of `View` with a leading axis of *size*. Rows that were
-            not filled hold zeros or older pictures.
+        pixels, grid, file_context: the arrays of `View` with a leading axis of *size*. Rows that
+            were not filled hold zeros or older pictures.
         filled: how many are in it.
     """
 
     def __init__(self, layout: Layout, size: int, empty: Any = np.zeros) -> None:
         arrays: list[NDArray[Any]] = [empty((size, *shape), kind) for shape, kind in layout.fields]
-        self.pixels, self.grid, self.side = arrays
+        self.pixels, self.grid, self.file_context = arrays
         self.size = size
         self.filled = 0
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """In the order of `View`."""
-        return self.pixels, self.grid, self.side
+        return self.pixels, self.grid, self.file_context
 
     @property
     def full(self) -> bool:
@@ -165,7 +169,11 @@ class Batch:
     def add(self, view: View) -> None:
         """Copy *view* in."""
         i = self.filled
-        self.pixels[i], self.grid[i], self.side[i] = view.pixels, view.grid, view.side
+        self.pixels[i], self.grid[i], self.file_context[i] = (
+            view.pixels,
+            view.grid,
+            view.file_context,
+        )
         self.filled += 1
 
     def clear(self) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from afdcli.codec.dct import Coefficients, pixel_coefficients
 from afdcli.codec.photo import Photo
-from afdcli.constants import COMPONENTS, FREQUENCIES, SIDE_CHANNELS
+from afdcli.constants import COMPONENTS, CONTEXT_CHANNELS, FREQUENCIES
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool
 from afdcli.view.orientation import Turn, turn
@@ -34,10 +34,10 @@ def build_view(photo: Photo, spec: ViewSpec) -> View:
     pixels = render(photo.image, turned, where, spec)
     if spec.coefficients == "none":
         cells = (spec.grid_channels, len(where.y.cells), len(where.x.cells))
-        return View(pixels, np.zeros(cells, np.float16), np.zeros(SIDE_CHANNELS, np.float32))
+        return View(pixels, np.zeros(cells, np.float16), np.zeros(CONTEXT_CHANNELS, np.float32))
     if spec.coefficients == "view":
         return View(
-            pixels, _grid_of_view(pixels, where, spec.means), np.zeros(SIDE_CHANNELS, np.float32)
+            pixels, _grid_of_view(pixels, where, spec.means), np.zeros(CONTEXT_CHANNELS, np.float32)
         )
     y, x = turned.to_stored(where.y.cells, where.x.cells, where.y.picture, where.x.picture)
     coefficients = photo.file_coefficients
@@ -46,7 +46,7 @@ def build_view(photo: Photo, spec: ViewSpec) -> View:
         if coefficients is None
         else pool(coefficients, y, x, spec.means)
     )
-    return View(pixels, _pack(pooled, turned), _side(coefficients, turned, where))
+    return View(pixels, _pack(pooled, turned), _file_context(coefficients, turned, where))
 
 
 def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:
@@ -130,8 +130,10 @@ def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
     return result
 
 
-def _side(coefficients: Coefficients | None, turned: Turn, where: Geometry) -> NDArray[np.float32]:
-    """`View.side`; without file coefficients the steps are 1, their logarithms 0."""
+def _file_context(
+    coefficients: Coefficients | None, turned: Turn, where: Geometry
+) -> NDArray[np.float32]:
+    """`View.file_context`; without file coefficients the steps are 1, their logarithms 0."""
     steps = np.ones((COMPONENTS, 8, 8), np.float32)
     chroma = (1.0, 1.0)
     planes = () if coefficients is None else coefficients.planes
@@ -140,9 +142,9 @@ def _side(coefficients: Coefficients | None, turned: Turn, where: Geometry) -> N
     if len(planes) == COMPONENTS:
         luma, blue = planes[0].block_size, planes[1].block_size
         chroma = turned.pair(blue[0] / luma[0], blue[1] / luma[1])
-    side = np.empty(SIDE_CHANNELS, np.float32)
+    file_context = np.empty(CONTEXT_CHANNELS, np.float32)
     tables = COMPONENTS * FREQUENCIES
-    side[:tables] = np.log(np.maximum(steps, 1.0)).ravel()
+    file_context[:tables] = np.log(np.maximum(steps, 1.0)).ravel()
     exact = coefficients is not None and coefficients.exact
-    side[tables:] = (exact, where.y.log_scale, where.x.log_scale, *np.log(chroma))
-    return side
+    file_context[tables:] = (exact, where.y.log_scale, where.x.log_scale, *np.log(chroma))
+    return file_context

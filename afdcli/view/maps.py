@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afdcli.codec.jpeg_quality import LUMA
-from afdcli.constants import COMPONENTS, FREQUENCIES, SIDE_EXTRAS
+from afdcli.constants import COMPONENTS, CONTEXT_EXTRAS, FREQUENCIES
 from afdcli.view.spec import View
 
 _SIGNED = COMPONENTS * FREQUENCIES
@@ -50,9 +50,11 @@ def step_map(view: View) -> NDArray[np.float32]:
         tell: outside of the picture, in flat drawings, and in blocks reduced to their mean.
     """
     rms = view.grid[_SIGNED : _SIGNED + FREQUENCIES].astype(np.float64)
-    extras = dict(zip(SIDE_EXTRAS, view.side[-len(SIDE_EXTRAS) :].tolist(), strict=True))
+    extras = dict(
+        zip(CONTEXT_EXTRAS, view.file_context[-len(CONTEXT_EXTRAS) :].tolist(), strict=True)
+    )
     blocks = max(1.0, float(np.exp(-extras["log_scale_y"] - extras["log_scale_x"])))
-    steps = np.exp(view.side[:FREQUENCIES].astype(np.float64)).reshape(FREQUENCIES, 1, 1)
+    steps = np.exp(view.file_context[:FREQUENCIES].astype(np.float64)).reshape(FREQUENCIES, 1, 1)
     bound = rms * np.sqrt(blocks)
     present = (rms > _NOISE) & (bound > 0.9 * steps)
     present[0] = False  # the mean says nothing about quantisation

@@ -76,14 +76,14 @@ class View:
             Without `ViewSpec.means` only the latter, 192 channels.
             Zero where no picture lies under the cell, and in Cb and Cr of a grey picture. Clipped
             to 2**15; magnitudes below 2**-14 are 0.
-        side: (SIDE_CHANNELS,) float32: natural logarithm of each step (as oriented), then
-            `SIDE_EXTRAS`: 1 if the coefficients are the file's own, log of view pixels per
+        file_context: (CONTEXT_CHANNELS,) float32: natural logarithm of each step (as oriented),
+            then `CONTEXT_EXTRAS`: 1 if the coefficients are the file's own, log of view pixels per
             stored pixel in y and x, and log of the chroma subsampling factor in y and x.
     """
 
     pixels: NDArray[np.uint8]
     grid: NDArray[np.float16]
-    side: NDArray[np.float32]
+    file_context: NDArray[np.float32]
 
 
 def spec_from_data_config(config: Mapping[str, Any]) -> ViewSpec:

@@ -32,9 +32,9 @@ from protocols import (
 from references import DeepFeatureRepair, PixelRemover
 from torch import nn
 
-from afdcli.core.config import PAPER
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
+from afdcli.core.presets import PAPER
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
@@ -78,9 +78,9 @@ LINES = {
     "preset small": Line(preset="small"),
     "preset nano": Line(preset="nano"),
     "preset pico": Line(preset="pico"),
-    "no modulation": Line(config={"rank": 0}),
-    "small, stem only": Line(preset="small", config={"stage_width": 0}),
-    "nano, stem only": Line(preset="nano", config={"stage_width": 0}),
+    "no modulation": Line(config={"film_width": 0}),
+    "small, stem only": Line(preset="small", config={"adapter_width": 0}),
+    "nano, stem only": Line(preset="nano", config={"adapter_width": 0}),
     "c = 8": Line(config={"width": 8}),
     "c = 32": Line(config={"width": 32}),
     "paper's recipe": Line(

@@ -48,7 +48,7 @@ def batch(view: View) -> tuple[Tensor, Tensor, Tensor]:
     return (
         torch.from_numpy(view.pixels)[None],
         torch.from_numpy(view.grid)[None].float(),
-        torch.from_numpy(view.side)[None],
+        torch.from_numpy(view.file_context)[None],
     )
 
 
@@ -92,11 +92,11 @@ def draw_maps(site: HookedBackbone, module, crops: list[np.ndarray], spec, out: 
     figure, axes = plt.subplots(len(crops), 4, figsize=(11, 2.8 * len(crops)), layout="constrained")
     for row, crop in zip(axes, crops, strict=True):
         seen = build_view(read_photo(compress(crop, [Compression("jpeg", MAP_QUALITY)])), spec)
-        pixels, grid, side = batch(seen)
+        pixels, grid, file_context = batch(seen)
         clean = site.features(torch.from_numpy(crop)[None])
         drifted = site.features(pixels)
         with torch.no_grad():
-            restored = module(drifted, grid, side, pixels.shape[1:3])
+            restored = module(drifted, grid, file_context, pixels.shape[1:3])
         maps = [feature_angle(clean, f)[0].numpy() for f in (drifted, restored)]
         for axis, image in zip(row, (crop, seen.pixels), strict=False):
             axis.imshow(image)

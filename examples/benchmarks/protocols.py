@@ -128,7 +128,9 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
         rounds = condition.compressions(found.relative)
         photo = read_photo(compress(pixels, rounds)) if rounds else Photo.from_pixels(pixels)
         view = build_view(photo, self.spec)
-        return tuple(torch.from_numpy(np.array(a)) for a in (view.pixels, view.grid, view.side))  # type: ignore[return-value]
+        return tuple(
+            torch.from_numpy(np.array(a)) for a in (view.pixels, view.grid, view.file_context)
+        )  # type: ignore[return-value]
 
 
 @torch.inference_mode()
@@ -136,8 +138,8 @@ def outcomes(net: nn.Module, views: Views, targets: np.ndarray) -> np.ndarray:
     """(photos, 2) bool: right directly, where *net* compares, and right with the module."""
     loader = DataLoader(views, 16, num_workers=2, multiprocessing_context="spawn")
     answers = []
-    for pixels, grid, side in loader:
-        prediction = net(pixels, grid, side)
+    for pixels, grid, file_context in loader:
+        prediction = net(pixels, grid, file_context)
         direct = prediction.logits if prediction.direct is None else prediction.direct
         answers.append(torch.stack([direct.argmax(1), prediction.logits.argmax(1)], 1))
     return torch.cat(answers).numpy() == targets[:, None]

@@ -32,7 +32,7 @@ class PixelRemover(nn.Module):
         nn.init.zeros_(self.layers[-1].bias)
 
     def forward(
-        self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
+        self, x: Tensor, grid: Tensor, file_context: Tensor, view: tuple[int, int] | None = None
     ) -> Tensor:
         """(B, 3, H, W) pixels in -1 ... 1 -> the same."""
         y = x
@@ -74,7 +74,7 @@ class DeepFeatureRepair(nn.Module):
         self.picture = _Picture(site.net)
 
     def forward(
-        self, x: Tensor, grid: Tensor, side: Tensor, view: tuple[int, int] | None = None
+        self, x: Tensor, grid: Tensor, file_context: Tensor, view: tuple[int, int] | None = None
     ) -> Tensor:
         """(B, C, H, W) features -> the same."""
         picture = F.interpolate(self.picture.last, x.shape[-2:], mode="area")

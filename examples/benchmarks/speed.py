@@ -35,9 +35,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
-from afdcli.core.config import PRESETS, Stage, preset, reach_of
-from afdcli.core.fuse import random_inputs
-from afdcli.core.module import AFDModule, AllParts
+from afdcli.core.config import Stage
+from afdcli.core.cost import AllOutputs, random_inputs
+from afdcli.core.module import AFDModule
+from afdcli.core.presets import PRESETS, placement_of, preset
 from afdcli.core.repconv import RepConv
 from afdcli.inference.runtime import run_somewhere
 from afdcli.inputs.discover import discover
@@ -85,17 +86,17 @@ def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[
     pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
     cells = (-(-spec.height // 8), -(-spec.width // 8))
     # As the engine hands it over, see `afdcli.view.spec.View`.
-    grid, side = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
+    grid, file_context = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
     precision = choose_precision(way.precision, "cpu", integers=True)
     plugged = AFDClassifier(backbone, loaded if afd else None, precision=precision).eval()
     net = run_somewhere(plugged, way.runtime, "cpu").network
 
     def work() -> float:
         with torch.inference_mode():
-            net(pixels, grid, side)  # warms up
+            net(pixels, grid, file_context)  # warms up
             begin = time.perf_counter()
             for _ in range(REPEATS):
-                net(pixels, grid, side)
+                net(pixels, grid, file_context)
         return BATCH * REPEATS / (time.perf_counter() - begin)
 
     return work
@@ -231,9 +232,9 @@ def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """All parts of modules for ResNet-50, each preset, and pixel removers at 224x224."""
     nets: dict[str, Callable[[], object]] = {}
     for name in PRESETS:
-        reach = reach_of(name)
-        stages = tuple(stage for stage in RESNET50_STAGES if stage.stride >= reach.stages_from)
-        config = preset(name, 64, stages, plug_stride=4 if reach.pooled else 2)
+        placement = placement_of(name)
+        stages = tuple(stage for stage in RESNET50_STAGES if stage.stride >= placement.first_stride)
+        config = preset(name, 64, stages, plug_stride=4 if placement.behind_pooling else 2)
         module = AFDModule(config).eval()
         module = module.to(memory_format=torch.channels_last)
         inputs = tuple(
@@ -244,8 +245,8 @@ def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         for child in module.modules():
             if isinstance(child, RepConv):
                 child.fold = False
-        nets[f"{name}, branches"] = partial(AllParts(module), *inputs)
-        nets[f"{name}, fused"] = partial(AllParts(fused), *inputs)
+        nets[f"{name}, branches"] = partial(AllOutputs(module), *inputs)
+        nets[f"{name}, fused"] = partial(AllOutputs(fused), *inputs)
     picture: Tensor = torch.rand(BATCH, 3, 224, 224).to(memory_format=torch.channels_last)
     for name, net in (("DnCNN", dncnn()), ("ARCNN", arcnn())):
         ready = net.eval().to(memory_format=torch.channels_last)

@@ -11,13 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from afdcli.core import PRESETS, AFDModule, preset
-from afdcli.core.config import Place, Stage
+from afdcli.core import PRESETS, AFDModule, preset, weights_file
+from afdcli.core.config import NormLayer, Stage
 from afdcli.core.config_json import read_config
+from afdcli.core.cost import AllOutputs, random_inputs
 from afdcli.errors import ModuleError
 
 STAGES = (Stage("layer1", 16, 4, "relu"), Stage("layer2", 32, 8, "none"))
-PLACES = (Place("layer3.bn", 64), Place("layer4.bn", 64))
+PLACES = (NormLayer("layer3.bn", 64), NormLayer("layer4.bn", 64))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -26,6 +27,18 @@ def test_a_configuration_survives_its_text(name: str) -> None:
     assert read_config(config.to_json()) == config
     fused = replace(config, fused=True, unshuffle=2, guide=True, block="conv")
     assert read_config(fused.to_json()) == fused
+
+
+def test_the_names_of_older_files_are_understood() -> None:
+    config = preset("small", 32, STAGES, PLACES)
+    old = {"film_width": "rank", "norm_layers": "places", "adapter_width": "stage_width"}
+    old["context_channels"] = "side_channels"
+    values = json.loads(config.to_json())
+    assert set(old) < set(values)
+    renamed = {old.get(name, name): value for name, value in values.items()}
+    assert read_config(json.dumps(renamed)) == config
+    with pytest.raises(ModuleError, match="unknown settings: 'rank'"):
+        read_config(json.dumps({**values, "rank": 1}))
 
 
 def changed(**fields: Any) -> str:
@@ -54,20 +67,20 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("hidden", {"hidden": {"a": 1}}),
     ("gate", {"gate": "evil"}),
     ("gate", {"gate": ["spatial"]}),
-    ("stage_width", {"stage_width": 10**6}),
-    ("stage_width", {"stage_width": 0}),
+    ("adapter_width", {"adapter_width": 10**6}),
+    ("adapter_width", {"adapter_width": 0}),
     ("stages", {"stages": "layer1"}),
     ("stages", {"stages": [{}] * 65}),
     ("Stage", {"stages": ["layer1"]}),
     ("channels is missing", {"stages": [{"where": "a", "stride": 4, "activation": "relu"}]}),
-    ("rank", {"rank": 0}),
-    ("rank", {"rank": -16}),
-    ("places", {"places": {"where": "a"}}),
-    ("where", {"places": [{"where": "", "channels": 3}]}),
-    ("where", {"places": [{"where": 3, "channels": 3}]}),
-    ("where", {"places": [{"where": "x" * 1000, "channels": 3}]}),
-    ("channels", {"places": [{"where": "a", "channels": 0}]}),
-    ("listed twice", {"places": [{"where": "a", "channels": 3}] * 2}),
+    ("film_width", {"film_width": 0}),
+    ("film_width", {"film_width": -16}),
+    ("norm_layers", {"norm_layers": {"where": "a"}}),
+    ("where", {"norm_layers": [{"where": "", "channels": 3}]}),
+    ("where", {"norm_layers": [{"where": 3, "channels": 3}]}),
+    ("where", {"norm_layers": [{"where": "x" * 1000, "channels": 3}]}),
+    ("channels", {"norm_layers": [{"where": "a", "channels": 0}]}),
+    ("listed twice", {"norm_layers": [{"where": "a", "channels": 3}] * 2}),
     ("guide", {"guide": 1}),
     ("block", {"block": "exec"}),
     ("activation", {"activation": "gelu"}),
@@ -75,7 +88,7 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("unshuffle", {"unshuffle": 1000}),
     ("coefficients", {"coefficients": "/etc/passwd"}),
     ("grid_channels", {"grid_channels": 0}),
-    ("side_channels", {"side_channels": 10**6}),
+    ("context_channels", {"context_channels": 10**6}),
     ("fused", {"fused": "no"}),
 ]
 
@@ -117,16 +130,16 @@ NANO = preset("nano", 4)
 def test_a_small_file_cannot_ask_for_much_memory(tmp_path: Path) -> None:
     big = replace(NANO, channels=16384, width=512, unshuffle=4)  # 70 GB, if it were built
     with pytest.raises(ModuleError, match="does not hold what its configuration says"):
-        AFDModule.load(saved(tmp_path, big.to_json()))
+        weights_file.load(saved(tmp_path, big.to_json()))
 
 
 def test_other_tensors_are_refused(tmp_path: Path) -> None:
     text = NANO.to_json()
-    loaded, _ = AFDModule.load(saved(tmp_path, text))
+    loaded, _ = weights_file.load(saved(tmp_path, text))
     assert loaded.config == NANO
     extra = saved(tmp_path, text, evil=torch.zeros(1))
     with pytest.raises(ModuleError, match="has a needless 'evil'"):
-        AFDModule.load(extra)
+        weights_file.load(extra)
     name = next(iter(loaded.state_dict()))
     for value, message in (
         (torch.zeros(1), "has shape"),
@@ -134,16 +147,42 @@ def test_other_tensors_are_refused(tmp_path: Path) -> None:
         (torch.full_like(loaded.state_dict()[name], float("nan")), "not finite"),
     ):
         with pytest.raises(ModuleError, match=message):
-            AFDModule.load(saved(tmp_path, text, **{name: value}))
+            weights_file.load(saved(tmp_path, text, **{name: value}))
     with pytest.raises(ModuleError, match="not a readable safetensors file"):
-        AFDModule.load(tmp_path)
+        weights_file.load(tmp_path)
 
 
 def test_a_loaded_module_does_not_change_with_its_file(tmp_path: Path) -> None:
     file = saved(tmp_path, NANO.to_json())
-    loaded, _ = AFDModule.load(file)
+    loaded, _ = weights_file.load(file)
     before = {name: tensor.clone() for name, tensor in loaded.state_dict().items()}
     file.write_bytes(b"\0" * file.stat().st_size)
     for name, tensor in loaded.state_dict().items():
         assert torch.equal(tensor, before[name])
         assert tensor.dtype == torch.float32
+
+
+def test_the_tensors_of_older_files_are_found(tmp_path: Path) -> None:
+    module = AFDModule(preset("nano", 4, STAGES, PLACES)).eval()
+    for value in module.state_dict().values():
+        value.uniform_(-0.1, 0.1)
+    old = {
+        "fde.context": "fde.file",
+        "film.to_scale_shift": "modulation.spread",
+        "film.bottleneck": "modulation.summary",
+        "adapters": "stages",
+    }
+    tensors = {}
+    for name, value in module.state_dict().items():
+        start = next((new for new in old if name.startswith(f"{new}.")), "")
+        tensors[old.get(start, start) + name.removeprefix(start)] = value
+    assert sum(name in module.state_dict() for name in tensors) < len(tensors) - 10
+    file = tmp_path / "old.safetensors"
+    save_file(tensors, file, {"afd_config": module.config.to_json()})
+    loaded, _ = weights_file.load(file)
+    inputs = random_inputs(module.config)
+    with torch.inference_mode():
+        for mine, theirs in zip(
+            AllOutputs(module)(*inputs), AllOutputs(loaded)(*inputs), strict=True
+        ):
+            assert torch.equal(mine, theirs)

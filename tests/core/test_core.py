@@ -21,12 +21,13 @@ from afdcli.core import (
     dct_angle,
     feature_angle,
     preset,
+    weights_file,
 )
-from afdcli.core.config import Place, Stage
+from afdcli.core.config import NormLayer, Stage
+from afdcli.core.cost import AllOutputs, random_inputs
 from afdcli.core.fde import signed_log1p
 from afdcli.core.film import apply_film
-from afdcli.core.fuse import fuse_file, random_inputs
-from afdcli.core.module import AllParts
+from afdcli.core.weights_file import fuse_file
 from afdcli.errors import ModuleError
 from afdcli.view import spec
 
@@ -108,7 +109,7 @@ def test_module_fuses_exactly(name: str, last: bool, channels: int, unshuffle: i
     module = AFDModule(config).eval()
     randomise(module)
     branches(module)
-    x, grid, side = (t[:1] for t in random_inputs(config))
+    x, grid, file_context = (t[:1] for t in random_inputs(config))
     x = x[..., :57, :45]  # odd, so that the U-Net pads
     grid = grid[..., :8, :6]
     fused = module.reparameterize()
@@ -116,7 +117,7 @@ def test_module_fuses_exactly(name: str, last: bool, channels: int, unshuffle: i
         module, fused = (m.to(memory_format=torch.channels_last) for m in (module, fused))
         x = x.to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        expected, got = module(x, grid, side), fused(x, grid, side)
+        expected, got = module(x, grid, file_context), fused(x, grid, file_context)
     assert expected.shape == x.shape
     assert (expected - x).abs().max() > 0.01, "the module must do something, or this shows nothing"
     assert torch.allclose(expected, got, atol=1e-5, rtol=0)
@@ -126,8 +127,8 @@ def test_module_fuses_exactly(name: str, last: bool, channels: int, unshuffle: i
 
 def test_untrained_module_is_the_identity() -> None:
     module = AFDModule(preset("paper", 24))
-    x, grid, side = random_inputs(module.config)
-    assert torch.equal(module(x, grid, side), x)
+    x, grid, file_context = random_inputs(module.config)
+    assert torch.equal(module(x, grid, file_context), x)
 
 
 @pytest.mark.parametrize("size", [(56, 56), (149, 149), (1, 1), (14, 14), (55, 90)])
@@ -146,7 +147,7 @@ def test_drifting_map_is_registered_where_the_view_is_no_multiple_of_8() -> None
     assert module.fde is not None
 
     class Ramp(nn.Module):
-        def forward(self, grid: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+        def forward(self, grid: torch.Tensor, file_context: torch.Tensor) -> torch.Tensor:
             return grid[:, :1]
 
     module.fde = Ramp()  # type: ignore[assignment]
@@ -164,16 +165,16 @@ def test_drifting_map_is_registered_where_the_view_is_no_multiple_of_8() -> None
 def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> None:
     module = AFDModule(AFDConfig(channels=8, guide=True, stride=stride)).eval()
     randomise(module)
-    x, side = torch.randn(2, 8, *size), torch.rand(2, 197)
+    x, file_context = torch.randn(2, 8, *size), torch.rand(2, 197)
     view = (2 * size[0], 2 * size[1])
     cells = (-(-view[0] // 8), -(-view[1] // 8))
     grid = 50 * torch.randn(2, 384, *cells)
     with torch.inference_mode():
-        y = module(x, grid, side, view)
+        y = module(x, grid, file_context, view)
         assert module.fe.guide is not None
         for weights in module.fe.guide.parameters():
             weights.zero_()
-        unguided = module(x, grid, side, view)
+        unguided = module(x, grid, file_context, view)
     assert y.shape == x.shape
     assert not torch.allclose(y, unguided)
 
@@ -182,14 +183,18 @@ def test_guide_takes_part_at_any_size(size: tuple[int, int], stride: int) -> Non
 def test_output_is_the_papers_equation(stride: int) -> None:
     module = AFDModule(AFDConfig(channels=8, stride=stride)).eval()
     randomise(module)
-    x, grid, side = torch.randn(2, 8, 64, 48), 50 * torch.randn(2, 384, 16, 12), torch.rand(2, 197)
+    x, grid, file_context = (
+        torch.randn(2, 8, 64, 48),
+        50 * torch.randn(2, 384, 16, 12),
+        torch.rand(2, 197),
+    )
     with torch.inference_mode():
-        fdm = module.drifting_map(grid, side, (64 // stride, 48 // stride))
+        fdm = module.drifting_map(grid, file_context, (64 // stride, 48 // stride))
         correction = module.fe(x) * fdm
         if stride > 1:
             correction = nn.functional.interpolate(correction, scale_factor=stride, mode="bilinear")
         expected = (correction + x).relu()
-        assert (module(x, grid, side) - expected).abs().max() < 1e-5
+        assert (module(x, grid, file_context) - expected).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -216,16 +221,16 @@ def test_a_module_of_the_old_pico_is_refused_in_a_line(tmp_path: Path) -> None:
     file = tmp_path / "old.safetensors"
     save_file(old, file, {"afd_config": module.config.to_json()})
     with pytest.raises(ModuleError, match="older afd, whose preset pico skipped"):
-        AFDModule.load(file)
+        weights_file.load(file)
 
 
 def test_gates() -> None:
-    grid, side = torch.randn(2, 384, 28, 28), torch.rand(2, 197)
+    grid, file_context = torch.randn(2, 384, 28, 28), torch.rand(2, 197)
     shapes = {"spatial": (2, 8, 112, 112), "channel": (2, 8, 1, 1), "none": (1, 1, 1, 1)}
     for gate, shape in shapes.items():
         module = AFDModule(AFDConfig(channels=8, gate=gate))  # type: ignore[arg-type]
         with torch.inference_mode():
-            fdm = module.drifting_map(grid, side, (112, 112))
+            fdm = module.drifting_map(grid, file_context, (112, 112))
         assert fdm.shape == shape
         assert 0 <= float(fdm.min()) <= float(fdm.max()) <= 1
 
@@ -238,15 +243,15 @@ def test_parameter_count_of_the_paper_preset() -> None:
     assert fused.fde is not None
     fde = sum(p.numel() for p in fused.fde.parameters())
     assert (fe, fde, total) == (78_720, 86_912, 165_632)
-    # The paper's FDE-Net has 37,120: without root mean squares (192) and the file's side (197).
+    # The paper's FDE-Net has 37,120: without root mean squares (192) and file context (197).
     assert fde - 128 * (192 + 197) == 37_120
 
 
 def test_save_and_load(tmp_path: Path) -> None:
     module = AFDModule(preset("nano", 12, activation="relu6", gate="channel")).eval()
     randomise(module)
-    module.save(tmp_path / "m.safetensors", {"plug": "stem"})
-    loaded, metadata = AFDModule.load(tmp_path / "m.safetensors")
+    weights_file.save(module, tmp_path / "m.safetensors", {"plug": "stem"})
+    loaded, metadata = weights_file.load(tmp_path / "m.safetensors")
     assert loaded.config == module.config
     assert metadata == {"plug": "stem"}
     inputs = random_inputs(module.config)
@@ -265,17 +270,17 @@ def test_stages_are_saved_fused_and_the_identity_at_first(
     inputs = random_inputs(module.config, 1)
     assert [x.shape[1] for x in inputs[3:]] == [24, 40]
     with torch.inference_mode():
-        restored = AllParts(module)(*inputs)
+        restored = AllOutputs(module)(*inputs)
         for x, y in zip((inputs[0], *inputs[3:]), restored, strict=True):
             assert torch.equal(x, y)
         randomise(module)
         branches(module)
-        expected = AllParts(module)(*inputs)
-        module.save(tmp_path / "m.safetensors")
-        loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
+        expected = AllOutputs(module)(*inputs)
+        weights_file.save(module, tmp_path / "m.safetensors")
+        loaded, _ = weights_file.load(tmp_path / "m.safetensors")
         assert loaded.config.stages == STAGES
         fused = loaded.reparameterize()
-        got = AllParts(fused)(*inputs)
+        got = AllOutputs(fused)(*inputs)
     assert not any(isinstance(child, RepConv) for child in fused.modules())
     for x, a, b in zip((inputs[0], *inputs[3:]), expected, got, strict=True):
         assert not torch.allclose(x, a, atol=1e-3)
@@ -285,73 +290,73 @@ def test_stages_are_saved_fused_and_the_identity_at_first(
 def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:
     module = AFDModule(preset("nano", 12, STAGES)).eval()
     randomise(module)
-    _, grid, side, *deep = random_inputs(module.config, 1)
-    gate = module.stages[0].gate
+    _, grid, file_context, *deep = random_inputs(module.config, 1)
+    gate = module.adapters[0].gate
     with torch.inference_mode():
-        known = module.estimate(grid, side)
-        assert not torch.equal(module.repair(0, deep[0], known), deep[0])
+        known = module.estimate_damage(grid, file_context)
+        assert not torch.equal(module.restore_stage(0, deep[0], known), deep[0])
         gate.weight.zero_()
         gate.bias.fill_(-1e4)
-        assert torch.equal(module.repair(0, deep[0], known), deep[0])
+        assert torch.equal(module.restore_stage(0, deep[0], known), deep[0])
 
 
-PLACES = (Place("layer1.0.bn1", 5), Place("layer2.0.bn2", 7))
+PLACES = (NormLayer("layer1.0.bn1", 5), NormLayer("layer2.0.bn2", 7))
 
 
 def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None:
-    module = AFDModule(preset("nano", 12, (), PLACES, rank=3)).eval()
-    _, grid, side = random_inputs(module.config, 2)
+    module = AFDModule(preset("nano", 12, (), PLACES, film_width=3)).eval()
+    _, grid, file_context = random_inputs(module.config, 2)
     x = torch.randn(2, 5, 4, 6)
     with torch.inference_mode():
-        known = module.estimate(grid, side)
-        for scale, shift in module.modulations(known):
+        known = module.estimate_damage(grid, file_context)
+        for scale, shift in module.scales_and_shifts(known):
             assert not scale.any()
             assert not shift.any()
-        assert torch.equal(apply_film(x, *module.modulations(known)[0]), x)
+        assert torch.equal(apply_film(x, *module.scales_and_shifts(known)[0]), x)
         randomise(module)
-        module.save(tmp_path / "m.safetensors")
-        loaded, _ = AFDModule.load(tmp_path / "m.safetensors")
-        assert loaded.config.places == PLACES
-        known = module.estimate(grid, side)
-        pairs = zip(module.modulations(known), loaded.modulations(known), strict=True)
+        weights_file.save(module, tmp_path / "m.safetensors")
+        loaded, _ = weights_file.load(tmp_path / "m.safetensors")
+        assert loaded.config.norm_layers == PLACES
+        known = module.estimate_damage(grid, file_context)
+        pairs = zip(module.scales_and_shifts(known), loaded.scales_and_shifts(known), strict=True)
         for place, (mine, theirs) in zip(PLACES, pairs, strict=True):
             for a, b in zip(mine, theirs, strict=True):
                 assert a.shape == (2, place.channels, 1, 1)
                 assert torch.equal(a, b)
-        scale, shift = module.modulations(known)[0]
+        scale, shift = module.scales_and_shifts(known)[0]
         assert torch.allclose(apply_film(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
         assert not torch.allclose(scale[0], scale[1])  # each picture has its own
 
 
 def test_a_picture_of_which_nothing_is_known_is_not_modulated() -> None:
-    module = AFDModule(preset("nano", 12, (), PLACES, rank=3)).eval()
+    module = AFDModule(preset("nano", 12, (), PLACES, film_width=3)).eval()
     randomise(module)
     with torch.inference_mode():
-        module.modulation.summary.bias.fill_(-1e4)  # all of the few numbers are 0
-        known = module.estimate(*random_inputs(module.config, 1)[1:3])
-        assert not any(v.any() for pair in module.modulations(known) for v in pair)
-    assert AFDModule(preset("nano", 12, (), PLACES, rank=0)).modulations(known) == []
+        module.film.bottleneck.bias.fill_(-1e4)  # all of the few numbers are 0
+        known = module.estimate_damage(*random_inputs(module.config, 1)[1:3])
+        assert not any(v.any() for pair in module.scales_and_shifts(known) for v in pair)
+    assert AFDModule(preset("nano", 12, (), PLACES, film_width=0)).scales_and_shifts(known) == []
 
 
 def test_pico_reads_the_root_mean_squares_only() -> None:
     assert GRID_CHANNELS == spec.GRID_CHANNELS
     module = AFDModule(preset("pico", 12)).eval()
     randomise(module)
-    x, grid, side = random_inputs(module.config)[:3]
+    x, grid, file_context = random_inputs(module.config)[:3]
     means, sizes = grid.clone(), grid.clone()
     means[:, :192] += 50
     sizes[:, 192:] += 50
     with torch.inference_mode():
-        y = module(x, grid, side)
-        assert torch.equal(module(x, means, side), y)
-        assert not torch.allclose(module(x, sizes, side), y)
+        y = module(x, grid, file_context)
+        assert torch.equal(module(x, means, file_context), y)
+        assert not torch.allclose(module(x, sizes, file_context), y)
 
 
 def test_only_presets_with_a_width_for_stages_take_them() -> None:
     assert preset("paper", 64, STAGES).stages == ()
     config = preset("small", 64, STAGES)
     assert config.stages == STAGES
-    assert [config.width_at(stage) for stage in STAGES] == [32, 128]
+    assert [config.adapter_width_at(stage) for stage in STAGES] == [32, 128]
 
 
 def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
@@ -359,35 +364,35 @@ def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
 
     missing = tmp_path / "missing.safetensors"
     with pytest.raises(ModuleError, match="does not exist"):
-        AFDModule.load(missing)
+        weights_file.load(missing)
     text = tmp_path / "text.safetensors"
     text.write_text("no tensors")
     with pytest.raises(ModuleError, match="not a readable safetensors"):
-        AFDModule.load(text)
+        weights_file.load(text)
     other = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(1)}, other)
     with pytest.raises(ModuleError, match="no AFD module"):
-        AFDModule.load(other)
+        weights_file.load(other)
     damaged = tmp_path / "damaged.safetensors"
     save_file({"a": torch.zeros(1)}, damaged, {"afd_config": '{"channels": 3'})
     with pytest.raises(ModuleError, match="configuration is damaged"):
-        AFDModule.load(damaged)
+        weights_file.load(damaged)
     newer = tmp_path / "newer.safetensors"
     save_file(
         {"a": torch.zeros(1)}, newer, {"afd_config": '{"channels": 3, "hidden": [1, 1], "x": 1}'}
     )
     with pytest.raises(ModuleError, match="newer afd"):
-        AFDModule.load(newer)
+        weights_file.load(newer)
 
 
 def test_fuse_file_refuses_a_fused_module(tmp_path: Path) -> None:
     module = AFDModule(preset("nano", 4))
     randomise(module)
-    module.save(tmp_path / "m.safetensors", {"plug": "input"})
+    weights_file.save(module, tmp_path / "m.safetensors", {"plug": "input"})
     result = fuse_file(tmp_path / "m.safetensors", tmp_path / "f.safetensors")
     assert result.difference <= 1e-5
     assert result.after.parameters < result.before.parameters
-    fused, metadata = AFDModule.load(tmp_path / "f.safetensors")
+    fused, metadata = weights_file.load(tmp_path / "f.safetensors")
     assert fused.config.fused
     assert metadata["plug"] == "input"
     with pytest.raises(ModuleError, match="nothing to fuse"):

@@ -324,7 +324,7 @@ class Stand(nn.Module):
         self.message = message
         self.sizes: list[int] = []
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         self.sizes.append(len(pixels))
         if len(pixels) > self.limit:
             raise RuntimeError(self.message)

@@ -34,7 +34,7 @@ class Stand(nn.Module):
         self.shift = shift
         self.asked: list[list[int]] = []
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         red = pixels[:, 0, 0, 0].float()
         self.asked.append([int(value) for value in red])
         logits = torch.zeros(len(pixels), 4) - 9
@@ -125,7 +125,7 @@ class Slow(nn.Module):
         super().__init__()
         self.broken, self.let_go, self.begun = broken, Event(), Semaphore(0)
 
-    def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         self.begun.release()
         assert self.let_go.wait(60)
         red = pixels[:, 0, 0, 0].long()

@@ -36,7 +36,9 @@ def plugged(kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> AFDClassi
 
 def drawn_inputs(plugged: AFDClassifier) -> list[torch.Tensor]:
     """The drawn photos as one batch."""
-    arrays = zip(*((v.pixels, v.grid, v.side) for v in drawn_views(plugged.spec)), strict=True)
+    arrays = zip(
+        *((v.pixels, v.grid, v.file_context) for v in drawn_views(plugged.spec)), strict=True
+    )
     return [torch.from_numpy(np.stack(array)) for array in arrays]
 
 

@@ -21,6 +21,7 @@ from afdcli.cli.main import app
 from afdcli.codec import read_photo
 from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
+from afdcli.core import weights_file
 from afdcli.inspect import colours, squares
 from afdcli.inspect.facts import Facts, find_facts
 from afdcli.inspect.framing import framing
@@ -53,7 +54,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file(net.state_dict(), folder / "net.safetensors", {"class_names": json.dumps(NAMES)})
     broken = {name: value * torch.nan for name, value in net.state_dict().items() if "fc" in name}
     save_file(net.state_dict() | broken, folder / "nan.safetensors")
-    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    weights_file.save(
+        small_models.module(), folder / "module.safetensors", {"plug": "input", "where": ""}
+    )
     return folder
 
 
@@ -191,7 +194,7 @@ def test_opinion_is_what_the_network_says(kit: Path) -> None:
     backbone, module = loaded(kit)
     opinion = ask(saved(20), backbone, module)
     network = AFDClassifier(backbone, module, compare=True)
-    arrays = (opinion.view.pixels, opinion.view.grid, opinion.view.side)
+    arrays = (opinion.view.pixels, opinion.view.grid, opinion.view.file_context)
     with torch.inference_mode():
         said = network(*(torch.from_numpy(array)[None] for array in arrays))
     assert opinion.drift is not None and opinion.drift.gate is not None

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from afdcli.cli.main import app
+from afdcli.core import weights_file
 from kit import small_models
 
 CLASSES = ("red", "green", "blue", "stop sign", "grey")
@@ -30,7 +31,9 @@ def make_kit(folder: Path) -> Path:
     """Fill *folder* with a backbone, its class names, and an AFD module that changes something."""
     (folder / "tiny_models.py").write_text(small_models.source("tiny_test_net", seed=3))
     (folder / "names.txt").write_text("\n".join(CLASSES))
-    small_models.module().save(folder / "module.safetensors", {"plug": "input", "where": ""})
+    weights_file.save(
+        small_models.module(), folder / "module.safetensors", {"plug": "input", "where": ""}
+    )
     return folder
 
 

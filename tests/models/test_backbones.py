@@ -11,15 +11,15 @@ import torch
 from kit import small_models
 from safetensors.torch import save_file
 
-from afdcli.core import PRESETS, AFDModule, preset
-from afdcli.core.config import reach_of
+from afdcli.core import PRESETS, AFDModule, preset, weights_file
+from afdcli.core.presets import placement_of
 from afdcli.errors import BackboneError, ModuleError
 from afdcli.models import hub
 from afdcli.models import shipped as weights
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module, signature
 from afdcli.models.loader import Backbone, load_backbone
-from afdcli.models.plug_points import find_places, find_stages, find_stem
+from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 
 # (timm name, where, channels, stride, activation), by looking at the architectures.
 STEMS = [
@@ -73,7 +73,7 @@ def test_small_presets_sit_behind_the_pooling_of_the_stem() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_at_full_resolution_sit_in_front_of_the_pooling(name: str) -> None:
     net = timm.create_model("resnet10t").eval()
-    where = find_stem(net, (224, 224), pooled=reach_of(name).pooled).where
+    where = find_stem(net, (224, 224), pooled=placement_of(name).behind_pooling).where
     assert where == ("act1" if name in ("paper", "large") else "maxpool")
 
 
@@ -192,7 +192,7 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
     """A module of random weights; plug "stages": a stem module that corrects the stages, too."""
     staged = plug == "stages"
     stages = find_stages(backbone.net, (64, 64)) if staged else ()
-    places = find_places(backbone.net, (64, 64), "act1") if staged else ()
+    places = find_norm_layers(backbone.net, (64, 64), "act1") if staged else ()
     plug = "stem" if plug == "stages" else plug
     config = preset(
         "nano",
@@ -209,11 +209,11 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
             parameter.normal_(0, 0.05)
     metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
     if plug == "stem":
-        parts = signature(backbone.net, ["act1", *config.touched])
+        parts = signature(backbone.net, ["act1", *config.signature_names])
         text = json.dumps([part.tolist() for part in parts])
         metadata |= {"signature": text, "backbone": backbone.name}
     path = tmp_path / f"{plug}.safetensors"
-    module.save(path, metadata)
+    weights_file.save(module, path, metadata)
     return path
 
 
@@ -246,11 +246,13 @@ def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
 
 def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
     backbone = small_backbone()
-    pixels, grid, side = batch()
+    pixels, grid, file_context = batch()
     x = (pixels.permute(0, 3, 1, 2).float() / 255 - 0.4) / 0.2
     with torch.inference_mode():
         assert torch.allclose(
-            AFDClassifier(backbone, None)(pixels, grid, side).logits, backbone.net(x), atol=1e-5
+            AFDClassifier(backbone, None)(pixels, grid, file_context).logits,
+            backbone.net(x),
+            atol=1e-5,
         )
 
 
@@ -287,7 +289,7 @@ def test_modulations_take_part(tmp_path: Path) -> None:
     inputs = batch()
     with torch.inference_mode():
         whole = AFDClassifier(backbone, loaded)(*inputs).logits
-        loaded.module.modulation.spread.weight.zero_()
+        loaded.module.film.spread.weight.zero_()
         assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
 
 
@@ -300,7 +302,7 @@ def test_stages_take_part(tmp_path: Path) -> None:
     assert loaded is not None
     with torch.inference_mode():
         whole = AFDClassifier(backbone, loaded)(*inputs).logits
-        for stage in loaded.module.stages:
+        for stage in loaded.module.adapters:
             stage.up.weight.zero_()
         assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
 
@@ -335,11 +337,11 @@ def test_pico_works_behind_the_first_blocks(
     name: str, expected: list[tuple[str, int, int]]
 ) -> None:
     net = timm.create_model(name).eval()
-    found = find_stages(net, (224, 224), reach_of("pico"))
+    found = find_stages(net, (224, 224), placement_of("pico"))
     assert [(s.where, s.channels, s.stride) for s in found] == expected
     stem = find_stem(net, (224, 224), pooled=True).where
-    usual = find_places(net, (224, 224), stem)
-    assert set(find_places(net, (224, 224), stem, reach_of("pico"))) <= set(usual)
+    usual = find_norm_layers(net, (224, 224), stem)
+    assert set(find_norm_layers(net, (224, 224), stem, placement_of("pico"))) <= set(usual)
 
 
 PLACES = [
@@ -354,7 +356,7 @@ def test_places_are_the_small_ones_behind_the_stem(
     name: str, count: int, first: str, last: str
 ) -> None:
     net = timm.create_model(name).eval()
-    found = find_places(net, (224, 224), find_stem(net, (224, 224), pooled=True).where)
+    found = find_norm_layers(net, (224, 224), find_stem(net, (224, 224), pooled=True).where)
     assert len(found) == count
     for place in found:
         assert net.get_submodule(place.where).num_features == place.channels

@@ -18,7 +18,7 @@ from kit.classify import of_kit as kit_options
 from typer.testing import CliRunner, Result
 
 from afdcli.cli.main import app
-from afdcli.core import AFDModule
+from afdcli.core import AFDModule, weights_file
 from afdcli.errors import ModuleError, UsageError
 from afdcli.inference.runtime import choose_runtime, run_somewhere
 from afdcli.models import export
@@ -42,8 +42,8 @@ def of_kit(kit: Path) -> list[str | Path]:
 def test_the_module_alone(kit: Path, here: Path, kind: str) -> None:
     result = fuse(kit / "module.safetensors", "--format", kind, "--out", f"m.{kind}")
     assert result.exit_code == 0, result.output
-    assert "inputs: features, grid, side" in result.stdout
-    module, _ = AFDModule.load(kit / "module.safetensors")
+    assert "inputs: features, grid, file_context" in result.stdout
+    module, _ = weights_file.load(kit / "module.safetensors")
     torch.manual_seed(1)
     inputs = torch.randn(3, 3, 224, 224), 50 * torch.randn(3, 384, 28, 28), torch.rand(3, 197)
     with torch.inference_mode():
@@ -53,7 +53,7 @@ def test_the_module_alone(kit: Path, here: Path, kind: str) -> None:
     else:
         session = onnxruntime.InferenceSession("m.onnx")
         names = [item.name for item in session.get_inputs()]
-        assert names == ["features", "grid", "side"]
+        assert names == ["features", "grid", "file_context"]
         arrays = dict(zip(names, (x.numpy() for x in inputs), strict=True))
         got = torch.from_numpy(session.run(["restored"], arrays)[0])
     assert torch.allclose(got, expected, atol=1e-4)
@@ -68,7 +68,7 @@ def test_the_whole_classifier(kit: Path, here: Path) -> None:
         arrays = {
             "pixels": np.zeros((batch, 64, 64, 3), np.uint8),
             "grid": np.zeros((batch, 384, 8, 8), np.float32),
-            "side": np.zeros((batch, 197), np.float32),
+            "file_context": np.zeros((batch, 197), np.float32),
         }
         logits, drift = session.run(None, arrays)
         assert logits.shape == (batch, 5)
@@ -145,7 +145,7 @@ def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_no
     nothing = torch.zeros_like(weights[cells])
     whole.load_state_dict(weights | {cells: torch.cat((nothing, weights[cells]), 1)})
     for name, module in (("lean", lean), ("whole", whole)):
-        module.save(Path(f"{name}.safetensors"), {"plug": "input", "where": ""})
+        weights_file.save(module, Path(f"{name}.safetensors"), {"plug": "input", "where": ""})
         options = ("--afd", f"{name}.safetensors", "--runtime", runtime, "--precision", "fp32")
         assert afd(kit, photos, *options, "--out", f"{name}.csv").exit_code == 1
     rows, expected = table(Path("lean.csv")), table(Path("whole.csv"))
@@ -204,7 +204,7 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
     (here / "strided.py").write_text(_STRIDED)
     backbone = load_backbone("strided_net", imports=[str(here / "strided.py")])
     plan = make_plan([backbone], "stem", "pico")
-    assert plan.config.places
+    assert plan.config.norm_layers
     for site in plan.sites:
         site.remove()
     module = AFDModule(plan.config).eval()

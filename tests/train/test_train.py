@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.read import read_photo
-from afdcli.core import AFDModule, preset
+from afdcli.core import AFDModule, preset, weights_file
 from afdcli.errors import UsageError
 from afdcli.models import precision
 from afdcli.models.afd_file import find_module
@@ -82,7 +82,7 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     assert result.exit_code == 0, result.output
     assert "5 held-out photos" in result.stdout
     assert "skipped 2 files" in result.stderr
-    module, metadata = AFDModule.load(out)
+    module, metadata = weights_file.load(out)
     assert metadata["plug"] == "stem"
     assert metadata["where"] == "maxpool"
     assert [stage.where for stage in module.config.stages] == ["layer1", "layer2", "layer3"]
@@ -98,7 +98,7 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     result = CliRunner().invoke(app, ["fuse", str(out), "--out", str(fused)])
     assert result.exit_code == 0, result.output
     assert "largest difference" in result.stdout
-    assert AFDModule.load(fused)[0].config.fused
+    assert weights_file.load(fused)[0].config.fused
     found = find_module(str(fused), backbone)
     assert found is not None
 
@@ -118,7 +118,7 @@ def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -
     assert CliRunner().invoke(app, arguments(world, out, "--steps", "2", "-q")).exit_code == 0
     result = CliRunner().invoke(app, arguments(world, out, "--steps", "4", "--resume"))
     assert result.exit_code == 0, result.output
-    assert AFDModule.load(out)[1]["steps"] == "4"
+    assert weights_file.load(out)[1]["steps"] == "4"
     more = ("--steps", "5", "--resume", "--lr", "0.5")
     result = CliRunner().invoke(app, arguments(world, out, *more))
     assert result.exit_code == 2
@@ -141,7 +141,7 @@ def test_init_begins_with_a_trained_module(world: Path, tmp_path: Path, plug: st
     more = ("--plug", plug, "--steps", "1", "--lr", "1e-7", "--seed", "5", "-q")
     result = CliRunner().invoke(app, arguments(world, out, *more, "--init", str(first)))
     assert result.exit_code == 0, result.output
-    old, (new, metadata) = AFDModule.load(first)[0], AFDModule.load(out)
+    old, (new, metadata) = weights_file.load(first)[0], weights_file.load(out)
     assert json.loads(metadata["settings"])["init"] == "first.safetensors"
     weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
     before = old.state_dict()
@@ -181,7 +181,7 @@ def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None
     result = CliRunner().invoke(app, [*command, "--backbone", net])
     assert result.exit_code == 0, result.output
     assert result.output == ""
-    module, metadata = AFDModule.load(out)
+    module, metadata = weights_file.load(out)
     assert metadata["plug"] == "input"
     assert (module.config.channels, module.config.unshuffle) == (3, 2)
     assert (module.config.guide, module.config.width) == (True, 8)  # the width is nano's
@@ -197,7 +197,7 @@ def test_gates_of_an_input_module_learn_slowly(world: Path, tmp_path: Path) -> N
         result = CliRunner().invoke(app, arguments(world, out, *more))
         assert result.exit_code == 0, result.output
         weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
-        config = AFDModule.load(out)[0].config
+        config = weights_file.load(out)[0].config
         torch.manual_seed(3)  # as the run did before it made its module
         before = AFDModule(config).state_dict()
         most = {
@@ -324,7 +324,7 @@ def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
     outcome = session.train(plan, photos, settings, out, interrupt, workers=0)
     assert outcome.interrupted
     assert outcome.steps == 2
-    assert AFDModule.load(out)[1]["steps"] == "2"
+    assert weights_file.load(out)[1]["steps"] == "2"
     assert out.with_suffix(".ckpt").exists()
 
 
@@ -376,9 +376,9 @@ def test_pair_in_the_papers_protocol_has_the_files_own_blocks() -> None:
     luma = photo.coefficients.planes[0].coefficients
     expected = luma.transpose(2, 3, 0, 1).reshape(64, 28, 28)
     assert np.array_equal(pair.drifted.grid[:64].astype(np.float32), expected)
-    side = pair.drifted.side
-    assert side[:64] == pytest.approx(np.log(photo.coefficients.planes[0].steps).ravel())
-    assert side[-5] == 1
+    context = pair.drifted.file_context
+    assert context[:64] == pytest.approx(np.log(photo.coefficients.planes[0].steps).ravel())
+    assert context[-5] == 1
 
 
 def test_pairs_repeat_with_the_seed_and_show_the_same_crop_twice() -> None:
@@ -480,7 +480,7 @@ def test_replay_brings_whole_pairs_back(tmp_path: Path) -> None:
     replay = Replay((numbered(2 * i) for i in itertools.count()), 4, tmp_path, seed=0)
     for _ in range(60):
         batch, _ = replay.draw()
-        numbers = batch.side[:, 0]
+        numbers = batch.file_context[:, 0]
         assert torch.equal(batch.clean[:, 0, 0, 0].float(), numbers)
         assert torch.equal(batch.pixels[:, 1, 1, 2].float(), numbers)
         assert torch.equal(batch.grid[:, 0, 0, 0].float(), numbers)
@@ -494,7 +494,7 @@ def test_replay_brings_whole_pairs_back(tmp_path: Path) -> None:
 
 def test_replay_that_uses_pairs_once_stores_nothing(tmp_path: Path) -> None:
     replay = Replay((numbered(2 * i) for i in itertools.count()), 1, tmp_path, seed=0)
-    drawn = [replay.draw().batch.side[0, 0].item() for _ in range(5)]
+    drawn = [replay.draw().batch.file_context[0, 0].item() for _ in range(5)]
     assert drawn == [0, 2, 4, 6, 8]
     assert not list(tmp_path.iterdir())
 
@@ -515,7 +515,7 @@ def test_replay_brings_back_what_is_known_of_each_pair(tmp_path: Path) -> None:
     remembered = 0
     for turn in range(40):
         batch, known = replay.draw()
-        numbers = batch.side
+        numbers = batch.file_context
         if known:
             remembered += 1
             assert torch.equal(known[0], 10 * numbers)
@@ -657,8 +657,8 @@ def test_a_module_can_learn_one_batch(world: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "with_it", "without"),
     [
-        ("stages", {"rank": 0}, {"rank": 0, "stage_width": 0}),
-        ("modulation", {"stage_width": 0}, {"rank": 0, "stage_width": 0}),
+        ("stages", {"film_width": 0}, {"film_width": 0, "adapter_width": 0}),
+        ("modulation", {"adapter_width": 0}, {"film_width": 0, "adapter_width": 0}),
     ],
 )
 def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(
@@ -704,6 +704,6 @@ def test_train_on_real_photos_with_a_real_classifier(shared: Path, tmp_path: Pat
         ],
     )
     assert result.exit_code == 0, result.output
-    metadata = AFDModule.load(out)[1]
+    metadata = weights_file.load(out)[1]
     assert metadata["where"] == "bn1"
     assert json.loads(metadata["validation"])["angle_direct"] > 1

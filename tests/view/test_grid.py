@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from afdcli.codec.dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
-from afdcli.constants import SIDE_EXTRAS
+from afdcli.constants import CONTEXT_EXTRAS
 from afdcli.view import ViewSpec, build_view
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
@@ -45,8 +45,8 @@ def channels(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     return blocks.reshape(*blocks.shape[:2], 64).transpose(2, 0, 1)
 
 
-def extras(side: NDArray[np.float32]) -> dict[str, float]:
-    return dict(zip(SIDE_EXTRAS, side[-len(SIDE_EXTRAS) :].tolist(), strict=True))
+def extras(context: NDArray[np.float32]) -> dict[str, float]:
+    return dict(zip(CONTEXT_EXTRAS, context[-len(CONTEXT_EXTRAS) :].tolist(), strict=True))
 
 
 def test_unresized_file_keeps_its_own_blocks():
@@ -57,9 +57,9 @@ def test_unresized_file_keeps_its_own_blocks():
         blocks = channels(plane.coefficients).astype(np.float16)
         np.testing.assert_array_equal(view.grid[64 * c : 64 * c + 64], blocks)
         np.testing.assert_array_equal(view.grid[192 + 64 * c : 256 + 64 * c], abs(blocks))
-        steps = np.exp(view.side[64 * c : 64 * c + 64])
+        steps = np.exp(view.file_context[64 * c : 64 * c + 64])
         np.testing.assert_allclose(steps, plane.steps.ravel(), rtol=1e-6)
-    assert view.side[192:].tolist() == [1, 0, 0, 0, 0]
+    assert view.file_context[192:].tolist() == [1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("source", ["file", "view", "none"])
@@ -82,8 +82,8 @@ def test_unresized_chroma_is_spread_over_the_cells_it_covers():
         blocks = channels(photo.coefficients.planes[c].coefficients).astype(np.float16)
         spread = blocks.repeat(2, axis=1).repeat(2, axis=2)
         np.testing.assert_array_equal(view.grid[64 * c : 64 * c + 64], spread)
-    assert extras(view.side)["log_chroma_y"] == pytest.approx(np.log(2))
-    assert extras(view.side)["log_chroma_x"] == pytest.approx(np.log(2))
+    assert extras(view.file_context)["log_chroma_y"] == pytest.approx(np.log(2))
+    assert extras(view.file_context)["log_chroma_x"] == pytest.approx(np.log(2))
 
 
 def test_grey_has_no_chroma():
@@ -92,9 +92,9 @@ def test_grey_has_no_chroma():
     grid = view.grid.reshape(2, 3, 64, 28, 28)
     assert grid[:, 0].any()
     assert not grid[:, 1:].any()
-    assert not view.side[64:192].any()
-    assert extras(view.side)["log_chroma_y"] == 0
-    assert extras(view.side)["exact"] == 1
+    assert not view.file_context[64:192].any()
+    assert extras(view.file_context)["log_chroma_y"] == 0
+    assert extras(view.file_context)["exact"] == 1
 
 
 def test_half_size_pools_two_by_two_blocks():
@@ -106,7 +106,7 @@ def test_half_size_pools_two_by_two_blocks():
         grid = view.grid[64 * c : 64 * c + 64], view.grid[192 + 64 * c : 256 + 64 * c]
         np.testing.assert_allclose(grid[0], mean, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(grid[1], rms, rtol=1e-3, atol=1e-3)
-    assert extras(view.side)["log_scale_y"] == pytest.approx(-np.log(2))
+    assert extras(view.file_context)["log_scale_y"] == pytest.approx(-np.log(2))
 
 
 def test_a_picture_without_coefficients_gets_those_of_its_pixels():
@@ -116,9 +116,9 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
     computed = build_view(Photo.from_pixels(pixels, "png"), spec)
     given = build_view(Photo.from_pixels(pixels, "png", file_coefficients=whole), spec)
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
-    np.testing.assert_array_equal(computed.side, given.side)
-    assert extras(computed.side)["exact"] == 0
-    assert not computed.side[:192].any()
+    np.testing.assert_array_equal(computed.file_context, given.file_context)
+    assert extras(computed.file_context)["exact"] == 0
+    assert not computed.file_context[:192].any()
 
 
 def test_a_large_picture_is_computed_in_strips():
@@ -141,7 +141,7 @@ def test_view_source_is_the_dct_of_the_views_own_pixels():
         np.testing.assert_allclose(view.grid[64 * c : 64 * c + 64], blocks, rtol=1e-3, atol=1e-3)
         magnitude = view.grid[192 + 64 * c : 256 + 64 * c]
         np.testing.assert_allclose(magnitude, abs(blocks), rtol=1e-3, atol=1e-3)
-    assert not view.side.any()
+    assert not view.file_context.any()
 
 
 def turned_photo(orientation: int, chroma: tuple[int, int]) -> Photo:
@@ -174,7 +174,7 @@ def test_orientation_tag_equals_turning_the_picture(orientation, chroma):
         a, b = build_view(tagged, spec), build_view(turned, spec)
         np.testing.assert_array_equal(a.pixels, b.pixels)
         np.testing.assert_allclose(a.grid, b.grid, rtol=2e-3, atol=0.05)
-        np.testing.assert_allclose(a.side, b.side, atol=1e-6)
+        np.testing.assert_allclose(a.file_context, b.file_context, atol=1e-6)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -183,7 +183,7 @@ def test_orientation_of_a_picture_without_coefficients(orientation):
     tagged = build_view(Photo.from_pixels(pixels, "png", orientation=orientation), ViewSpec())
     turned = build_view(Photo.from_pixels(exif_transposed(pixels, orientation), "png"), ViewSpec())
     np.testing.assert_allclose(tagged.grid, turned.grid, rtol=2e-3, atol=0.05)
-    np.testing.assert_array_equal(tagged.side, turned.side)
+    np.testing.assert_array_equal(tagged.file_context, turned.file_context)
 
 
 geometries = st.builds(
@@ -266,7 +266,7 @@ def test_hostile_levels_and_steps_stay_finite():
     assert view.grid[192].min() == 32768
     empty = replace(plane, steps=np.zeros((8, 8), np.float32))
     photo = Photo.from_pixels(pixels, "jpeg", file_coefficients=Coefficients((empty,), exact=True))
-    assert np.isfinite(build_view(photo, WHOLE).side).all()
+    assert np.isfinite(build_view(photo, WHOLE).file_context).all()
 
 
 def test_fewer_blocks_than_pixels_leave_zeros():

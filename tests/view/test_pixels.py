@@ -119,7 +119,7 @@ def test_other_pictures_are_resized(size):
         build_view(Photo.from_pixels(stored, "png"), ViewSpec(near=n)) for n in (16, None)
     )
     np.testing.assert_array_equal(view.pixels, timms.pixels)
-    assert view.side[-4] != 0
+    assert view.file_context[-4] != 0
 
 
 def test_without_coefficients_the_pixels_are_the_same_and_the_grid_is_empty():
