@@ -6,31 +6,19 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, features
 
-from afdcli.codec.photo import DAMAGED
+from afdcli.codec.png import lacks_rows, without_ancillary
+from afdcli.codec.profile import Profile, find_profile
 from afdcli.codec.quiet import captured_stderr
-from afdcli.codec.sniff import ends_early
+from afdcli.codec.refusal import PILLOW_NAMES, refused
 from afdcli.errors import ErrorCode, PhotoError
 
-#: Pillow's name of each codec that afd accepts; a JPEG opens as MPO where it holds more pictures.
-PILLOW_NAMES = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "webp": "WEBP",
-    "avif": "AVIF",
-    "bmp": "BMP",
-    "tiff": "TIFF",
-    "gif": "GIF",
-}
-
-
-_LEAST_SALVAGED = 0.25  # of the rows
-_FILLING = 128  # what libjpeg puts where data are missing
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_MIN_IS_WHITE = 0
 
 
 @dataclass(frozen=True)
@@ -41,75 +29,108 @@ class Raster:
         image: RGB, 8 bits, loaded.
         orientation: EXIF orientation, 1 to 8.
         notes: remarks on how the pixels were made.
+        profile: what the colours of *image* mean, None for sRGB.
     """
 
     image: Image.Image
     orientation: int
     notes: tuple[str, ...]
+    profile: Profile | None = None
 
 
-def decode(codec: str, data: bytes, max_pixels: int) -> Raster:
+def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster:
     """Decode the first frame of an image file.
 
     Transparency is laid over white, as on a page: a plain ``convert("RGB")`` would show whatever
-    colour lies hidden beneath. 16-bit grey is scaled to 8 bits (65535 becomes 255). TIFF comes out
-    of Pillow upright, so its orientation is 1; AVIF's ``irot`` and ``imir`` are left to the
-    orientation. One call at a time per process.
+    colour lies hidden beneath. Where everything is transparent, alpha is taken for unused. 16-bit
+    grey is scaled to 8 bits (65535 becomes 255). TIFF comes out of Pillow upright, so its
+    orientation is 1; AVIF's ``irot`` and ``imir`` are left to the orientation. CMYK with a profile
+    becomes sRGB here; any other profile is handed on. One call at a time per process.
+
+    Args:
+        codec: as in `Photo.codec`.
+        data: the file.
+        max_pixels: more are refused.
+        icc: False ignores colour profiles.
 
     Raises:
         PhotoError: TOO_LARGE, known before anything is decoded; TRUNCATED or CORRUPT where Pillow
-            refuses; UNSUPPORTED for samples that are no picture; OUT_OF_MEMORY.
+            refuses, or where rows are missing; UNSUPPORTED for a kind that Pillow does not read, or
+            samples that are no picture; OUT_OF_MEMORY.
     """
     if codec == "avif":
         _ensure_avif()
-    # libtiff and the AV1 decoders write to standard error; Pillow's JPEG decoder is silent.
-    with _quiet(codec), _pixel_limit(max_pixels):
-        try:
-            image = _load(codec, data, max_pixels)
-            rgb, notes = _rgb(image)
-            return Raster(rgb, _orientation(image), notes)
-        except PhotoError:
-            raise
-        except MemoryError as error:
-            raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to decode") from error
-        except Image.DecompressionBombError as error:
-            raise PhotoError(ErrorCode.TOO_LARGE, str(error)) from error
-        except Exception as error:  # on hostile files Pillow's plugins raise about anything
-            raise _refused(codec, data, error) from error
-
-
-def salvaged(data: bytes, max_pixels: int) -> Raster | None:
-    """The part of a JPEG file that ends too early; None where it is too little, or not that.
-
-    libjpeg fills what is missing with grey. One call at a time per process.
-
-    Raises:
-        PhotoError: as `decode` does.
-    """
-    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+    said: list[str] = []
     try:
-        raster = decode("jpeg", data, max_pixels)
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-    missing = _grey_rows_at_the_end(np.asarray(raster.image)) / raster.image.height
-    if missing > 1 - _LEAST_SALVAGED:
-        return None
-    note = f"{DAMAGED}the file ends too early; {1 - missing:.0%} of the picture's rows are there"
-    return replace(raster, notes=(note, *raster.notes))
+        # libtiff and the AV1 decoders write to standard error; Pillow's JPEG decoder is silent.
+        with _quiet(codec) as said, _pixel_limit(max_pixels):
+            return _decoded(codec, data, max_pixels, icc)
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to decode") from error
+    except Exception as error:  # on hostile files Pillow's plugins raise about anything
+        raise refused(codec, data, error, said, max_pixels) from error
 
 
-def _grey_rows_at_the_end(pixels: NDArray[np.uint8]) -> int:
-    """Rows at the bottom that are nothing but libjpeg's filling."""
-    filled = (pixels == _FILLING).all((1, 2))
-    return len(filled) if filled.all() else int(np.argmin(filled[::-1]))
+def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
+    notes: tuple[str, ...] = ()
+    try:
+        image = _load(codec, data, max_pixels)
+    except (PhotoError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception:
+        if codec != "png":
+            raise
+        image, notes = _load_without_ancillary(data, max_pixels)
+    if codec == "png" and lacks_rows(image, data):
+        raise PhotoError(ErrorCode.TRUNCATED, "the png data end before the last row")
+    orientation = _orientation(image)
+    if image.mode.startswith("I"):
+        image, notes = _from_grey16(image), (*notes, "16-bit grey reduced to 8 bits")
+    profile, remark = _profile(image) if icc else (None, "")
+    rgb, more = _rgb(image, profile)
+    if profile is not None and profile.mode == "CMYK":
+        profile = None  # done
+    return Raster(rgb, orientation, tuple(filter(None, (*notes, *more, remark))), profile)
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
     check_size(*image.size, max_pixels)
+    premultiplied = codec == "tiff" and _replace_raw_mode(image, "RGBa", "RGBa")
     image.load()
     check_size(*image.size, max_pixels)  # a GIF frame may be larger than its screen
+    if premultiplied and image.getchannel("A").getextrema() == (0, 0):
+        # Divided by an alpha of 0, all colours are gone: read them once more as they are.
+        image = Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
+        _replace_raw_mode(image, "RGBa", "RGBA")
+        image.load()
     return image
+
+
+def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> bool:
+    """Let the tiles of a TIFF be read as *new* where they say *old*; whether any does."""
+    tiles = []
+    for tile in image.tile:
+        args = tile.args if isinstance(tile.args, tuple) else ("",)
+        renamed = (str(args[0]).replace(old, new), *args[1:])
+        tiles.append(tile._replace(args=renamed) if old in str(args[0]) else tile)
+    found = any(old in str(tile.args) for tile in image.tile)
+    image.tile = tiles
+    return found
+
+
+def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
+    """A PNG that Pillow refuses, once more without the chunks that its picture does not need."""
+    lean, note = without_ancillary(data)
+    try:
+        return _load("png", lean, max_pixels), (note,)
+    except (PhotoError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception:
+        lean, note = without_ancillary(data, helpful=False)
+        return _load("png", lean, max_pixels), (note,)
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -119,33 +140,51 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise PhotoError(ErrorCode.TOO_LARGE, message)
 
 
-def _rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _profile(image: Image.Image) -> tuple[Profile | None, str]:
+    data = image.info.get("icc_profile")
+    if not isinstance(data, bytes) or not data:
+        return None, ""
+    profile, problem = find_profile(data, image.mode)
+    return profile, profile.note if profile else problem
+
+
+def _rgb(image: Image.Image, profile: Profile | None) -> tuple[Image.Image, tuple[str, ...]]:
     """*image* as 8-bit RGB, and remarks."""
-    if image.mode.startswith("I"):
-        return _from_grey16(image), ("16-bit grey reduced to 8 bits",)
     if image.mode == "F":
         raise PhotoError(ErrorCode.UNSUPPORTED, "floating-point samples are no picture")
+    if image.mode == "CMYK" and profile is not None:
+        return profile.to_srgb(image), ()
+    notes: tuple[str, ...] = ()
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        if rgba.getchannel("A").getextrema() != (255, 255):
-            page = Image.new("RGBA", rgba.size, "white")
-            page.alpha_composite(rgba)
-            return page.convert("RGB"), ("transparency laid over white",)
-        image = rgba
+        image = image.convert("RGBA")
+        opacity = image.getchannel("A").getextrema()
+        if opacity == (0, 0):
+            notes = ("alpha is 0 everywhere: ignored",)
+        elif opacity != (255, 255):
+            page = Image.new("RGBA", image.size, "white")
+            page.alpha_composite(image)
+            image, notes = page, ("transparency laid over white",)
     try:
         # Of RGB, convert() would make a copy: 12 MP of it for nothing.
-        return image if image.mode == "RGB" else image.convert("RGB"), ()
+        return image if image.mode == "RGB" else image.convert("RGB"), notes
     except ValueError as error:
         message = f"no way from {image.mode} colours to RGB"
         raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
 
 
 def _from_grey16(image: Image.Image) -> Image.Image:
+    """16-bit (or 12-bit) grey as "L"; of what Pillow knows of the file, its profile stays."""
     samples = np.asarray(image).astype(np.int64)
-    if samples.min() < 0 or samples.max() > 65535:
+    tags = getattr(image, "tag_v2", {})
+    most = 4095 if tags.get(_BITS_PER_SAMPLE) == (12,) else 65535
+    if samples.min() < 0 or samples.max() > most:
         raise PhotoError(ErrorCode.UNSUPPORTED, "32-bit samples are no picture")
-    grey = ((samples * 255 + 32767) // 65535).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE:  # Pillow inverts 1 to 8 bits, but not these
+        samples = most - samples
+    grey = Image.fromarray(((samples * 255 + most // 2) // most).astype(np.uint8))
+    if "icc_profile" in image.info:
+        grey.info["icc_profile"] = image.info["icc_profile"]
+    return grey
 
 
 def _orientation(image: Image.Image) -> int:
@@ -156,17 +195,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # nonsense in the EXIF block says nothing against the picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _refused(codec: str, data: bytes, error: Exception) -> PhotoError:
-    said = str(error) or type(error).__name__
-    words = said.lower()
-    cut = isinstance(error, EOFError) or "truncated" in words or "not enough image data" in words
-    if cut or ends_early(codec, data):
-        return PhotoError(ErrorCode.TRUNCATED, f"the {codec} file ends too early")
-    if "cannot identify image file" in words:  # Pillow prints the address of our buffer
-        said = "broken header"
-    return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are broken: {said}")
 
 
 def _ensure_avif() -> None:
@@ -181,15 +209,15 @@ def _ensure_avif() -> None:
 
 
 @contextmanager
-def _quiet(codec: str) -> Iterator[None]:
-    """Neither Python warnings nor C messages, even where warnings are errors."""
+def _quiet(codec: str) -> Iterator[list[str]]:
+    """Neither Python warnings nor C messages, even where warnings are errors; yields the latter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if codec == "jpeg":
-            yield
+            yield []
         else:
-            with captured_stderr():
-                yield
+            with captured_stderr() as lines:
+                yield lines
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-_PROGRESSIVE = frozenset({2, 6, 10, 14})  # n of SOFn
+PROGRESSIVE = frozenset({2, 6, 10, 14})  # n of SOFn
 
 Colours = Literal["grey", "YCbCr", "RGB", "CMYK", "other"]
 
@@ -24,6 +24,23 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Scan:
+    """One scan: where its entropy-coded bytes lie in the file, and what they bring.
+
+    Attributes:
+        start, end: of the entropy-coded bytes.
+        ids: identifiers of its components.
+        dc: True where it is the first to bring DC levels: any scan of a sequential JPEG, the
+            first scan of a component of a progressive one.
+    """
+
+    start: int
+    end: int
+    ids: tuple[int, ...]
+    dc: bool
+
+
+@dataclass(frozen=True)
 class JpegHeader:
     """What the markers of a JPEG say.
 
@@ -35,9 +52,11 @@ class JpegHeader:
         components: in file order.
         tables: quantisation tables by number, (8, 8) uint16, natural order ``[v, u]``.
         colours: colour space of the components, as libjpeg would decide.
-        scans: number of scans.
+        scans: in file order.
         complete: True if the walk reached the end-of-image marker.
+        end: where the walk ended, behind the last segment or scan that is whole.
         problem: the first thing found wrong in the structure; "" if none.
+        broken: the first such thing that libjpeg, too, takes for damage; "" if none.
         kept: byte ranges of the segments and scans that the coefficients depend on.
     """
 
@@ -48,15 +67,17 @@ class JpegHeader:
     components: tuple[Component, ...]
     tables: dict[int, NDArray[np.uint16]]
     colours: Colours
-    scans: int
+    scans: tuple[Scan, ...]
     complete: bool
+    end: int
     problem: str
+    broken: str
     kept: tuple[tuple[int, int], ...] = field(repr=False)
 
     @property
     def progressive(self) -> bool:
         """True where the picture comes in successively finer scans."""
-        return self.process in _PROGRESSIVE
+        return self.process in PROGRESSIVE
 
     @property
     def max_factors(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.jpeg_frame import Colours, Component, JpegHeader
+from afdcli.codec.jpeg_frame import PROGRESSIVE, Colours, Component, JpegHeader, Scan
 from afdcli.errors import ErrorCode, PhotoError
 
 MAX_SCANS = 100  # a progressive photo has about ten; each further one costs a pass over all blocks
@@ -26,6 +26,7 @@ _KEPT = _FRAMES | {_DQT, _DHT, _DRI, _SOS}  # all that libjpeg needs to find the
 
 # Any number of fill bytes 0xFF may stand in front of a marker. Inside a scan 0xFF is followed by
 # 0x00 (a stuffed byte), by D0..D7 (restart) or by a fill 0xFF.
+_JPEG_LS = 0xF7  # its start of frame (ITU-T T.87)
 _MARKER = re.compile(rb"\xff+[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
@@ -43,14 +44,16 @@ def parse_header(data: bytes) -> JpegHeader:
     """Walk over the markers of a JPEG file.
 
     Raises:
-        PhotoError: NOT_AN_IMAGE without a start-of-image marker; TRUNCATED or CORRUPT where no
-            usable frame header comes after it.
+        PhotoError: NOT_AN_IMAGE without a start-of-image marker; UNSUPPORTED for JPEG-LS; TRUNCATED
+            or CORRUPT where no usable frame header comes after it.
     """
     if not data.startswith(b"\xff\xd8"):
         raise PhotoError(ErrorCode.NOT_AN_IMAGE, "the file does not start like a JPEG")
     walk = _Walk(data)
     walk.run()
     if walk.frame is None:
+        if walk.jpeg_ls:
+            raise PhotoError(ErrorCode.UNSUPPORTED, "a JPEG-LS file: convert it to JPEG first")
         if walk.ended_early:
             raise PhotoError(ErrorCode.TRUNCATED, "the file ends before the JPEG frame header")
         raise PhotoError(ErrorCode.CORRUPT, f"no JPEG frame header: {walk.problem or 'no frame'}")
@@ -66,12 +69,15 @@ class _Walk:
         self.tables: dict[int, NDArray[np.uint16]] = {}
         self.kept: list[tuple[int, int]] = []
         self.scanned: set[int] = set()
-        self.scans = 0
+        self.scans: list[Scan] = []
+        self.end = 2
         self.jfif = False
         self.adobe: int | None = None
         self.problem = ""
+        self.broken = ""
         self.complete = False
         self.ended_early = False
+        self.jpeg_ls = False
 
     def run(self) -> None:
         """Go on until the end of the image or of the data."""
@@ -92,9 +98,11 @@ class _Walk:
             components=components,
             tables=self.tables,
             colours=self._colours(components),
-            scans=self.scans,
+            scans=tuple(self.scans),
             complete=self.complete,
+            end=self.end,
             problem=self.problem,
+            broken=self.broken,
             kept=tuple(self.kept),
         )
 
@@ -112,7 +120,7 @@ class _Walk:
             self.complete = True
             return -1
         if marker in _BARE:
-            self._note(f"unexpected marker {marker:#04x}")
+            self._note(f"unexpected marker {marker:#04x}", harmless=marker != _SOI)
             return after.end()
         body = after.end() + 2
         end = after.end() + int.from_bytes(data[after.end() : body], "big")
@@ -122,22 +130,27 @@ class _Walk:
         if end < body:
             self._note("segment of impossible length")
             return body
-        self._take(marker, data[body:end])
-        if marker == _SOS:
+        if marker != _SOS:
+            self._take(marker, data[body:end])
+        else:
             after = _SCAN_END.search(data, end)
-            end = after.start() if after else len(data)
+            begin, end = end, after.start() if after else len(data)
+            self._take_scan(data[body:begin], begin, end)
         if marker in _KEPT:
             self.kept.append((start, end))
+        self.end = end
         return end
 
-    def _note(self, problem: str) -> None:
+    def _note(self, problem: str, harmless: bool = False) -> None:
         self.problem = self.problem or problem
+        if not harmless:
+            self.broken = self.broken or problem
 
     def _take(self, marker: int, body: bytes) -> None:
         if marker in _FRAMES:
             self._take_frame(marker - 0xC0, body)
-        elif marker == _SOS:
-            self._take_scan(body)
+        elif marker == _JPEG_LS:
+            self.jpeg_ls = True
         elif marker == _DQT:
             self._take_tables(body)
         elif marker == _DHT:
@@ -162,25 +175,26 @@ class _Walk:
             height, width = (int.from_bytes(body[i : i + 2], "big") for i in (1, 3))
             self.frame = (process, body[0], height, width, components)
             if len({c.id for c in components}) < len(components):
-                self._note("two components of one name")
+                self._note("two components of one name", harmless=True)
 
-    def _take_scan(self, body: bytes) -> None:
-        self.scans += 1
+    def _take_scan(self, body: bytes, start: int, end: int) -> None:
         if self.frame is None:
             self._note("scan before the frame header")
             return
         if not body or len(body) != 4 + 2 * body[0] or not 1 <= body[0] <= 4:
             self._note("scan header of wrong length")
             return
-        ids = list(body[1 : 1 + 2 * body[0] : 2])
+        ids = tuple(body[1 : 1 + 2 * body[0] : 2])
+        first = body[-3] == 0 and body[-1] >> 4 == 0  # Ss and Ah of T.81 B.2.3
+        self.scans.append(Scan(start, end, ids, first or self.frame[0] not in PROGRESSIVE))
         used = [c for c in self.frame[4] if c.id in ids]
         self.scanned.update(ids)
         if len(used) != len(ids):
             self._note("scan of an unknown component")
         elif len(ids) > 1 and sum(c.horizontal * c.vertical for c in used) > MAX_MCU_BLOCKS:
             self._note("too many blocks in one coding unit")
-        elif self.scans > MAX_SCANS:
-            self._note(f"more than {MAX_SCANS} scans")
+        elif len(self.scans) > MAX_SCANS:
+            self._note(f"more than {MAX_SCANS} scans", harmless=True)
 
     def _take_tables(self, body: bytes) -> None:
         at = 0
@@ -210,7 +224,7 @@ class _Walk:
         # libjpeg dequantises with the table seen first, jpeglib reports the one seen last.
         known = self.tables.get(number)
         if self.scans and known is not None and not np.array_equal(known, table):
-            self._note("quantisation table changed between scans")
+            self._note("quantisation table changed between scans", harmless=True)
         else:
             self.tables[number] = table
 

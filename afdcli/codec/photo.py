@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from afdcli.codec.dct import Coefficients, pixel_coefficients
+from afdcli.codec.profile import Profile
 
 DAMAGED = "damaged: "  # how a note begins where the decoder had to guess
 
@@ -20,7 +21,7 @@ class Photo:
     """One picture as read from a file.
 
     Attributes:
-        image: RGB, 8 bits, as stored, *before* EXIF orientation; loaded.
+        image: RGB, 8 bits, as stored, *before* EXIF orientation and `profile`; loaded.
         codec: "jpeg", "avif", "webp", "png", "bmp", "tiff" or "gif".
         orientation: EXIF orientation, 1 to 8 (1 = as stored).
         quality: estimated IJG quality factor, 1 to 100, of the last JPEG compression; None
@@ -30,6 +31,7 @@ class Photo:
         notes: remarks for the results table, e.g. why coefficients are not the file's own; those on
             damage begin with `DAMAGED`.
         file_coefficients: the file's own coefficients, None where it has none that make sense.
+        profile: what the colours of *image* mean; None for sRGB.
     """
 
     image: Image.Image = field(repr=False)
@@ -40,6 +42,7 @@ class Photo:
     progressive: bool = False
     notes: tuple[str, ...] = ()
     file_coefficients: Coefficients | None = field(default=None, repr=False)
+    profile: Profile | None = None
 
     @classmethod
     def from_pixels(cls, pixels: NDArray[np.uint8], codec: str = "png", **known: Any) -> Photo:

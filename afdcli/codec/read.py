@@ -8,19 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from afdcli.codec.dct import Coefficients
-from afdcli.codec.decode import Raster, check_size, decode, salvaged
-from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
+from afdcli.codec.decode import Raster, check_size, decode
+from afdcli.codec.jpeg_dct import UNUSUAL, CoefficientsError, file_coefficients, scan_warning
 from afdcli.codec.jpeg_frame import JpegHeader
-from afdcli.codec.jpeg_gate import coefficient_refusal
+from afdcli.codec.jpeg_gate import (
+    MAX_SIDE,
+    coefficient_refusal,
+    reading_refusal,
+    tables_problem,
+    unusual_process,
+)
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
+from afdcli.codec.jpeg_rows import can_be_closed, repaired, rows_there
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
 _FROM_PIXELS = "coefficients computed from decoded pixels"
-_HARMLESS = "Invalid SOS parameters"  # libjpeg warns, and then reads the scan as it should be
-# Pillow's pixel limit, standard error and jpeglib's temporary file belong to the process.
+_ENDS_EARLY = "the jpeg file ends too early"
+_LEAST_SALVAGED = 0.25  # of the rows
+# Pillow's pixel limit, standard error and jpeglib's library belong to the process.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -38,7 +46,11 @@ class Limits:
 
 
 def read_photo(
-    source: Path | bytes, limits: Limits | None = None, *, salvage: bool = False
+    source: Path | bytes,
+    limits: Limits | None = None,
+    *,
+    salvage: bool = False,
+    icc: bool = True,
 ) -> Photo:
     """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
 
@@ -49,8 +61,9 @@ def read_photo(
     Args:
         source: path of a regular file, or the bytes of one.
         limits: defaults to ``Limits()``.
-        salvage: decode a JPEG that ends too early as far as it goes, if that is a quarter of the
-            picture at least; the rest is grey. Else it is TRUNCATED.
+        salvage: decode a JPEG without its end as far as it goes; what is missing is grey. Else it
+            is TRUNCATED, as is any damaged JPEG that holds less than a quarter of its rows.
+        icc: False ignores colour profiles.
 
     Returns:
         The photo. ``notes`` says where the coefficients of a JPEG are not the file's own and why,
@@ -65,8 +78,8 @@ def read_photo(
         codec = _identify(data)
         with _ONE_AT_A_TIME:
             if codec != "jpeg":
-                return _read_other(codec, data, limits)
-            return _read_jpeg(data, limits, salvage)
+                return _read_other(codec, data, limits, icc)
+            return _read_jpeg(data, limits, salvage, icc)
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
 
@@ -102,16 +115,28 @@ def _identify(data: bytes) -> str:
     raise PhotoError(ErrorCode.NOT_AN_IMAGE, reason)
 
 
-def _read_other(codec: str, data: bytes, limits: Limits) -> Photo:
-    raster = decode(codec, data, limits.max_pixels)
-    return Photo(raster.image, codec, orientation=raster.orientation, notes=raster.notes)
+def _read_other(codec: str, data: bytes, limits: Limits, icc: bool) -> Photo:
+    raster = decode(codec, data, limits.max_pixels, icc)
+    return Photo(
+        raster.image,
+        codec,
+        orientation=raster.orientation,
+        notes=raster.notes,
+        profile=raster.profile,
+    )
 
 
-def _read_jpeg(data: bytes, limits: Limits, salvage: bool) -> Photo:
+def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
     header = parse_header(data)
-    check_size(header.width, header.height, limits.max_pixels)
-    raster = _decode_jpeg(data, header, limits, salvage)
-    coefficients, notes = _coefficients(data, header, raster)
+    _check_jpeg_size(header, limits)
+    if header.complete:
+        raster = _decode_jpeg(data, data, header, limits, icc)
+    elif salvage and can_be_closed(data, header):
+        raster = _decode_jpeg(repaired(data, header), data, header, limits, icc)
+    else:
+        _decode_jpeg(data, data, header, limits, icc)  # perhaps worse is wrong with it
+        raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
+    coefficients, damage, notes = _coefficients(data, header, raster)
     return Photo(
         image=raster.image,
         codec="jpeg",
@@ -119,21 +144,27 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool) -> Photo:
         quality=_quality(header),
         subsampling=header.subsampling,
         progressive=header.progressive,
-        notes=raster.notes + notes,
+        notes=(*_damage_notes(damage, data, header), *raster.notes, *notes),
         file_coefficients=coefficients,
+        profile=raster.profile,
     )
 
 
-def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, salvage: bool) -> Raster:
-    """Pixels of a JPEG, or of as much of it as there is."""
+def _check_jpeg_size(header: JpegHeader, limits: Limits) -> None:
+    if max(header.width, header.height) > MAX_SIDE:
+        message = f"{header.width}x{header.height}: a side is more than the {MAX_SIDE} of JPEG"
+        raise PhotoError(ErrorCode.TOO_LARGE, f"{message} decoders")
+    check_size(header.width, header.height, limits.max_pixels)
+
+
+def _decode_jpeg(
+    whole: bytes, data: bytes, header: JpegHeader, limits: Limits, icc: bool
+) -> Raster:
+    """Pixels of *whole*: *data*, the file, or as much of it as there is."""
     try:
-        return decode("jpeg", data, limits.max_pixels)
+        return decode("jpeg", whole, limits.max_pixels, icc)
     except PhotoError as error:
         reason = _better_reason(error, header)
-        if salvage and reason.code is ErrorCode.TRUNCATED:
-            raster = salvaged(data, limits.max_pixels)
-            if raster is not None:
-                return raster
         if reason is error:
             raise
         raise reason from error
@@ -144,31 +175,66 @@ def _better_reason(error: PhotoError, header: JpegHeader) -> PhotoError:
     if error.code is not ErrorCode.CORRUPT:
         return error
     count = len(header.components)
-    if header.precision in (12, 16) or (header.precision == 8 and count not in (1, 3, 4)):
-        message = f"{header.precision}-bit JPEG with {count} components"
-        return PhotoError(ErrorCode.UNSUPPORTED, message)
-    if not header.complete and not header.problem:
-        return PhotoError(ErrorCode.TRUNCATED, "the jpeg file ends too early")
+    if header.precision != 8 and 2 <= header.precision <= 16:
+        return PhotoError(ErrorCode.UNSUPPORTED, f"{header.precision}-bit JPEG")
+    if header.precision == 8 and count not in (1, 3, 4):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {count} components")
+    if kind := unusual_process(header):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"{kind}: convert it first")
+    if header.sampling_problem and not header.broken:
+        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {header.sampling_problem}")
+    if not header.complete and not header.broken:
+        return PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
     return error
 
 
 def _coefficients(
     data: bytes, header: JpegHeader, raster: Raster
-) -> tuple[Coefficients | None, tuple[str, ...]]:
-    """The file's own coefficients, or None and a note that says why not."""
+) -> tuple[Coefficients | None, str, tuple[str, ...]]:
+    """The file's own coefficients or None, what is damaged or "", and notes."""
     refusal = coefficient_refusal(header)
     if not refusal and raster.image.size != (header.width, header.height):
         refusal = "two sizes in one file"
     if refusal:
-        return None, (f"{refusal}: {_FROM_PIXELS}",)
+        return None, _damage(data, header), (f"{refusal}: {_FROM_PIXELS}",)
     try:
         coefficients, warning = file_coefficients(data, header)
     except CoefficientsError as error:
-        return None, (f"{DAMAGED}{error}", _FROM_PIXELS)
-    if not warning:
-        return coefficients, ()
-    kind = "unusual: " if warning.startswith(_HARMLESS) else DAMAGED
-    return coefficients, (kind + warning,)
+        return None, str(error), (_FROM_PIXELS,)
+    if warning.startswith(UNUSUAL):
+        return coefficients, "", (warning,)
+    return coefficients, warning, ()
+
+
+def _damage(data: bytes, header: JpegHeader) -> str:
+    """What is broken in a JPEG that jpeglib was not asked for coefficients of, or ""."""
+    if not header.complete:
+        return _ENDS_EARLY
+    found = header.broken or tables_problem(header)
+    if found or reading_refusal(header):
+        return found
+    warning = scan_warning(data, header)
+    return "" if warning.startswith(UNUSUAL) else warning
+
+
+def _damage_notes(damage: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
+    """The note on *damage*, with how much of the picture is there.
+
+    Raises:
+        PhotoError: TRUNCATED, that is too little.
+    """
+    if not damage:
+        return ()
+    share = rows_there(data, header)
+    if share < _LEAST_SALVAGED:
+        message = f"{damage}; only {share:.0%} of the picture's rows are there"
+        raise PhotoError(ErrorCode.TRUNCATED, message)
+    there = f"; {share:.0%} of the picture's rows are there"
+    if share == 1 and header.complete:
+        there = ""
+    elif share == 1 and header.progressive:
+        there += ", with less detail"
+    return (f"{DAMAGED}{damage}{there}",)
 
 
 def _quality(header: JpegHeader) -> float | None:

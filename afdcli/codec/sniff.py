@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SNIFF_BYTES = 64  # enough of a file's head for `sniff` and `sniff_foreign`
 
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of its second header
@@ -11,8 +13,37 @@ _FOREIGN = (
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
+    (b"II\xbc", "JPEG XR"),
     (b"8BPS", "Photoshop"),
-    (b"\0\0\x01\0", "ICO"),
+    (b"\0\0\1\0", "ICO"),
+    (b"\0\0\2\0", "cursor"),
+    (b"icns", "ICNS"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"qoif", "QOI"),
+    (b"DDS |", "DDS"),
+    (b"SIMPLE  =", "FITS"),
+    (b"\x59\xa6\x6a\x95", "Sun raster"),
+    (b"\x01\xda\x00\x01", "SGI"),
+    (b"\x01\xda\x01\x01", "SGI"),
+    (b"BPG\xfb", "BPG"),
+    (b"FLIF", "FLIF"),
+    (b"AT&TFORM", "DjVu"),
+    (b"\x8aMNG\r\n\x1a\n", "MNG"),
+    (b"\x8bJNG\r\n\x1a\n", "JNG"),
+    (b"gimp xcf", "GIMP"),
+    (b"FUJIFILMCCD-RAW", "Fujifilm raw"),
+    (b"IIRO", "Olympus raw"),
+    (b"IIRS", "Olympus raw"),
+    (b"IIU\0", "Panasonic raw"),
+    (b"/* XPM */", "XPM"),
+)
+_PNM = re.compile(rb"P[1-7fF]\s+[#\dW-]")
+_BOXED = (  # brands of ISO media files
+    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}, "HEIC"),
+    ({b"crx "}, "Canon raw"),
+    ({b"jp2 ", b"jpx ", b"jph "}, "JPEG 2000"),
+    ({b"jxl "}, "JPEG XL"),
 )
 
 
@@ -38,8 +69,10 @@ def sniff_foreign(head: bytes) -> str:
     for magic, name in _FOREIGN:
         if head.startswith(magic):
             return name
-    heif = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-    return "HEIC" if _brands(head) & heif else ""
+    if _PNM.match(head):
+        return "PNM"
+    brands = _brands(head)
+    return next((name for known, name in _BOXED if brands & known), "")
 
 
 def _brands(head: bytes) -> set[bytes]:

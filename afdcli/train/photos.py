@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from afdcli.codec.decode import PILLOW_NAMES
+from afdcli.codec.refusal import PILLOW_NAMES
 from afdcli.errors import UsageError
 from afdcli.inputs.discover import discover
 

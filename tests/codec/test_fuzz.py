@@ -46,10 +46,10 @@ def check_header(data: bytes) -> JpegHeader | None:
     if not coefficient_refusal(header):
         again = parse_header(header.essential(data))  # what libjpeg gets is what the gate saw
         assert not coefficient_refusal(again)
-        assert (again.components, again.process, again.scans) == (
+        assert (again.components, again.process, len(again.scans)) == (
             header.components,
             header.process,
-            header.scans,
+            len(header.scans),
         )
         assert (again.height, again.width) == (header.height, header.width)
         for i in range(len(header.components)):

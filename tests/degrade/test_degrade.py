@@ -439,7 +439,7 @@ def test_too_large_for_the_codec_is_a_failed_row(tmp_path: Path) -> None:
 
 def test_transparency_and_other_remarks_are_in_the_note(tmp_path: Path) -> None:
     picture = tmp_path / "p.png"
-    picture.write_bytes(encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 0)), "PNG"))
+    picture.write_bytes(encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 9)), "PNG"))
     afd(picture, "--out", tmp_path / "out")
     (row,) = rows(tmp_path / "out")
     assert row["note"] == "transparency laid over white"

@@ -1,0 +1,122 @@
+"""Why a file cannot be decoded: which of the codes fits, in words for a person."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from PIL import Image, TiffImagePlugin
+
+from afdcli.codec.sniff import ends_early
+from afdcli.errors import ErrorCode, PhotoError
+
+#: Pillow's name of each codec that afd accepts; a JPEG opens as MPO where it holds more pictures.
+PILLOW_NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "gif": "GIF",
+}
+
+_KINDS = re.compile(  # how Pillow's plugins speak of files that are whole, but not for them
+    r"unsupported|not supported|not configured|unknown (pixel|raw|data) mode|unknown compression"
+    r"|unknown photometric|no codec available"
+)
+_AVIF_SIDE = 32_768  # pixels; the limits of libavif
+_AVIF_PIXELS = 16_384**2
+_COMPRESSIONS = {  # of TIFF, those that Pillow has no decoder for
+    **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
+    **dict.fromkeys((9, 10, 34661), "JBIG"),
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
+    **{34663: "JBIG2", 32766: "NeXT", 34713: "Nikon NEF", 34887: "LERC", 34892: "lossy JPEG"},
+}
+
+
+def refused(codec: str, data: bytes, error: Exception, said: list[str], limit: int) -> PhotoError:
+    """The error that fits what Pillow raised.
+
+    Args:
+        codec: as in `Photo.codec`.
+        data: the file.
+        error: what Pillow raised.
+        said: lines that the libraries below Pillow wrote on standard error.
+        limit: pixels that were allowed.
+    """
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_many(str(error), limit)
+    words = _reason(codec, data, error)
+    everything = " ".join([words, *said]).lower()
+    if codec == "avif" and (large := _large_avif(data)):
+        return large
+    if codec == "tiff" and (kind := _tiff_kind(data)):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"a TIFF with {kind}: convert it first")
+    if _KINDS.search(everything):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"this kind of {codec} is not read: {words}")
+    cut = isinstance(error, EOFError) or "truncated" in everything
+    if cut or "not enough image data" in everything or ends_early(codec, data):
+        return PhotoError(ErrorCode.TRUNCATED, f"the {codec} file ends too early")
+    return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are broken: {words}")
+
+
+def _too_many(message: str, limit: int) -> PhotoError:
+    """Pillow names twice the limit; its first number is the picture's."""
+    count = re.search(r"\d+", message)
+    size = f"{count.group()} pixels are" if count else "the picture is"
+    return PhotoError(ErrorCode.TOO_LARGE, f"{size} more than the limit of {limit} pixels")
+
+
+def _reason(codec: str, data: bytes, error: Exception) -> str:
+    """What is wrong; where `Image.open` keeps that to itself, its plugin is asked."""
+    said = str(error) or type(error).__name__
+    if "cannot identify image file" not in said:  # it prints the address of our buffer, too
+        return said
+    try:
+        factory = Image.OPEN[PILLOW_NAMES[codec]][0]
+        factory(io.BytesIO(data), "")
+    except MemoryError:
+        raise
+    except Exception as reason:
+        return str(reason) if " " in str(reason) else "broken header"
+    return "broken header"
+
+
+def _tiff_kind(data: bytes) -> str:
+    """A compression or a layout that Pillow does not read, or ""."""
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        compression = directory.get(259, 1)
+        bits, photometric = directory.get(258, (1,)), directory.get(262)
+        sides = directory.get(256, 0), directory.get(257, 0)
+    except MemoryError:
+        raise
+    except Exception:  # a broken directory says nothing
+        return ""
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+        return ""
+    if compression in _COMPRESSIONS:
+        return f"{_COMPRESSIONS[compression]} compression"
+    if photometric == 32803:
+        return "raw camera samples"
+    if compression not in TiffImagePlugin.COMPRESSION_INFO:
+        return ""
+    sampled = isinstance(bits, tuple) and any(b not in (1, 2, 4, 8, 12, 16, 32) for b in bits)
+    return f"samples of {bits[0]} bits" if sampled else ""
+
+
+def _large_avif(data: bytes) -> PhotoError | None:
+    """libavif has limits of its own, and does not say so: its size property is read (ispe)."""
+    for match in re.finditer(rb"ispe\0{4}(.{8})", data[:65536], re.DOTALL):
+        width, height = (int.from_bytes(match[1][i : i + 4], "big") for i in (0, 4))
+        if max(width, height) > _AVIF_SIDE:
+            message = f"{width}x{height}: a side is more than the {_AVIF_SIDE} pixels of AVIF"
+            return PhotoError(ErrorCode.TOO_LARGE, message)
+        if width * height > _AVIF_PIXELS:
+            message = f"{width}x{height} is more than the limit of {_AVIF_PIXELS} pixels for AVIF"
+            return PhotoError(ErrorCode.TOO_LARGE, message)
+    return None
