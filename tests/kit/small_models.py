@@ -3,7 +3,11 @@ small module for the `input` plug."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
+from safetensors.torch import save_model
+from timm.models.resnet import BasicBlock, ResNet
 
 from afdcli.core import AFDConfig, AFDModule
 
@@ -34,6 +38,11 @@ def source(name: str, seed: int | None = None, crop_pct: float = 1.0) -> str:
     With a *seed* it brings its own weights, the same ones every time; without, they are random.
     """
     return _SOURCE.format(name=name, seed=seed, crop_pct=crop_pct)
+
+
+def save_weights(file: Path) -> None:
+    """Weights for the network of `source`, as a checkpoint."""
+    save_model(ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 16, 16), num_classes=5), str(file))
 
 
 def module(noise: float = 0.1, grid_channels: int = 384) -> AFDModule:
