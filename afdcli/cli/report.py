@@ -143,7 +143,8 @@ def report(
     runs = load_runs(
         paths, clean=reference, direct=plain, only=only, exclude=exclude, manifests=manifest or ()
     )
-    columns = list(dict.fromkeys(by or DEFAULT))
+    default = [name for name in DEFAULT if name == "folder" or all(name in r.rows for r in runs)]
+    columns = list(dict.fromkeys(by or default))
     extra = page_columns(runs) if html is not None else ()
     reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))
     view = _View(tuple(columns), show_all, bool(by))

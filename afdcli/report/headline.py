@@ -19,6 +19,7 @@ def headline(report: Report) -> Sheet:
     has = report.overall.estimates
     labelled = "accuracy_direct" in has or "accuracy_afd" in has
     facts = _accuracies(report.overall) if labelled else _unlabelled(report.overall)
+    facts = facts if report.overall.views else []
     rows = tuple(
         (Text(name, style="bold"), Text(value) if isinstance(value, str) else value, Text(remark))
         for name, value, remark in facts
@@ -29,6 +30,8 @@ def headline(report: Report) -> Sheet:
 
 def _title(report: Report) -> str:
     files, failed = report.overall.get("files").n, int(report.overall.get("failed").value)
+    if failed == files:
+        return f"{clean(report.name)}: all {files:,} files failed, so there is no answer to report"
     damaged = int(report.overall.get("damaged").value)
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""

@@ -25,7 +25,8 @@ def to_console(console: Console, sheets: Sequence[Sheet], remarks: Sequence[str]
             console.print(Text(f"  {note}", style="dim"))
         console.print()
     for remark in remarks:
-        console.print(Text(remark, style="dim"))
+        warns = remark.startswith("careful: ")
+        console.print(Text(remark, style="yellow" if warns else "dim"))
 
 
 def _table(sheet: Sheet) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from afdcli.errors import ResultsError, UsageError
+from afdcli.report.differences import differences, shards
 from afdcli.report.match import Positions, locate, read_list
 from afdcli.report.pictures import find_manifests, source_pictures
 from afdcli.results.read import Results, read_results
@@ -50,7 +51,7 @@ class Run:
         backbone: name of the classifier, "" if unknown.
         plug: where the AFD module sat, "stem" or "input", "" if unknown.
         sources: the files that it is made of.
-        remarks: sentences for the reader.
+        remarks, warnings: sentences for the reader.
         in_clean: (n,) position of each row in the clean run, -1 where it is not there.
         pictures: (n,) number of the source picture of each row, see `source_pictures`.
     """
@@ -65,6 +66,7 @@ class Run:
     plug: str = ""
     sources: tuple[Source, ...] = ()
     remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     in_clean: Positions | None = None
     pictures: Positions = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
@@ -115,7 +117,7 @@ def load_runs(
     if clean is not None:
         reference = _run(read_results(clean), clean.stem)
         runs = [_with_clean(run, reference, clean) for run in runs]
-    return [_with_pictures(run, manifests) for run in runs]
+    return [_with_pictures(run, manifests) for run in _with_mismatches(runs)]
 
 
 def _names(paths: Sequence[Place]) -> list[str]:
@@ -194,21 +196,34 @@ def _pair(run: Run, plain: Run) -> Run:
         raise UsageError(f"{name}: has no labels, the other has; classify it with --labels too")
     remark = f"direct: from {plain.name}, {found:,} of {len(at):,} pictures matched by path"
     direct = _aligned(plain.direct, at)
-    remarks = (*run.remarks, *plain.remarks, remark, *_other_backbone(run, plain))
+    remarks = (*run.remarks, *plain.remarks, remark)
     sources = _with_sources(run, plain, "direct")
-    return replace(run, direct=direct, sources=sources, remarks=remarks)
+    warnings = (*run.warnings, *_mismatch(run, plain))
+    return replace(run, direct=direct, sources=sources, remarks=remarks, warnings=warnings)
 
 
 def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
     return (*run.sources, *(replace(source, role=role) for source in other.sources))
 
 
-def _other_backbone(run: Run, other: Run) -> list[str]:
-    if "" in (run.backbone, other.backbone) or run.backbone == other.backbone:
-        return []
-    return [
-        f"careful: {run.name} was classified by {run.backbone}, {other.name} by {other.backbone}"
-    ]
+def _mismatch(run: Run, other: Run) -> list[str]:
+    """What makes answers of *run* and *other* hard to compare."""
+    module = other.afd is not None
+    found = differences([(r.name, r.sources[0].metadata) for r in (run, other)], module)
+    return [f"careful: {run.name} and {other.name} differ in {found}"] if found else []
+
+
+def _with_mismatches(runs: list[Run]) -> list[Run]:
+    """*runs* side by side, and what differs besides their pictures."""
+    made = [(run.name, run.sources[0].metadata) for run in runs]
+    found = differences(made)
+    if not found:
+        return runs
+    parts = {shards(metadata) for _, metadata in made}
+    shared = len(parts) == 1 and "" not in parts
+    warning = f"careful: these shards of one collection differ in {found}"
+    warning = warning if shared else f"careful: these results differ in {found}"
+    return [replace(run, warnings=(*run.warnings, warning)) for run in runs]
 
 
 def _with_clean(run: Run, reference: Run, path: Place) -> Run:
@@ -220,8 +235,10 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
         )
     if run.labelled and not reference.labelled:
         raise UsageError(f"{path}: has no labels; classify the clean pictures with --labels too")
-    remarks = [*run.remarks, *reference.remarks, *_other_backbone(run, reference)]
-    run = replace(run, sources=_with_sources(run, reference, "clean"), in_clean=at)
+    remarks = [*run.remarks, *reference.remarks]
+    warnings = (*run.warnings, *_mismatch(run, reference))
+    sources = _with_sources(run, reference, "clean")
+    run = replace(run, sources=sources, in_clean=at, warnings=warnings)
     if found < len(at):
         remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
     clean = _aligned(reference.direct, at)

@@ -179,7 +179,7 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
         failures=_failures(run.rows),
         changes=_changes(run),
         distributions=spread,
-        remarks=run.remarks,
+        remarks=(*run.warnings, *run.remarks),
     )
 
 

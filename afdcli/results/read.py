@@ -114,7 +114,8 @@ def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     except (OSError, ValueError, csv.Error, RecursionError, NotImplementedError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ResultsError(f"{path}: not readable as results of afd classify: {reason}") from error
-    missing = [name for name in REQUIRED if name not in raw.columns]
+    direct = (DIRECT + "label", DIRECT + "prob") if DIRECT + "label" in raw.columns else ()
+    missing = [name for name in (*REQUIRED, *direct) if name not in raw.columns]
     if missing:
         raise ResultsError(
             f"{path}: not a results file of afd classify: no column {', '.join(missing)}"
@@ -215,6 +216,7 @@ def _typed(path: Place, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _number(path: Place, column: pd.Series[str]) -> pd.Series[float]:
     numbers: pd.Series[float] = pd.to_numeric(column, errors="coerce").astype("float64")
+    numbers = numbers.where(np.isfinite(numbers))
     _refuse(path, column, numbers.isna(), "a number")
     return numbers
 

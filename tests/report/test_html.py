@@ -360,6 +360,22 @@ def test_maps_stand_beneath_the_pictures(call: Call, tmp_path: Path) -> None:
     assert "the feature drifting map (FDM)" in got.source
 
 
+def test_maps_are_of_the_view_of_the_run(call: Call, tmp_path: Path) -> None:
+    """A picture near the classifier's size is cropped, but with --resize always resized."""
+    (tmp_path / "photos").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 255, (238, 238, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photos" / "a.jpg", quality=20)
+    write("r.csv", [row("a.jpg", "cat", "dog", "cat")])
+    maps = {}
+    for resize in ("auto", "always"):
+        metadata = shipped()
+        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "resize": resize}
+        metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
+        got = page(call, "r.csv", "--photos", "photos", "--maps")
+        maps[resize] = got.all("img")[1]["src"]
+    assert maps["auto"] != maps["always"]
+
+
 def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     for metadata, message in (

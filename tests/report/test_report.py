@@ -185,7 +185,7 @@ def test_different_backbones_are_pointed_out(run: Run) -> None:
     write("r.csv", compared(), metadata={"backbone": {"name": "one"}, "afd": {"on": True}})
     write("c.csv", compared(), metadata={"backbone": {"name": "two"}, "afd": {"on": True}})
     output = " ".join(run("r.csv", "--clean", "c.csv").output.split())
-    assert "careful: r was classified by one, c by two" in output
+    assert "careful: r and c differ in backbone (r: one; c: two)" in output
 
 
 def test_several_results_stand_side_by_side(run: Run) -> None:
@@ -298,6 +298,13 @@ def test_results_csv_is_the_default(run: Run) -> None:
         ("x.csv", b"", "x.csv: not readable"),
         ("x.csv", b"path,status,label,prob\n", "x.csv: no rows yet"),
         ("x.csv", b"path,status,label,prob\na,ok,b,high\n", "row 1: prob is 'high', not a number"),
+        ("x.csv", b"path,status,label,prob\na,ok,b,inf\n", "row 1: prob is 'inf', not a number"),
+        ("x.csv", b"id;name\n1;2\n", "x.csv: not a results file of afd classify: no column path"),
+        (
+            "x.csv",
+            b"path,status,label,prob,direct_label\na,ok,b,1,b\n",
+            "x.csv: not a results file of afd classify: no column direct_prob",
+        ),
         ("x.csv", b"path,status,label,prob\na,yes,b,1\nc,ok,b,1\n", "row 1 has status 'yes'"),
         ("x.csv", b"\xff\xfe\x00\x01" * 40, "x.csv: not "),
         ("x.jsonl", b'{"path": 1\n{}\n', "line 1 is not JSON"),
@@ -375,3 +382,84 @@ def test_folders_are_told_from_where_paths_differ() -> None:
     assert group(paths, "parent").names == ("in/x/cats", "in/x/cats/2", "in/x/dogs")
     top = pd.DataFrame({"path": ["1.jpg", "a/2.jpg"]})
     assert set(group(top, "folder").names) == {".", "a"}
+
+
+def test_columns_that_nobody_asked_for_may_be_missing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("path,status,label,prob\n1.jpg,ok,cat,0.5\n")
+    result = run("r.csv", "--html", "page.html")
+    assert result.exit_code == 0, result.output
+    assert "0.500" in result.stdout
+    assert run("r.csv", "--by", "quality").exit_code == 2
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_run_in_which_everything_failed_says_so(run: Run, labels: bool) -> None:
+    write("r.csv", [row(f"{i}.jpg", error=("corrupt", "timeout")[i % 2]) for i in range(12)],
+          labels=labels)  # fmt: skip
+    result = run("r.csv", "--html", "page.html")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("r: all 12 files failed")
+    assert "too few" not in result.stdout
+    assert "mean probability" not in result.stdout
+    assert "timeout" in result.stdout
+    assert "Every file failed" in Path("page.html").read_text()
+    assert "all 12 files failed" in run("r.csv", "-f", "markdown").stdout
+
+
+def made(shard: str, **changed: object) -> dict[str, object]:
+    """Metadata as `afd classify` leaves them."""
+    options = {"backbone": "net", "resize": "auto", "shard": shard, "out": shard, "workers": 2,
+               "class_names": None, "precision": "auto"}  # fmt: skip
+    known: dict[str, object] = {
+        "precision": "float32", "runtime": "torch", "batch_size": 8,
+        "backbone": {"name": "net", "classes": 3, "crop_pct": 0.875},
+        "afd": {"plug": "stem", "path": f"/{shard}/x", "sha256": "a" * 64},
+        "versions": {"torch": "2.6"},
+    }  # fmt: skip
+    for name, value in changed.items():
+        if name in ("resize", "class_names"):
+            options[name] = value
+        elif isinstance(value, dict):
+            known[name] = {**known[name], **value}  # type: ignore[dict-item]
+        else:
+            known[name] = value
+    return {**known, "options": options}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"precision": "bfloat16"}, "precision (a: float32; b: bfloat16)"),
+        ({"runtime": "openvino"}, "runtime (a: torch; b: openvino)"),
+        ({"afd": {"sha256": "b" * 64}}, "module (a: aaaaaaaaaaaa; b: bbbbbbbbbbbb)"),
+        ({"afd": None}, "module (a: aaaaaaaaaaaa; b: off)"),
+        ({"backbone": {"name": "other", "classes": 5}}, "backbone (a: net; b: other)"),
+        ({"resize": "always"}, "resize (a: auto; b: always)"),
+        ({"class_names": "x.txt"}, "class names (a: None; b: x.txt)"),
+        ({"versions": {"torch": "2.7"}}, "torch (a: 2.6; b: 2.7)"),
+    ],
+)
+def test_shards_made_differently_are_pointed_out(
+    run: Run, changed: dict[str, object], said: str
+) -> None:
+    write("a.csv", compared()[:20], metadata=made("1/2"))
+    write("b.csv", compared()[20:], metadata=made("2/2"))
+    assert "differ" not in run("a.csv", "b.csv").output
+    write("b.csv", compared()[20:], metadata=made("2/2", **changed))
+    result = run("a.csv", "b.csv", "--html", "page.html")
+    line = f"careful: these shards of one collection differ in {said}"
+    assert line in " ".join(result.output.split())
+    assert line in run("a.csv", "b.csv", "-f", "csv").stderr.splitlines()
+    _, _, provenance = Path("page.html").read_text().partition("How it was made")
+    assert line in provenance
+
+
+def test_the_clean_run_should_be_made_alike(run: Run) -> None:
+    write("r.csv", compared(), metadata=made("1/1"))
+    write("c.csv", compared(), metadata=made("1/1", resize="always"))
+    output = " ".join(run("r.csv", "--clean", "c.csv").output.split())
+    assert "careful: r and c differ in resize (r: auto; c: always)" in output
+    off = made("1/1", afd=None)
+    plain = [row(r.path, "cat", target=r.target_label, drift=None) for r in compared()]
+    write("c.csv", plain, compare=False, metadata=off)
+    assert "careful" not in run("r.csv", "--clean", "c.csv").output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ class Mapper:
             imports=tuple(map(str, options.get("imports") or ())),
             class_names=_path(options.get("class_names")),
         )
+        if options.get("resize") == "always":
+            backbone = replace(backbone, spec=replace(backbone.spec, near=None))
         loaded = find_module(str(options.get("afd")), backbone)
         if loaded is None or loaded.sha256 != module.get("sha256"):
             raise UsageError(f"--maps: the module that made {run.name} is not there any more")

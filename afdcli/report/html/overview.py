@@ -53,6 +53,8 @@ def first(report: Report) -> Headline:
 
 
 def _verdict(report: Report) -> tuple[str, str]:
+    if not report.overall.views:
+        return "Every file failed: there is no answer to report.", "bad"
     gain = report.overall.get("accuracy_difference")
     if not gain.n:
         return _unlabelled_verdict(report), ""

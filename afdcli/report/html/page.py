@@ -68,6 +68,7 @@ def render_page(
         title=f"AFD report: {names}",
         changed=changed(runs, photos, maps),
         origins=origins(runs),
+        warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
         command=clean(command),
         remarks=remarks,
         summary=_carried(reports),
