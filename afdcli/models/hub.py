@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import huggingface_hub
 import timm
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    FileMetadataError,
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from timm.models import get_pretrained_cfg
 from torch import nn
 
 from afdcli.errors import BackboneError
 
+LOCAL = "local-dir:"
+_SOURCES = ("hf-hub:", "hf_hub:")
 _PROBE_SECONDS = 4.0
 _FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -27,15 +39,93 @@ def create_pretrained(name: str) -> nn.Module:
     Raises:
         BackboneError: the weights are neither cached nor can be downloaded.
     """
-    if not _reachable():
-        if not is_cached(name):
-            raise BackboneError(_ways_out(name))
-        huggingface_hub.constants.HF_HUB_OFFLINE = True
+    reachable = name.startswith(LOCAL) or _reachable()
+    if not reachable and not is_cached(name):
+        raise BackboneError(_ways_out(name))
     try:
-        net: nn.Module = timm.create_model(name, pretrained=True)
-    except (OSError, RuntimeError) as error:
-        raise BackboneError(f"{_ways_out(name)} ({type(error).__name__}: {error})") from error
+        with nullcontext() if reachable else _offline():
+            net: nn.Module = timm.create_model(name, pretrained=True)
+    except Exception as error:  # of the hub's client, urllib, timm or the model's own code
+        raise BackboneError(_explained(name, error)) from error
     return net
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """The hub's client asks no network meanwhile; afterwards it does as before."""
+    constants = huggingface_hub.constants
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _explained(name: str, error: Exception) -> str:
+    """*error* of timm or of the hub's client, in one line that names the cause and the cure."""
+    repository = hub_id(name) or name
+    chain = list(_causes(error))
+    status = next((code for cause in chain if (code := _status(cause))), None)
+    if any(isinstance(cause, GatedRepoError) for cause in chain) or status == 403:
+        return (
+            f"{repository} may not be downloaded without its owner's consent: ask for it on "
+            f"{_endpoint()}/{repository}, log in with `hf auth login`, and run again"
+        )
+    if any(isinstance(cause, RevisionNotFoundError) for cause in chain):
+        return (
+            f"{repository}: the hub has this model, but not that revision; check what is behind @"
+        )
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in chain):
+        return (
+            f"the hub ({_endpoint()}) has no model {repository}: check the name; "
+            "if it is private, log in with `hf auth login`"
+        )
+    if any(
+        isinstance(c, EntryNotFoundError) and not isinstance(c, LocalEntryNotFoundError)
+        for c in chain
+    ):
+        return (
+            f"the hub has {repository}, but it lacks a file that timm needs: it is no timm model; "
+            "`afd models SEARCH` lists those that are"
+        )
+    if status == 404:
+        return f"the hub ({_endpoint()}) answers that it has no {repository} (404): check the name"
+    if status is not None:
+        return (
+            f"the hub ({_endpoint()}) was reached, but answers {status} to a request for "
+            f"{repository}: try again later, or give a weights file with --checkpoint FILE"
+        )
+    if any(isinstance(cause, FileMetadataError) for cause in chain):
+        return (
+            f"{_endpoint()} answers, but not as a Hugging Face hub does: "
+            "check HF_ENDPOINT, and the proxy's settings"
+        )
+    reason = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
+    if isinstance(error, OSError) and not name.startswith(LOCAL):
+        return f"{_ways_out(name)} ({reason})"
+    if "/" in name:
+        return (
+            f"{name} is no model that timm can build: {reason}; a timm model has a config.json "
+            "that names its architecture"
+        )
+    return f"the pretrained {name} cannot be built: {reason}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status of an *error* of the hub's client or of urllib."""
+    code = getattr(getattr(error, "response", None), "status_code", getattr(error, "code", None))
+    return code if isinstance(code, int) and code >= 400 else None
+
+
+def _endpoint() -> str:
+    return str(huggingface_hub.constants.ENDPOINT)
 
 
 def _ways_out(name: str) -> str:
@@ -58,8 +148,10 @@ def _cache() -> str:
 
 def hub_id(name: str) -> str | None:
     """Repository of the hub that holds the weights of *name*, None if it is not on the hub."""
-    if "/" in name:
-        return name.removeprefix("hf-hub:").removeprefix("hf_hub:")
+    if name.startswith(LOCAL):
+        return None
+    if name.startswith(_SOURCES):
+        return name.partition(":")[2].partition("@")[0]
     cfg = get_pretrained_cfg(name)
     found = cfg.hf_hub_id if cfg else None
     return str(found) if found else None
@@ -80,7 +172,7 @@ def _reachable() -> bool:
         return False
     if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True  # a direct probe says nothing about what the proxy reaches
-    address = urlsplit(huggingface_hub.constants.ENDPOINT)
+    address = urlsplit(_endpoint())
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
         with socket.create_connection((address.hostname or "", port), _PROBE_SECONDS):

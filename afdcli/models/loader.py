@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-import json
-import pickle
-import sys
-from collections.abc import Sequence
+import math
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors import SafetensorError, safe_open
 from timm.data.config import resolve_model_data_config
-from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
-from timm.models import get_pretrained_cfg, is_model, load_checkpoint
-from torch import nn
+from timm.models import get_pretrained_cfg, is_model
+from torch import Tensor, nn
 
 from afdcli.errors import BackboneError
 from afdcli.models import hub
+from afdcli.models.checkpoint import load_weights
+from afdcli.models.class_names import ClassNames, find_class_names
+from afdcli.models.imports import import_source
 from afdcli.models.packaged import DEFAULT, create_packaged, find_package
 from afdcli.view.spec import ViewSpec, spec_from_data_config
+
+#: Width of the embeddings that encoders of timm's own end in, where others end in classes.
+_WIDEST_EMBEDDING = 2048
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Backbone:
         mean, std: of its normalisation, for pixels in 0 ... 1.
         class_names: one per output.
         origin: where the weights came from, for the metadata of a run.
+        names_from: where the class names came from, likewise.
+        note: a sentence for the user where these are assumed, or "".
+        options: of the command line that name this classifier, ready to be typed.
     """
 
     name: str
@@ -47,6 +51,9 @@ class Backbone:
     std: tuple[float, float, float]
     class_names: tuple[str, ...]
     origin: str
+    names_from: str = ""
+    note: str = ""
+    options: str = ""
 
 
 def load_backbone(
@@ -59,22 +66,25 @@ def load_backbone(
     """Build the classifier *name* with its weights.
 
     Args:
-        name: any timm name, ``name.tag``, or a model that an entry of *imports* registers.
+        name: any timm name, ``name.tag``, ``hf-hub:owner/name``, ``local-dir:folder``, or a model
+            that an entry of *imports* registers.
         checkpoint: weights file (safetensors, or a state dict of plain tensors).
         imports: Python files or dotted modules to run first; they may register timm models.
-        class_names: text file with one class name per line, or a JSON list.
+        class_names: text file with one class name per line, or JSON, see
+            `afdcli.models.class_names.names_of`.
 
     Raises:
-        BackboneError: unknown name, no weights to be had, or weights that do not fit.
+        BackboneError: unknown name, no weights to be had, weights that do not fit, or a network
+            that does not answer a picture in RGB with two classes or more.
     """
     for source in imports:
         import_source(source)
-    if not is_model(name.split(".", 1)[0]) and "/" not in name:
-        raise BackboneError(_unknown(name))
+    _check_name(name)
     stored_names: tuple[str, ...] | None = None
     package = find_package(name)
+    own_weights = checkpoint is None
     if checkpoint is not None:
-        net = timm.create_model(name)
+        net = _build(name)
         stored_names = load_weights(net, checkpoint)
         origin = checkpoint.name
     elif package is not None:
@@ -83,85 +93,117 @@ def load_backbone(
     elif is_pretrained(name):
         net = hub.create_pretrained(name)
         origin = f"timm hub: {hub.hub_id(name) or name}"
+        # Others' copies keep the tag of the weights that they were trained from.
+        own_weights = ":" not in name or (hub.hub_id(name) or "").startswith("timm/")
     else:
         net = _self_loading(name)
         origin = "weights set by the imported model itself"
+        own_weights = False
     net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     config: dict[str, Any] = resolve_model_data_config(net)  # type: ignore[no-untyped-call]
+    mean, std = tuple(config["mean"]), tuple(config["std"])
+    if len(mean) != 3 or len(std) != 3:
+        raise BackboneError(f"{name} takes pictures of {len(mean)} channels; afd gives it RGB, 3")
+    spec = spec_from_data_config(config)
+    names = _name_outputs(name, net, spec, class_names, stored_names, own_weights)
     return Backbone(
         name=name,
         net=net,
-        spec=spec_from_data_config(config),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        class_names=_class_names(net, class_names, stored_names),
+        spec=spec,
+        mean=mean,
+        std=std,
+        class_names=names.names,
         origin=origin,
+        names_from=names.source,
+        note=names.note,
+        options=_options(name, checkpoint, imports),
     )
 
 
-def import_source(source: str) -> None:
-    """Run a Python file or import a dotted module, so that it may register models with timm.
-
-    Raises:
-        BackboneError: it does not exist, or fails while it is imported.
-    """
-    try:
-        if not source.endswith(".py"):
-            importlib.import_module(source)
-            return
-        path = Path(source)
-        if not path.is_file():
-            raise BackboneError(f"--import {source}: no such file")
-        if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", "") == str(
-            path.resolve()
-        ):
-            return
-        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module  # timm's registry looks its caller up there
-        spec.loader.exec_module(module)
-    except BackboneError:
-        raise
-    except Exception as error:  # anything can go wrong in a user's file; name the file
-        raise BackboneError(
-            f"--import {source} failed with {type(error).__name__}: {error}"
-        ) from error
-
-
 def is_pretrained(name: str) -> bool:
-    """True where timm knows weights for *name* (or it is a hub address)."""
-    if "/" in name:
+    """True where timm knows weights for *name* (or it is an address)."""
+    if ":" in name:
         return True
     cfg = get_pretrained_cfg(name, allow_unregistered=True)
     return bool(cfg and cfg.has_weights)
 
 
-def load_weights(net: nn.Module, path: Path) -> tuple[str, ...] | None:
-    """Load *path* into *net*; returns the class names stored in it, if any.
-
-    Only tensors are ever unpickled (``weights_only=True``), never objects.
-
-    Raises:
-        BackboneError: missing, unreadable, or made for another architecture.
-    """
-    if not path.is_file():
-        raise BackboneError(f"--checkpoint {path}: no such file")
+def _check_name(name: str) -> None:
+    """See that timm has a classifier called *name*. Raises BackboneError."""
+    source, colon, address = name.partition(":")
+    if colon and source in ("hf-hub", "hf_hub", "local-dir") and address:
+        if source == "local-dir" and not (Path(address) / "config.json").is_file():
+            raise BackboneError(f"--backbone {name}: no folder with a config.json of timm is there")
+        return
+    if "/" in name or colon:
+        raise BackboneError(_no_address(name))
+    architecture, _, tag = name.partition(".")
+    if not is_model(architecture):
+        raise BackboneError(_unknown(name))
+    if find_package(name) is not None:
+        return
     try:
-        load_checkpoint(net, str(path), weights_only=True)
-    except (RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(":")
+        cfg = get_pretrained_cfg(name, allow_unregistered=True)
+    except RuntimeError as error:
+        raise BackboneError(_no_tag(architecture, tag)) from error
+    if cfg is None or not cfg.has_weights:
+        return  # a model of the user's own: the network itself is looked at later
+    if cfg.num_classes == 0:
+        raise BackboneError(_headless(name))
+    of_timm = (cfg.hf_hub_id or "").startswith("timm/")
+    if of_timm and cfg.num_classes <= _WIDEST_EMBEDDING and cfg.num_classes != 1000:
         raise BackboneError(
-            f"--checkpoint {path} does not fit this backbone: {reason}; "
-            "check that --backbone names the architecture it was trained with"
-        ) from error
-    except (SafetensorError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise BackboneError(f"--checkpoint {path} is no readable weights file: {error}") from error
-    if path.suffix != ".safetensors":
-        return None
-    with safe_open(path, "pt") as file:
-        text = (file.metadata() or {}).get("class_names")
-    return tuple(json.loads(text)) if text else None
+            f"{name} is no classifier: its {cfg.num_classes:,} outputs describe a picture, "
+            "and are no classes; choose a model that was trained for classes (`afd models SEARCH`)"
+        )
+
+
+def _no_address(name: str) -> str:
+    path = name.split("huggingface.co/", 1)[-1].strip("/")
+    if Path(name).is_dir():
+        return f"--backbone {name}: for a folder with a timm model write local-dir:{name}"
+    return (
+        f"no backbone {name!r} in timm {timm.__version__}; for a model of the Hugging Face hub "
+        f"write --backbone hf-hub:{path.partition(':')[2] or path}"
+    )
+
+
+def _no_tag(architecture: str, tag: str) -> str:
+    known = [item.partition(".")[2] for item in timm.list_pretrained(f"{architecture}.*")]
+    if not known:
+        return (
+            f"timm {timm.__version__} has no weights for {architecture}: "
+            f"write --backbone {architecture} --checkpoint FILE"
+        )
+    near = difflib.get_close_matches(tag, known, n=1)
+    hint = f"did you mean {architecture}.{near[0]}? " if near else ""
+    return f"no weights {tag!r} for {architecture}; {hint}There are: {', '.join(known)}"
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "`afd models SEARCH` lists them."
+    return (
+        f"no backbone {name!r} in timm {timm.__version__}; {hint} "
+        "Models of your own are registered with --import FILE.py"
+    )
+
+
+def _headless(name: str) -> str:
+    return (
+        f"{name} is no classifier: it ends in features, without classes (num_classes is 0); choose "
+        "a model that was trained for classes (`afd models SEARCH`)"
+    )
+
+
+def _build(name: str, pretrained: bool = False) -> nn.Module:
+    """``timm.create_model``; what goes wrong in a user's own model is one line."""
+    try:
+        net: nn.Module = timm.create_model(name, pretrained=pretrained)
+    except Exception as error:  # the model may be any code
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise BackboneError(f"{name} cannot be built: {type(error).__name__}: {reason}") from error
+    return net
 
 
 def _self_loading(name: str) -> nn.Module:
@@ -174,7 +216,7 @@ def _self_loading(name: str) -> nn.Module:
     for seed in (0, 1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            builds.append(timm.create_model(name, pretrained=True))
+            builds.append(_build(name, pretrained=True))
     first, second = (build.state_dict() for build in builds)
     if not all(torch.equal(first[key], second[key]) for key in first):
         raise BackboneError(
@@ -183,43 +225,59 @@ def _self_loading(name: str) -> nn.Module:
     return builds[0]
 
 
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, timm.list_models(), n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "see timm.list_models()"
-    return (
-        f"no backbone {name!r} in timm {timm.__version__}; {hint} "
-        "Models of your own are registered with --import FILE.py"
-    )
+def _name_outputs(
+    name: str,
+    net: nn.Module,
+    spec: ViewSpec,
+    file: Path | None,
+    stored: tuple[str, ...] | None,
+    own_weights: bool,
+) -> ClassNames:
+    """The names of the classes, once it is clear that *net* answers with some."""
+    if getattr(net, "num_classes", None) == 0:
+        raise BackboneError(_headless(name))
+    count = _count_outputs(name, net, spec)
+    if count < 2:
+        raise BackboneError(
+            f"{name} has one output, so that every picture would get it with probability 1: "
+            "afd needs a classifier of two classes or more"
+        )
+    config: Any = getattr(net, "pretrained_cfg", None)
+    if not isinstance(config, Mapping):
+        config = config.to_dict() if hasattr(config, "to_dict") else {}
+    return find_class_names(count, config, file=file, stored=stored, own_weights=own_weights)
 
 
-def _class_names(
-    net: nn.Module, file: Path | None, stored: tuple[str, ...] | None
-) -> tuple[str, ...]:
-    """Class names from a file, the weights, timm's ImageNet tables, or plain numbers."""
-    count = int(getattr(net, "num_classes", 0)) or len(stored or ())
-    if file is not None:
-        names = read_class_names(file)
-        if len(names) != count:
-            raise BackboneError(
-                f"--class-names {file} has {len(names)} names, the backbone {count} classes"
-            )
-        return names
-    if stored is not None and len(stored) == count:
-        return stored
-    subset = infer_imagenet_subset(net)
-    if subset:
-        info = ImageNetInfo(subset)
-        return tuple(info.index_to_description(i).split(",")[0] for i in range(count))
-    return tuple(str(i) for i in range(count))
-
-
-def read_class_names(file: Path) -> tuple[str, ...]:
-    """One name per line, or a JSON list. Raises BackboneError where that cannot be read."""
+@torch.inference_mode()
+def _count_outputs(name: str, net: nn.Module, spec: ViewSpec) -> int:
+    """How many numbers *net* answers a picture with. Raises BackboneError."""
+    parameter = next(net.parameters(), torch.zeros(1))
+    picture = torch.zeros(1, 3, spec.height, spec.width, dtype=parameter.dtype)
     try:
-        text = file.read_text(encoding="utf-8")
-        if file.suffix == ".json":
-            names: Any = json.loads(text)
-            return tuple(str(name) for name in names)
-    except (OSError, ValueError, TypeError) as error:
-        raise BackboneError(f"--class-names {file} cannot be read: {error}") from error
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+        answer = net(picture.to(parameter.device))
+    except Exception as error:  # the model may be any code
+        first = next((m for m in net.modules() if isinstance(m, nn.Conv2d)), None)
+        if first is not None and first.in_channels != 3:
+            channels = first.in_channels
+            reason = f"it takes pictures of {channels} channel{'s' * (channels > 1)}; afd gives RGB"
+        else:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise BackboneError(
+            f"{name} cannot take a picture of {spec.width}x{spec.height} in RGB: {reason}"
+        ) from error
+    if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[0] != 1:
+        shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+        raise BackboneError(
+            f"{name} is no classifier: it answers a picture with {shape}, not with one number "
+            "for each class"
+        )
+    return math.prod(answer.shape)
+
+
+def _options(name: str, checkpoint: Path | None, imports: Sequence[str]) -> str:
+    words = ["--backbone", name]
+    for source in imports:
+        words += ["--import", source]
+    if checkpoint is not None:
+        words += ["--checkpoint", str(checkpoint)]
+    return shlex.join(words)

@@ -37,6 +37,7 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
         "name": backbone.name,
         "origin": backbone.origin,
         "classes": len(backbone.class_names),
+        "class_names": backbone.names_from,
         "height": spec.height,
         "width": spec.width,
         "interpolation": spec.interpolation,

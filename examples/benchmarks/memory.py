@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 from afdcli.inputs.discover import discover
-from afdcli.models.loader import import_source
+from afdcli.models.imports import import_source
 
 NAME = "afd_tiny"
 SOURCE = f"""

@@ -42,7 +42,7 @@ NAMES = ("red", "green", "blue", "stop sign", "grey")
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small classifier of random weights, and a module that changes something."""
-    from afdcli.models.loader import import_source
+    from afdcli.models.imports import import_source
 
     folder = tmp_path_factory.mktemp("kit")
     (folder / "inspect_models.py").write_text(
