@@ -59,7 +59,8 @@ def classify(
         inputs = _labelled(inputs, labels)
     # No note when AFD was switched off on purpose.
     told = setup.note and setup.settings.afd != "off"
-    summary = Summary(notes=[setup.note] if told else [])
+    notes = (setup.note if told else "", setup.backbone.note)
+    summary = Summary(notes=[note for note in notes if note])
     facts, inputs = setup.facts(command), iter(inputs)
     with _opened(setup, facts, inputs, summary) as sink:
         metadata = RunMetadata.start(setup.settings.out, facts)
@@ -186,7 +187,7 @@ def _labelled(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:
     Raises:
         UsageError: none has.
     """
-    inputs = iter(inputs)
+    inputs = labels.prepare(inputs)
     seen = []
     for found in islice(inputs, _PEEK):
         seen.append(found)

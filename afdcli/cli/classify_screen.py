@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from afdcli.models.class_names import NUMBERS
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import Columns, Row
 from afdcli.results.summary import FIRST_ROWS, Summary
@@ -94,7 +95,9 @@ def _counts(summary: Summary, setup: Setup) -> Table:
 
 def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     yield "images", _images(summary)
-    yield "classifier", f"{setup.backbone.name}, {len(setup.backbone.class_names)} classes"
+    numbered = ", which have no names (--class-names)" * (setup.backbone.names_from == NUMBERS)
+    classes = f"{len(setup.backbone.class_names)} classes{numbered}"
+    yield "classifier", f"{setup.backbone.name}, {classes}"
     yield "AFD", _afd(setup)
     yield "speed", f"{summary.rate:.1f} images/s on {setup.device} ({_duration(summary.seconds)})"
     if summary.labelled:

@@ -39,7 +39,7 @@ ImportOption = Annotated[
 ]
 ClassNamesOption = Annotated[
     Path | None,
-    typer.Option("--class-names", metavar="FILE", help="One class name per line, or a JSON list."),
+    typer.Option("--class-names", metavar="FILE", help="One class name per line, or JSON."),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="DEVICE")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -57,6 +57,7 @@ class Inputs:
 
     Attributes:
         unlisted: folders that could not be listed, with the reason; the rest goes on.
+        watch: called with each picture that is found, those of other shards included.
 
     Raises:
         UsageError: a path does not exist, or there is no picture at all.
@@ -71,6 +72,7 @@ class Inputs:
         shard: Shard | None = None,
     ) -> None:
         self.unlisted: list[str] = []
+        self.watch: Callable[[Found], None] | None = None
         self._shard = shard or Shard()
         self._paths = paths
         self._exclude = exclude
@@ -91,7 +93,12 @@ class Inputs:
                 f"no images in {places}: afd looks for {' '.join(sorted(SUFFIXES))}, and for"
                 " files that begin as an image does; files given explicitly are always read"
             )
-        self._found = filter(self._shard.holds, chain([first], found))
+        self._found = filter(self._holds, chain([first], found))
+
+    def _holds(self, found: Found) -> bool:
+        if self.watch is not None:
+            self.watch(found)
+        return self._shard.holds(found)
 
     def __iter__(self) -> Iterator[Found]:
         return self._found

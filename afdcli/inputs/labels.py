@@ -8,95 +8,24 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from afdcli.errors import UsageError
+from afdcli.inputs.archives import Remote
+from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
+from afdcli.inputs.inputs import Inputs
 from afdcli.storage.text import printable
 
 FOLDERS = "folders"
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "name")
 INDEX_COLUMNS = ("class_index", "index", "target")
 NAME_COLUMNS = ("label", "class", "class_name", "synset")
-
-
-class ClassFinder:
-    """From what people write to a class index.
-
-    Args:
-        names: the classifier's class names, one per output.
-        synsets: the classifier's WordNet synsets in the same order, () where it has none.
-        aliases: more names per class (WordNet's other words), () where there are none.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        synsets: Sequence[str] = (),
-        aliases: Sequence[Iterable[str]] = (),
-    ) -> None:
-        self.count = len(names)
-        indexed = list(enumerate(names))
-        others = [(i, alias) for i, words in enumerate(aliases) for alias in words]
-        # Looked up one after the other; a name that two classes share is in none of them.
-        self._tables: tuple[Mapping[str, int], ...] = (
-            _unambiguous((name, i) for i, name in indexed),
-            {synset: i for i, synset in enumerate(synsets)},
-            _unambiguous((fold(name), i) for i, name in indexed),
-            _unambiguous((fold(name), i) for i, name in [*indexed, *others]),
-        )
-
-    def find(self, text: str, *, index_first: bool = False) -> int | None:
-        """The class that *text* names, else None.
-
-        A number is a class index, unless a class bears it as its name and not *index_first*.
-        """
-        text = text.strip()
-        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else self.count
-        index = number if number < self.count else None
-        if index_first and index is not None:
-            return index
-        for table, key in zip(self._tables, (text, text, fold(text), fold(text)), strict=True):
-            if key in table:
-                return table[key]
-        return index
-
-    @classmethod
-    def of(cls, names: Sequence[str]) -> ClassFinder:
-        """For a classifier with these class names; one of ImageNet's sizes gets its synsets."""
-        from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
-
-        subset = infer_imagenet_subset({"num_classes": len(names)})
-        if subset is None:
-            return cls(names)
-        info: Any = ImageNetInfo(subset)
-        synsets = info.label_names()
-        words = [info.label_name_to_description(synset).split(", ") for synset in synsets]
-        # A classifier of that many classes need not be ImageNet's: its names must say so.
-        known = sum(
-            name == synset
-            or not {fold(word) for word in those}.isdisjoint(map(fold, name.split(", ")))
-            for name, synset, those in zip(names, synsets, words, strict=True)
-        )
-        return cls(names, synsets, words) if 2 * known > len(names) else cls(names)
-
-
-def fold(text: str) -> str:
-    """*text* without case, spaces, underscores and hyphens, in one Unicode form."""
-    return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    classes: dict[str, set[int]] = defaultdict(set)
-    for name, index in pairs:
-        classes[name].add(index)
-    return {name: next(iter(found)) for name, found in classes.items() if len(found) == 1}
 
 
 class Labels(ABC):
@@ -144,6 +73,10 @@ class Labels(ABC):
             parts.append(f"{self.missing} without a label")
         return f"--labels {self.source}: {' and '.join(parts)}" if parts else ""
 
+    def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
+        """*inputs* as they are, once it is known what their labels depend on."""
+        return iter(inputs)
+
     @abstractmethod
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
         """The error for a run over *inputs*, none of which has a label that fits."""
@@ -159,7 +92,7 @@ class FolderLabels(Labels):
         """See `Labels`."""
         name = _folder(found)
         index = self._finder.find(name)
-        return name if index is None else index
+        return (name or None) if index is None else index
 
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
         """See `Labels`."""
@@ -172,9 +105,14 @@ class FolderLabels(Labels):
 class FileLabels(Labels):
     """A CSV file with a column of paths and a column of classes.
 
-    A picture's label is the entry with its path (as in the results, or as given), with or without
-    the file's ending, for pictures that were converted; else the entry with its file name, if
-    all entries of that name agree.
+    A picture's label is the entry with its path (as in the results, or as given), or with the end
+    of it, with or without the file's ending, for pictures that were converted; else the entry with
+    its bare file name, if no other picture of the run has that name. Paths are compared in one
+    Unicode form, NFC.
+
+    Attributes:
+        shared: how many pictures so far had a label by their bare name alone, but not that name
+            alone.
 
     Raises:
         UsageError: the file cannot be read or lacks a column, or none of its labels is a class.
@@ -182,36 +120,98 @@ class FileLabels(Labels):
 
     def __init__(self, file: Path, finder: ClassFinder) -> None:
         super().__init__(str(file), finder)
+        self.shared = 0
         self._by_stem: dict[str, list[tuple[str, int | str]]] = defaultdict(list)
+        self._pictures: Counter[str] = Counter()  # with a bare name of the file, or with its stem
         some: int | str | None = None
         for path, label in self._read(file):
-            path = printable(_plain(path))
-            self._by_stem[_bare(path.rpartition("/")[2])].append((path, label))
+            path = _plain(path)
+            self._by_stem[_bare(_name(path))].append((path, label))
+            if "/" not in path:
+                self._pictures.update({path: 0, _bare(path): 0})
             some = label if not isinstance(some, int) else some
         if not isinstance(some, int):
             reason = "it has no rows" if some is None else f"e.g. {some!r}"
             raise UsageError(f"--labels {file}: no label is a class of this classifier ({reason})")
 
+    def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
+        """*inputs*, all of them listed before the first whose bare name may not be its own.
+
+        A picture at the top of its folder has no other name; so flat folders are not listed first.
+        """
+        if isinstance(inputs, Inputs):
+            inputs.watch = self._count  # those of other shards, too
+            counted: Iterator[Found] = iter(inputs)
+        else:
+            counted = self._counted(inputs)
+        for found in counted:
+            rest = list(counted) if self._pictures and "/" in found.relative else []
+            yield found
+            yield from rest
+
+    def _counted(self, inputs: Iterable[Found]) -> Iterator[Found]:
+        for found in inputs:
+            self._count(found)
+            yield found
+
+    def _count(self, found: Found) -> None:
+        name = _name(_nfc(found.relative))
+        for key in {name, _bare(name)} & self._pictures.keys():
+            self._pictures[key] += 1
+
     def lookup(self, found: Found) -> int | str | None:
         """See `Labels`."""
-        name = found.relative.rpartition("/")[2]
-        paths = {found.relative, printable(_plain(str(found.path)))}
-        bare = {_bare(path) for path in paths}
+        return self._match(found)[0]
+
+    def target(self, found: Found) -> int | None:
+        """See `Labels`."""
+        if self._match(found)[1]:
+            self.shared += 1
+            return None
+        return super().target(found)
+
+    def _match(self, found: Found) -> tuple[int | str | None, bool]:
+        """The label of *found*; and whether only other pictures' names keep it from having one."""
+        relative, full = _nfc(found.relative), _plain(str(found.path))
+        name = _name(relative)
         entries = self._by_stem.get(_bare(name), [])
         ways: tuple[Callable[[str], bool], ...] = (
-            lambda path: path in paths,
-            lambda path: _bare(path) in bare,
-            lambda path: path.rpartition("/")[2] == name,
-            lambda path: True,
+            lambda path: path in (relative, full),
+            lambda path: _bare(path) in (_bare(relative), _bare(full)),
+            lambda path: "/" in path and (_ends(path, relative) or _ends(full, path)),
+            lambda path: (
+                "/" in path
+                and (_ends(_bare(path), _bare(relative)) or _ends(_bare(full), _bare(path)))
+            ),
         )
         for same in ways:
             labels = {label for path, label in entries if same(path)}
             if labels:
-                return labels.pop() if len(labels) == 1 else None
-        return None
+                return (labels.pop() if len(labels) == 1 else None), False
+        alone = [(path, label) for path, label in entries if "/" not in path]
+        for key in (name, _bare(name)):
+            labels = {label for path, label in alone if key in (path, _bare(path))}
+            if labels:
+                shared = self._pictures[key] > 1
+                return (labels.pop() if len(labels) == 1 and not shared else None), shared
+        return None, False
+
+    def warning(self) -> str:
+        """See `Labels`."""
+        shared = (
+            f"{self.shared} not labelled, for other pictures have the same file name: write paths "
+            f"in {self.source}, relative to the input folder"
+        )
+        return "; ".join(filter(None, (super().warning(), shared if self.shared else "")))
 
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
         """See `Labels`."""
+        shared = next((found for found in inputs if self._match(found)[1]), None)
+        if shared is not None:
+            return UsageError(
+                f"--labels {self.source}: {_name(shared.relative)!r} is the name of several "
+                "pictures; its paths must be relative to the input folder"
+            )
         return UsageError(
             f"--labels {self.source}: it has no label that fits any of the pictures"
             f" (e.g. {inputs[0].relative!r}); its paths must be relative to the input folder,"
@@ -256,8 +256,20 @@ def load_labels(source: str, class_names: Sequence[str]) -> Labels:
 
 
 def _plain(path: str) -> str:
-    """*path* in the form of `Found.relative`; a file made on Windows has backslashes."""
-    return str(PurePosixPath(path if "/" in path else path.replace("\\", "/")))
+    """*path* in the form of `Found.relative` and of Unicode's NFC.
+
+    A file made on Windows has backslashes; one made on a Mac may have letters taken apart.
+    """
+    plain = str(PurePosixPath(path if "/" in path else path.replace("\\", "/")))
+    return _nfc(printable(plain))
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _bare(path: str) -> str:
@@ -265,5 +277,17 @@ def _bare(path: str) -> str:
     return os.path.splitext(path)[0]  # noqa: PTH122
 
 
+def _ends(path: str, end: str) -> bool:
+    """Whether *end* is *path*, or its last folders and file."""
+    return f"/{path}".endswith(f"/{end}")
+
+
 def _folder(found: Found) -> str:
+    """The name of the folder that a picture lies in; "" where it lies in none."""
+    if isinstance(found.source, Remote):
+        url = PurePosixPath(unquote(urlsplit(found.source.url).path))
+        return printable(url.parent.name)
+    if found.source is not None:  # ARCHIVE/MEMBER: an archive is no folder
+        folders = found.relative.split("/")[1:-1]
+        return folders[-1] if folders else ""
     return printable(found.path.absolute().parent.name)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from afdcli.errors import UsageError
+from afdcli.inputs.archives import Member, Remote
+from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
-from afdcli.inputs.labels import ClassFinder, load_labels
+from afdcli.inputs.inputs import Inputs, Shard
+from afdcli.inputs.labels import load_labels
 
 NAMES = ("stop sign", "Yin_Yang", "crane", "crane", "7", "café")
 
@@ -153,3 +158,60 @@ def test_useless_files_are_refused(tmp_path: Path, text: str, message: str) -> N
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load_labels(str(tmp_path / "no.csv"), NAMES)
+
+
+def test_a_bare_name_labels_a_picture_that_alone_has_it(tmp_path: Path) -> None:
+    labels = load_labels(write(tmp_path, "file,target\n1.jpg,0\n2.jpg,1\n3.jpg,2\n"), NAMES)
+    paths = ["3.jpg", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/3.jpg", "b/2.png"]
+    inputs = list(labels.prepare([found(f"in/{path}", path) for path in paths]))
+    assert [item.relative for item in inputs] == paths
+    assert [labels.target(item) for item in inputs] == [2, None, 1, None, None, None]
+    assert "4 not labelled, for other pictures have the same file name" in labels.warning()
+    with pytest.raises(UsageError, match=r"'1\.jpg' is the name of several pictures"):
+        raise labels.no_match(inputs[1:2])
+
+
+def test_a_picture_of_another_shard_counts_too(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.jpg").write_bytes(b"x")
+    labels = load_labels(write(tmp_path, "file,target\n1.jpg,0\n"), NAMES)
+    for n in (1, 2, 3):
+        inputs = Inputs([tmp_path], shard=Shard(n, 3))
+        assert {labels.target(item) for item in labels.prepare(inputs)} <= {None}
+
+
+def test_an_entry_of_another_folder_labels_nothing(tmp_path: Path) -> None:
+    labels = load_labels(write(tmp_path, "file,target\nval/a/1.jpg,0\n"), NAMES)
+    assert labels.target(found("in/a/1.jpg", "a/1.jpg")) == 0  # the input folder was val
+    assert labels.target(found("in/b/1.jpg", "b/1.jpg")) is None
+    assert labels.target(found("in/a/1.webp", "a/1.webp")) == 0
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_match_in_either_form_of_unicode(tmp_path: Path, form: Any) -> None:
+    file = write(tmp_path, unicodedata.normalize(form, "path,target\nété/café.jpg,3\n"))
+    labels = load_labels(file, NAMES)
+    for other in ("NFC", "NFD"):
+        path = unicodedata.normalize(other, "été/café.jpg")
+        assert labels.target(found(f"in/{path}", path)) == 3
+
+
+def test_folders_of_urls_and_archives_are_not_those_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stop sign"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    labels = load_labels("folders", NAMES)
+    top = Found(Path("1.jpg"), "1.jpg", Remote("s3://bucket/cats/1.jpg"))
+    assert labels.target(top) is None
+    named = Found(Path("1.jpg"), "1.jpg", Remote("https://host/x/stop%20sign/1.jpg"))
+    assert labels.target(named) == 0
+    deep = Found(Path("yin yang/1.jpg"), "yin yang/1.jpg", Remote("s3://b/x/yin yang/1.jpg"))
+    assert labels.target(deep) == 1
+    member = Member(Path("x.tar"), 0, 1)
+    assert labels.target(Found(Path("x.tar/1.jpg"), "x.tar/1.jpg", member)) is None
+    inside = "x.tar/yin yang/1.jpg"
+    assert labels.target(Found(Path(inside), inside, member)) == 1
+    assert "1 without a label" in labels.warning()
