@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path
+
+# Before torch is imported, here and in the processes that tests start: OpenMP's threads then sleep
+# while they wait. Else those of several test processes turn in circles and hold up each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from kit.classify import make_kit, make_photos
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the shared photos; files with the most slow tests go first.
+
+    A process takes file by file (``--dist loadfile``): a long file at the end would keep one
+    process waiting for the other.
+    """
+    slow: Counter[Path] = Counter()
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+        slow[item.path] += item.get_closest_marker("slow") is not None
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

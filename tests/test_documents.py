@@ -62,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "your_models.py").write_text(small_models.source("YOUR_MODEL"))
     small_models.save_weights(tmp_path / "weights.safetensors")
     results.write("part1.csv", results.compared())
-    monkeypatch.setitem(sys.modules, "openvino", None)  # not in the README's `pip install .`
+    monkeypatch.setitem(sys.modules, "openvino", None)  # exporting takes its time; torch will do
     monkeypatch.setenv("COLUMNS", "120")
     return tmp_path
 

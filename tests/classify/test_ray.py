@@ -15,6 +15,7 @@ import pytest
 from kit.classify import afd, jpeg, table
 
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.slow  # actors start slowly
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -100,6 +100,7 @@ def cut(out: Path, share: float) -> None:
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_was_cut(kit: Path, photos: Path, ending: str) -> None:
     whole, out = Path(f"whole{ending}"), Path(f"r{ending}")
     options = ("photos", "--labels", "folders", "--batch-size", "4")
@@ -168,6 +169,7 @@ def lines() -> int:
     return results.read_bytes().count(b"\n") if results.exists() else 0
 
 
+@pytest.mark.slow
 def test_killed_for_real(kit: Path, photos: Path) -> None:
     """kill -9 at random moments; each time it goes on. AFD_KILLS=50 kills more often."""
     kills = int(os.environ.get("AFD_KILLS", "3"))

@@ -6,7 +6,6 @@ import importlib
 from pathlib import Path
 
 import pytest
-import timm
 import torch
 
 from afdcli.models.afd_classifier import AFDClassifier
@@ -19,18 +18,16 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
 @pytest.mark.parametrize("title", ["DDP-style", "ARCNN-style", "afd", "paper's recipe"])
 def test_untrained_methods_change_nothing_and_have_a_cost(
-    title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    title: str, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     methods = importlib.import_module("methods")
     torch.manual_seed(0)
-    weights = tmp_path / "net.pth"
-    torch.save(timm.create_model("resnet10t").state_dict(), weights)
-    backbone = load_backbone("resnet10t", checkpoint=weights)
+    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     line = methods.LINES[title]
     plan = session.make_plan([backbone], line.plug, "paper")
     module = methods.build(line, plan).eval()
-    loaded = LoadedModule(module, plan.plug, plan.where, weights, "")
+    loaded = LoadedModule(module, plan.plug, plan.where, tmp_path / "m", "")
     for site in plan.sites:
         site.remove()
     side = backbone.spec.height

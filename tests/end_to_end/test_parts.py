@@ -346,6 +346,7 @@ def test_nothing_to_report_is_one_line(here: Path, memory: MemoryFileSystem) -> 
         assert message in " ".join(result.stderr.split()), name
 
 
+@pytest.mark.slow
 def test_killed_for_real(kit: Path, photos: Path) -> None:
     """kill -9 between parts; whole parts stay, and each time it goes on."""
     for n in range(60):
@@ -372,6 +373,7 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
     assert len(names(Path("many.csv"))) == 11
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_rows_so_far(kit: Path, photos: Path) -> None:
     for n in range(60):
         (photos / "red" / f"copy{n}.jpg").write_bytes(jpeg(n))
@@ -390,6 +392,7 @@ def test_ctrl_c_keeps_the_rows_so_far(kit: Path, photos: Path) -> None:
     assert len(read_results("r.parquet")) == 74
 
 
+@pytest.mark.slow
 def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a real server that speaks S3."""
     pytest.importorskip("s3fs")

@@ -16,6 +16,7 @@ from afdcli.models.afd_file import find_module
 from afdcli.models.loader import load_backbone
 
 
+@pytest.mark.slow
 def test_passes_in_two_threads_do_not_see_each_other() -> None:
     """All run on one network, whose hooks at stem, stages and normalisations tell them apart."""
     backbone = load_backbone()
@@ -45,6 +46,7 @@ def test_passes_in_two_threads_do_not_see_each_other() -> None:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.slow
 def test_rows_on_one_core_are_those_on_two(kit: Path, photos: Path, compiled: bool) -> None:
     """With the default's stem module, several batches at a time; compiled with a small network."""
     line = [sys.executable, "-m", "afdcli", "classify", "photos", "--batch-size", "3"]

@@ -100,6 +100,7 @@ def test_a_folder_behind_a_web_server(kit: Path, files: dict[str, bytes]) -> Non
     assert read == files
 
 
+@pytest.mark.slow
 def test_an_object_store(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
     """Against a real server that speaks S3."""
     from moto.server import ThreadedMotoServer

@@ -77,5 +77,6 @@ def process(kit: Path, *args: str) -> subprocess.Popen[bytes]:
     """``afd classify`` as a real process, with warnings as errors."""
     line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, "--afd", "off"]
     line += ["--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
+    line += ["--runtime", "torch"]  # starts soonest
     pipe = subprocess.PIPE
     return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe)

@@ -333,6 +333,7 @@ FIRST_BLOCKS = [
 
 
 @pytest.mark.parametrize(("name", "expected"), FIRST_BLOCKS)
+@pytest.mark.slow
 def test_pico_works_behind_the_first_blocks(
     name: str, expected: list[tuple[str, int, int]]
 ) -> None:

@@ -76,6 +76,7 @@ def arguments(world: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
     result = CliRunner().invoke(app, arguments(world, out, "--steps", "3"))
@@ -188,6 +189,7 @@ def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None
     assert "signature" not in metadata
 
 
+@pytest.mark.slow
 def test_gates_of_an_input_module_learn_slowly(world: Path, tmp_path: Path) -> None:
     """As quick as the rest, they closed within some hundred steps, and did not open again."""
     moved = {}
@@ -631,6 +633,7 @@ def test_auto_precision_follows_from_the_processor_alone(
     assert {choose_precision("auto", "cpu") for _ in range(20)} == {chosen}
 
 
+@pytest.mark.slow
 def test_a_module_can_learn_one_batch(world: Path) -> None:
     """Both losses reach all weights: what little can be learnt of eight pictures is learnt."""
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
@@ -661,6 +664,7 @@ def test_a_module_can_learn_one_batch(world: Path) -> None:
         ("modulation", {"adapter_width": 0}, {"film_width": 0, "adapter_width": 0}),
     ],
 )
+@pytest.mark.slow
 def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(
     world: Path, part: str, with_it: dict[str, int], without: dict[str, int]
 ) -> None:
