@@ -25,7 +25,7 @@ from afdcli.storage.text import restore
 
 #: What must be the same in both runs, among the facts of the metadata and among the options.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
-_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "shard")
+_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard")
 
 
 def check_same_run(out: Place, facts: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def _parquet_rows(file: Path, columns: Columns) -> Iterator[Row]:
 def _identity(facts: dict[str, Any]) -> dict[str, Any]:
     module = facts["afd"] and {k: v for k, v in facts["afd"].items() if k != "path"}
     found = {name: facts[name] for name in _FACTS} | {"afd": module}
-    return found | {f"--{name}": facts["options"][name] for name in _OPTIONS}
+    return found | {f"--{name}": facts["options"].get(name) for name in _OPTIONS}
 
 
 def _whole_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:

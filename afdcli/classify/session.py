@@ -52,6 +52,7 @@ class Settings:
         timeout: seconds that one file may take.
         memory: MiB that a process which reads files may hold.
         strict: damaged files fail.
+        icc: colour profiles are applied.
         shard: which part of the inputs this is, "I/N".
         engine: "local" or "ray".
         actors, actor_gpus: on Ray, how many networks, None for one per CPU (at most 8; 1 with
@@ -77,6 +78,7 @@ class Settings:
     memory: int = MEMORY_LIMIT // MEBI
     max_pixels: int = Limits().max_pixels
     strict: bool = False
+    icc: bool = True
     device: str = "auto"
     precision: str = "auto"
     runtime: str = "auto"
@@ -267,9 +269,8 @@ def _backbone(settings: Settings) -> Backbone:
         imports=settings.imports,
         class_names=settings.class_names,
     )
-    if settings.resize == "always":
-        return replace(backbone, spec=replace(backbone.spec, near=None))
-    return backbone
+    near = None if settings.resize == "always" else backbone.spec.near
+    return replace(backbone, spec=replace(backbone.spec, near=near, icc=settings.icc))
 
 
 def _note(afd: str, module: LoadedModule | None) -> str:

@@ -24,6 +24,7 @@ from afdcli.cli.options import (
     ClassNamesOption,
     DeviceOption,
     ExcludeOption,
+    IccOption,
     ImportOption,
     TimeoutOption,
 )
@@ -137,6 +138,7 @@ def classify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Damaged images fail instead of being classified.")
     ] = False,
+    icc: IccOption = True,
     device: DeviceOption = "auto",
     precision: Annotated[
         str,
@@ -205,6 +207,7 @@ def classify(
         timeout=timeout,
         memory=memory,
         strict=strict,
+        icc=icc,
         max_pixels=max_pixels or Limits().max_pixels,
         device=device,
         precision=precision,

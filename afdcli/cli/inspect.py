@@ -13,6 +13,7 @@ from afdcli.cli.options import (
     BackboneOption,
     CheckpointOption,
     ClassNamesOption,
+    IccOption,
     ImportOption,
 )
 from afdcli.errors import AfdError, PhotoError, UsageError
@@ -37,6 +38,7 @@ def inspect(
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Write the picture, or print only.")
     ] = True,
+    icc: IccOption = True,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -50,7 +52,7 @@ def inspect(
 
     target = _target(file, sheet) if picture else None
     try:
-        photo = read_photo(file)
+        photo = read_photo(file, salvage=True, icc=icc)
 
         from afdcli.inspect.facts import find_facts
         from afdcli.inspect.figure import draw

@@ -52,4 +52,8 @@ TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),
 ]
+IccOption = Annotated[
+    bool,
+    typer.Option("--icc/--no-icc", help="Convert colours to sRGB by the photo's ICC profile."),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]

@@ -14,6 +14,7 @@ from afdcli.cli import console
 from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
+    IccOption,
     ImportOption,
     SeedOption,
 )
@@ -119,6 +120,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
     ] = False,
+    icc: IccOption = DEFAULTS.icc,
     seed: SeedOption = DEFAULTS.seed,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that make training pairs.")
@@ -157,6 +159,7 @@ def train(
         reuse=reuse,
         precision=precision_name(choose_precision(precision, chosen)),
         validation=validation,
+        icc=icc,
         seed=seed,
     )
     photos = _collect(data, exclude, settings)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
 
 from afdcli.codec.png import lacks_rows, without_ancillary
-from afdcli.codec.profile import Profile, find_profile
+from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
 from afdcli.codec.refusal import PILLOW_NAMES, refused
 from afdcli.errors import ErrorCode, PhotoError
@@ -88,7 +88,9 @@ def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
     orientation = _orientation(image)
     if image.mode.startswith("I"):
         image, notes = _from_grey16(image), (*notes, "16-bit grey reduced to 8 bits")
-    profile, remark = _profile(image) if icc else (None, "")
+    profile, remark = profile_of(image) if icc else (None, "")
+    if profile is not None:
+        remark = profile.note
     rgb, more = _rgb(image, profile)
     if profile is not None and profile.mode == "CMYK":
         profile = None  # done
@@ -138,14 +140,6 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         message = f"{width}x{height} is more than the limit of {max_pixels} pixels"
         raise PhotoError(ErrorCode.TOO_LARGE, message)
-
-
-def _profile(image: Image.Image) -> tuple[Profile | None, str]:
-    data = image.info.get("icc_profile")
-    if not isinstance(data, bytes) or not data:
-        return None, ""
-    profile, problem = find_profile(data, image.mode)
-    return profile, profile.note if profile else problem
 
 
 def _rgb(image: Image.Image, profile: Profile | None) -> tuple[Image.Image, tuple[str, ...]]:

@@ -42,6 +42,12 @@ class Profile:
         return converted
 
 
+def profile_of(image: Image.Image) -> tuple[Profile | None, str]:
+    """The colour profile that *image* was opened with, and a note; see `find_profile`."""
+    data = image.info.get("icc_profile")
+    return find_profile(data, image.mode) if isinstance(data, bytes) and data else (None, "")
+
+
 def find_profile(data: bytes, mode: str) -> tuple[Profile | None, str]:
     """The profile in *data* for a picture of Pillow's *mode*, and a note.
 

@@ -15,6 +15,7 @@ from afdcli.inspect.patch import Patch
 from afdcli.inspect.predict import Opinion
 from afdcli.inspect.screen import bands_text, table_title
 from afdcli.inspect.tiles import PALE, PAPER, SIDE, Square, fitted, numbers, write
+from afdcli.view.crop import upright
 from afdcli.view.maps import step_map
 from afdcli.view.orientation import turn
 
@@ -26,8 +27,7 @@ _SEEN = 0.45  # share of the picture that shows through a heat map
 
 def whole(photo: Photo, opinion: Opinion, patch: Patch) -> Square:
     """The upright picture; what the classifier does not see is darkened."""
-    pixels = turn(photo.orientation).pixels(photo.pixels)
-    full = Image.fromarray(np.ascontiguousarray(pixels))
+    full = Image.fromarray(upright(photo))
     image = fitted(full)
     y, x = image.height / full.height, image.width / full.width
     top, left, bottom, right = opinion.framing.box

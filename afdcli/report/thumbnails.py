@@ -43,10 +43,10 @@ def _thumbnail(path: Path) -> bytes:
     from PIL import Image
 
     from afdcli.codec.read import read_photo
-    from afdcli.view.orientation import turn
+    from afdcli.view.crop import upright
 
     photo = read_photo(path, salvage=True)
-    image = Image.fromarray(turn(photo.orientation).pixels(photo.pixels).copy())
+    image = Image.fromarray(upright(photo))
     image.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_QUALITY, optimize=True)

@@ -55,7 +55,7 @@ class Pairs(IterableDataset[tuple[Tensor, ...]]):
             photos = self.folders[int(rng.integers(len(self.folders)))]
             path = photos[int(rng.integers(len(photos)))]
             try:
-                pixels = load_pixels(path)
+                pixels = load_pixels(path, self.spec.icc)
             except BROKEN:
                 continue  # its header was fine when the photos were collected, its data is not
             yield tensors(make_pair(pixels, self.spec, self.mix, rng))
@@ -100,7 +100,7 @@ def validation_batches(
     for i, path in enumerate(photos):
         rng = np.random.default_rng((seed, 1, i))
         try:
-            pixels = load_pixels(path)
+            pixels = load_pixels(path, spec.icc)
         except BROKEN:
             continue
         picture = random_crop(pixels, (spec.height, spec.width), rng, whole=i % 2 == 1)

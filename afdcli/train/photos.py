@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from afdcli.codec.profile import profile_of
 from afdcli.codec.refusal import PILLOW_NAMES
 from afdcli.errors import UsageError
 from afdcli.inputs.discover import discover
@@ -90,15 +91,18 @@ def unusable(path: Path) -> str:
     return ""
 
 
-def load_pixels(path: Path) -> NDArray[np.uint8]:
+def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8]:
     """Upright RGB pixels (H, W, 3) uint8, by Pillow alone: training needs no coefficients of it.
+
+    In sRGB by the file's colour profile if *icc*.
 
     Raises:
         OSError, SyntaxError or ValueError, as Pillow does.
     """
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGB"))
+        profile = profile_of(image)[0] if icc else None
+        return np.asarray(upright.convert("RGB") if profile is None else profile.to_srgb(upright))
 
 
 def _names(folders: list[Path]) -> str:

@@ -227,6 +227,7 @@ def fit(
     device = next(module.parameters()).device
     for site in plan.sites:
         site.precision = PRECISIONS[settings.precision]
+    plan = replace(plan, spec=replace(plan.spec, icc=settings.icc))
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
     validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
     identity = _identity(plan, settings)

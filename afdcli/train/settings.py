@@ -91,6 +91,7 @@ class Settings:
         precision: "fp32", "bf16" or "fp16": arithmetic of the networks; weights are float32.
         validation: photos held out, each degraded once.
         init: name of the module file that the run begins with; "" for a new module.
+        icc: colour profiles of the photos are applied.
         seed: of everything random.
         mix: degradations.
     """
@@ -110,6 +111,7 @@ class Settings:
     precision: str = "fp32"
     validation: int = 64
     init: str = ""
+    icc: bool = True
     seed: int = 0
     mix: Mix = Mix()
 

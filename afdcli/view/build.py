@@ -31,7 +31,7 @@ def build_view(photo: Photo, spec: ViewSpec) -> View:
     """
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    pixels = render(photo.image, turned, where, spec)
+    pixels = render(photo, turned, where, spec)
     if spec.coefficients == "none":
         cells = (spec.grid_channels, len(where.y.cells), len(where.x.cells))
         return View(pixels, np.zeros(cells, np.float16), np.zeros(CONTEXT_CHANNELS, np.float32))
@@ -53,7 +53,7 @@ def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:
     """`View.pixels` alone, (height, width, 3) uint8, for who needs no grid."""
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    return render(photo.image, turned, where, spec)
+    return render(photo, turned, where, spec)
 
 
 def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry, means: bool) -> NDArray[np.float16]:

@@ -13,8 +13,11 @@ from afdcli.view.spec import ViewSpec
 
 
 def upright(photo: Photo) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 pixels of the whole *photo*, EXIF orientation applied."""
-    return np.ascontiguousarray(turn(photo.orientation).pixels(photo.pixels))
+    """(height, width, 3) uint8 pixels of the whole *photo*, in sRGB, EXIF orientation applied."""
+    pixels = photo.pixels
+    if photo.profile is not None:
+        pixels = np.asarray(photo.profile.to_srgb(photo.image))
+    return np.ascontiguousarray(turn(photo.orientation).pixels(pixels))
 
 
 def benchmark_crop(photo: Photo, size: int) -> NDArray[np.uint8]:
@@ -29,7 +32,7 @@ def benchmark_crop(photo: Photo, size: int) -> NDArray[np.uint8]:
     spec = ViewSpec(size, size, "bicubic")
     resized_height, resized_width = _resized(height, width, spec)
     where = Geometry(_axis(height, resized_height, size), _axis(width, resized_width, size))
-    return render(photo.image, turned, where, spec)
+    return render(photo, turned, where, spec)
 
 
 def _resized(height: int, width: int, spec: ViewSpec) -> tuple[int, int]:

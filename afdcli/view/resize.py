@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from afdcli.codec.photo import Photo
 from afdcli.view.geometry import Geometry
 from afdcli.view.orientation import Turn
 from afdcli.view.spec import ViewSpec
@@ -32,14 +33,15 @@ _MOVES = {  # of Pillow, by (transpose, flip_y, flip_x)
 _MAX_RESIZED = 1 << 26
 
 
-def render(stored: Image.Image, turn: Turn, where: Geometry, spec: ViewSpec) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 pixels of the view of the RGB picture *stored*.
+def render(photo: Photo, turn: Turn, where: Geometry, spec: ViewSpec) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 pixels of the view of *photo*, in sRGB where ``spec.icc`` asks.
 
     The whole picture is resized and then cropped. Resizing the crop alone (Pillow's ``box``)
     rounds the phase of the filter differently, and the order of Pillow's two passes, which round
-    to uint8 in between, depends on the sizes: neither would give timm's exact bits.
+    to uint8 in between, depends on the sizes: neither would give timm's exact bits. Colours are
+    converted last, where a photo of 12 MP has 50,000 pixels left.
     """
-    image = _upright(stored, turn)
+    image = _upright(photo.image, turn)
     (top, bottom), (left, right) = where.y.shown, where.x.shown
     if where.y.resized * where.x.resized > _MAX_RESIZED:
         shown = _resize_crop_alone(image, where, spec)
@@ -47,6 +49,8 @@ def render(stored: Image.Image, turn: Turn, where: Geometry, spec: ViewSpec) -> 
         if image.size != (where.x.resized, where.y.resized):
             image = image.resize((where.x.resized, where.y.resized), _FILTERS[spec.interpolation])
         shown = image.crop((left, top, right, bottom))
+    if spec.icc and photo.profile is not None:
+        shown = photo.profile.to_srgb(shown)
     if shown.size == (spec.width, spec.height):
         return np.array(shown)
     view = np.empty((spec.height, spec.width, 3), dtype=np.uint8)

@@ -38,6 +38,7 @@ class ViewSpec:
         coefficients: "file" for the file's own block grid carried through the geometry;
             "view" for the block DCT of the resized and cropped pixels (the paper's input);
             "none" for zeros, where no module will read them.
+        icc: colour profiles are applied, see `afdcli.codec.profile`.
         means: False leaves the signed means out of the grid, for a module that reads the root mean
             squares alone: to make them is a tenth of the work on a photo.
     """
@@ -50,6 +51,7 @@ class ViewSpec:
     fill: tuple[int, int, int] = (124, 116, 104)
     near: int | None = NEAR
     coefficients: Source = "file"
+    icc: bool = True
     means: bool = True
 
     @property

@@ -80,7 +80,7 @@ def prepared(
     Raises:
         PhotoError: it is no usable picture.
     """
-    photo = read_photo(source, limits, salvage=not strict)
+    photo = read_photo(source, limits, salvage=not strict, icc=spec.icc)
     if photo.damage and strict:
         raise PhotoError(ErrorCode.CORRUPT, photo.damage)
     status = DAMAGED if photo.damage else OK
