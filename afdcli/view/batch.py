@@ -1,24 +1,27 @@
 """Pictures handed over from worker processes to the classifier, without pickling.
 
 A *slot* is a piece of shared memory that holds one `View`. The parent owns all slots; a worker
-attaches by name and fills the one that its task names. A `Batch` gathers finished views in
+opens their memory and fills the one that its task names. A `Batch` gathers finished views in
 ordinary memory, in input order, failed pictures left out.
 """
 
 from __future__ import annotations
 
 import functools
+import mmap
 import os
+import tempfile
 from dataclasses import dataclass
 from math import prod
-from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from afdcli.codec.memory_file import open_memory_file
 from afdcli.constants import CELL, CONTEXT_CHANNELS, GRID_CHANNELS
-from afdcli.errors import AfdError
+from afdcli.errors import MachineError
 from afdcli.view.spec import View, ViewSpec
 
 _ALIGN = 64  # bytes; a cache line
@@ -68,77 +71,113 @@ class Layout:
 
 @dataclass(frozen=True)
 class Address:
-    """All that a worker needs to find the slots: the name of the shared memory and the layout."""
+    """All that a worker needs to find the slots.
 
-    name: str
+    Attributes:
+        path: to their memory.
+        inode: of it: two runs of one process may have the same path, one after the other.
+        layout: of the slots.
+    """
+
+    path: str
+    inode: int
     layout: Layout
 
     def write(self, slot: int, view: View) -> None:
         """Copy *view* into *slot*; for worker processes."""
-        target = self.layout.view(_bytes(_attached(self.name)), slot)
-        target.pixels[:], target.grid[:], target.file_context[:] = (
-            view.pixels,
-            view.grid,
-            view.file_context,
-        )
+        target = self.layout.view(_attached(self.path, self.inode), slot)
+        target.pixels[:], target.grid[:] = view.pixels, view.grid
+        target.file_context[:] = view.file_context
 
 
 @functools.lru_cache(maxsize=1)
-def _attached(name: str) -> SharedMemory:
-    return SharedMemory(name)
-
-
-def _bytes(memory: SharedMemory) -> memoryview:
-    assert memory.buf is not None, "used after its context was left"
-    return memory.buf
+def _attached(path: str, inode: int) -> memoryview:
+    fd = os.open(path, os.O_RDWR)
+    try:
+        if os.fstat(fd).st_ino != inode:
+            raise FileNotFoundError(path)
+        return memoryview(mmap.mmap(fd, 0))
+    finally:
+        os.close(fd)
 
 
 class Slots:
     """A ring of at most *count* slots; a context manager that frees the memory on every way out.
 
-    There are fewer where the system gives little shared memory (64 MB in many containers).
+    There are fewer where the system gives little memory. It has no name, so that nothing is left
+    of it even where all processes are killed: workers open it through ``/proc``. Where there is
+    none, it is a temporary file.
 
     Attributes:
         count: number of slots.
         address: for the workers.
 
     Raises:
-        AfdError: there is no room for even two slots.
+        MachineError: there is no room for even two slots.
     """
 
     def __init__(self, layout: Layout, count: int) -> None:
-        self._memory, self.count = _allocate(layout, count)
-        self.address = Address(self._memory.name, layout)
+        try:
+            self._fd = open_memory_file()
+            path, self._named = f"/proc/{os.getpid()}/fd/{self._fd}", None
+            if not os.access(path, os.R_OK | os.W_OK):
+                os.close(self._fd)
+                self._fd, self._named = tempfile.mkstemp(prefix="afd-")
+                path = self._named
+        except OSError as error:
+            raise MachineError(
+                f"no shared memory and no temporary file for the readers: {error.strerror}"
+            ) from error
+        self.address = Address(path, os.fstat(self._fd).st_ino, layout)
+        try:
+            self.count = _reserve(self._fd, layout, count)
+            self._bytes = memoryview(mmap.mmap(self._fd, 0))
+        except BaseException:
+            self._free()
+            raise
 
     def read(self, slot: int) -> View:
-        """The arrays of *slot*, without a copy; drop them before leaving the context."""
-        return self.address.layout.view(_bytes(self._memory), slot)
+        """The arrays of *slot*, without a copy; drop them when the context is left."""
+        return self.address.layout.view(self._bytes, slot)
 
     def __enter__(self) -> Slots:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._memory.unlink()
-        self._memory.close()
+        self._free()
+
+    def _free(self) -> None:
+        self._bytes = memoryview(b"")
+        os.close(self._fd)
+        if self._named is not None:
+            Path(self._named).unlink(missing_ok=True)
 
 
-def _allocate(layout: Layout, count: int) -> tuple[SharedMemory, int]:
+def _reserve(fd: int, layout: Layout, count: int) -> int:
+    """Give *fd* memory for *count* slots, or for as many as there is room for."""
     while count >= 2:
-        memory = SharedMemory(create=True, size=count * layout.size)
-        try:
-            # Reserve it: memory that is only promised kills the process that touches it (SIGBUS).
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(memory._fd, 0, memory.size)  # type: ignore[attr-defined]
-        except OSError:
-            memory.unlink()
-            memory.close()
-            count //= 2
-        else:
-            return memory, count
-    raise AfdError(
-        f"no room for two pictures ({2 * layout.size >> 20} MB) in shared memory (/dev/shm);"
-        " give the container more, e.g. `docker run --shm-size 256m`"
+        if _grown(fd, count * layout.size):
+            return count
+        count //= 2
+    raise MachineError(
+        f"no room for two pictures ({2 * layout.size >> 20} MB) in shared memory;"
+        " give the container more memory"
     )
+
+
+def _grown(fd: int, size: int) -> bool:
+    """Whether *fd* now has *size* bytes, in memory that is there and not only promised.
+
+    Memory that is only promised kills the process that touches it (SIGBUS).
+    """
+    try:
+        os.ftruncate(fd, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, 0, size)
+    except OSError:
+        os.ftruncate(fd, 0)
+        return False
+    return True
 
 
 class Batch:

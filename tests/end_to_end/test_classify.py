@@ -18,7 +18,7 @@ from kit.classify import CLASSES, afd, jpeg, process, table
 from torch import Tensor, nn
 
 from afdcli.cli.console import stop_politely
-from afdcli.errors import AfdError
+from afdcli.errors import AfdError, MachineError
 from afdcli.inference.predictor import Forward
 from afdcli.inputs.inputs import Inputs
 from afdcli.models import device as engine_device
@@ -386,7 +386,7 @@ def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch
         assert (slots.read(3).grid == 3).all()
         assert (slots.read(2).pixels == 0).all()
     room = LAYOUT.size
-    with pytest.raises(AfdError, match="no room"):
+    with pytest.raises(MachineError, match="no room"):
         Slots(LAYOUT, 16)
 
 

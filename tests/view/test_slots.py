@@ -1,0 +1,104 @@
+"""Shared memory between readers and the classifier: found by all, and never left over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kit.pictures import encoded, scene
+
+from afdcli.errors import MachineError
+from afdcli.view import batch
+from afdcli.view.batch import Address, Layout, Slots
+from afdcli.view.spec import View
+
+LAYOUT = Layout(16, 24)
+
+
+def filled(value: int) -> View:
+    return View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields))
+
+
+def write(address: Address, slot: int, value: int) -> None:
+    """Runs in another process."""
+    address.write(slot, filled(value))
+
+
+def test_other_processes_write_into_the_slots() -> None:
+    for value in (3, 4):  # the second may get the path of the first
+        with Slots(LAYOUT, 4) as slots:
+            spawn = multiprocessing.get_context("spawn")
+            process = spawn.Process(target=write, args=(slots.address, 2, value))
+            process.start()
+            process.join(60)
+            assert process.exitcode == 0
+            assert (slots.read(2).pixels == value).all() and (slots.read(1).grid == 0).all()
+
+
+def test_one_process_may_use_one_run_after_the_other() -> None:
+    for value in (3, 4):
+        with Slots(LAYOUT, 4) as slots:
+            slots.address.write(2, filled(value))
+            assert (slots.read(2).file_context == value).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory without a name here")
+def test_the_memory_has_no_name() -> None:
+    with Slots(LAYOUT, 4) as slots:
+        assert Path(slots.address.path).readlink().name.startswith("memfd:")
+        path = slots.address.path
+    assert not Path(path).exists()
+
+
+def test_without_proc_it_is_a_file_that_goes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(batch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(batch.os, "access", lambda *_: False)
+    with Slots(LAYOUT, 4) as slots:
+        assert len(list(tmp_path.iterdir())) == 1
+        slots.address.write(1, filled(5))
+        assert (slots.read(1).pixels == 5).all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_memory_and_no_folder_is_one_line_and_exit_code_3(monkeypatch) -> None:
+    def refuse() -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(batch, "open_memory_file", refuse)
+    with pytest.raises(MachineError, match="No space left") as caught:
+        Slots(LAYOUT, 4)
+    assert caught.value.exit_code == 3
+
+
+def test_a_killed_reader_leaves_nothing(tmp_path) -> None:
+    """Killed again and again in mid-read: neither the RAM disk nor the temporary folder grows."""
+    (tmp_path / "a.jpg").write_bytes(encoded(scene(512, 512)))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = (
+        "import sys; from pathlib import Path; from afdcli.codec import read_photo\n"
+        "from afdcli.view.batch import Layout, Slots\n"
+        "slots = Slots(Layout(224, 224), 4); print('ready', flush=True)\n"
+        "while True: read_photo(Path(sys.argv[1]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "a.jpg")],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(empty)},
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+    time.sleep(0.3)
+    before = {path.name for path in Path("/dev/shm").glob(f"*{process.pid}*")}
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+    process.stdout.close()
+    assert list(empty.iterdir()) == [] and not before
+    assert not list(Path("/dev/shm").glob("afd-*"))
