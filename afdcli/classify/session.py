@@ -13,7 +13,7 @@ from torch import nn
 from afdcli.codec.read import Limits
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inference.cascade import PASS, Cascade, close_margin
-from afdcli.inference.predictor import Forward, ImageResult
+from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import run_somewhere
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels, load_labels
@@ -166,8 +166,8 @@ class Setup:
         """Batches at a time: two where pictures go through the network independently."""
         return 1 if self.device.type != "cpu" or self.settings.compile else 2
 
-    def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Forward:
-        return Forward(
+    def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Predictor:
+        return Predictor(
             network,
             Layout.of(self.spec),
             self.backbone.class_names,

@@ -31,12 +31,12 @@ def inspect(
         typer.Option(
             "--out",
             "-o",
-            metavar="FILE.png",
-            help="The picture. Default: NAME.inspect.png in the current folder.",
+            metavar="FILE",
+            help="The figure, .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
         ),
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Write the picture, or print only.")
+        bool, typer.Option("--picture/--no-picture", help="Write the figure, or print only.")
     ] = True,
     icc: IccOption = True,
     quiet: QuietOption = False,
@@ -44,8 +44,8 @@ def inspect(
 ) -> None:
     """Show what is known about one image, what the classifier sees of it, and where it drifts.
 
-    Codec, sizes, quality factor, quantisation tables, the answers without and with AFD; and a
-    picture with crop, blocks, drift and energy. Says what a format does not tell.
+    Codec, sizes, quality factor, quantisation tables, the classes without and with AFD; and a
+    figure of crop, blocks, drift and energy. Says what cannot be known from a format.
     """
     from afdcli.codec.read import read_photo
     from afdcli.storage.text import clean
@@ -56,7 +56,7 @@ def inspect(
 
         from afdcli.inspect.facts import find_facts
         from afdcli.inspect.figure import draw
-        from afdcli.inspect.predict import ask
+        from afdcli.inspect.predict import predict
         from afdcli.inspect.screen import show
         from afdcli.models.afd_file import find_module
         from afdcli.models.loader import load_backbone
@@ -70,33 +70,31 @@ def inspect(
             class_names=class_names,
         )
         module = find_module(afd, net)
-        opinion = ask(photo, net, module)
+        inspection = predict(photo, net, module)
     except PhotoError as error:
         raise AfdError(f"{clean(str(file))}: {error}") from error
     if target is not None:
-        _write(target, draw(photo, facts, opinion))
+        _write(target, draw(photo, facts, inspection, target.suffix[1:].lower()))
     screen = out(quiet)
-    show(screen, facts, opinion, net, module)
+    show(screen, facts, inspection, net, module)
     if target is not None:
-        screen.print(
-            f"picture: {clean(str(target))}", markup=False, highlight=False, soft_wrap=True
-        )
+        screen.print(f"figure: {clean(str(target))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _target(file: Path, sheet: Path | None) -> Path:
-    """Where the picture goes. Raises UsageError for a place where it must not."""
+    """Where the figure goes. Raises UsageError for a file that it must not be written to."""
     if sheet is None:
         return Path(f"{file.stem}.inspect.png")
-    if sheet.suffix.lower() != ".png":
-        raise UsageError(f"--out {sheet}: the picture is a PNG, so the name must end in .png")
+    if sheet.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--out {sheet}: the name of the figure must end in .png, .svg or .pdf")
     if sheet.resolve() == file.resolve():
         raise UsageError(f"--out {sheet}: would overwrite the image itself; choose another name")
     return sheet
 
 
-def _write(target: Path, png: bytes) -> None:
+def _write(target: Path, figure: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(png)
+        target.write_bytes(figure)
     except OSError as error:
         raise AfdError(f"cannot write {target}: {error.strerror or error}") from error

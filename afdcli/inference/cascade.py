@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from afdcli.inference.predictor import Forward, ImageResult
+from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.view.batch import Batch, Layout
 from afdcli.view.spec import View
 
@@ -65,7 +65,7 @@ def close_margin(
         with torch.inference_mode():
             rough = _in_passes(quick, inputs, batch_size)
             fine = _in_passes(exact, inputs, PASS)
-    except (RuntimeError, MemoryError):  # out of memory: `Forward` will halve its batch
+    except (RuntimeError, MemoryError):  # out of memory: `Predictor` will halve its batch
         return _FALLBACK
     best = fine.topk(min(_BEST, fine.shape[1])).indices
     error = (rough - fine).gather(1, best)
@@ -118,7 +118,7 @@ class Cascade:
         batch: to be filled by the caller; another one after each call.
     """
 
-    def __init__(self, quick: Forward, exact: Forward | None = None, threads: int = 1) -> None:
+    def __init__(self, quick: Predictor, exact: Predictor | None = None, threads: int = 1) -> None:
         self._quick, self._exact = quick, exact
         self._close = None if exact is None else exact.new_batch()
         self._asking: list[Callable[[ImageResult], None]] = []
@@ -137,7 +137,7 @@ class Cascade:
             last: no answer may be left for later.
 
         Raises:
-            AfdError: as `Forward.__call__`, of this batch or of an earlier one.
+            AfdError: as `Predictor.__call__`, of this batch or of an earlier one.
         """
         if take:
             answers = self._pool.submit(self._quick, self.batch)

@@ -28,7 +28,7 @@ class ImageResult:
         top_classes: the top-k classes, best first; None where an output was not a number.
         direct: those of the plain backbone, likewise; () unless ``compare``.
         drift: degrees, None without an AFD module.
-        close: the two best classes are about as probable, see `Forward`.
+        close: the two best classes are about as probable, see `Predictor`.
     """
 
     top_classes: tuple[TopClass, ...] | None
@@ -37,7 +37,7 @@ class ImageResult:
     close: bool = False
 
 
-class Forward:
+class Predictor:
     """A plugged network that answers for the pictures in a batch.
 
     Every pass has the full batch size, also the last of a run: a processor adds up in another

@@ -1,55 +1,110 @@
-"""The picture that ``afd inspect`` writes: eleven squares under a headline."""
+"""The figure that ``afd inspect`` writes: the picture, its drift, its coefficients, the classes."""
 
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Sequence
+from typing import Any
 
-from PIL import Image, ImageDraw
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from PIL import Image
 
 from afdcli.codec.photo import Photo
-from afdcli.inspect import squares
+from afdcli.constants import CELL, COMPONENTS, FREQUENCIES
+from afdcli.inspect.axes import (
+    COLOURS,
+    EMPTY,
+    INK,
+    PALE,
+    STYLE,
+    Ticks,
+    colour_bar,
+    empty,
+    legend,
+    logarithmic,
+    one_line,
+    overlay,
+    round_ticks,
+    show_pixels,
+    square,
+    title,
+)
 from afdcli.inspect.facts import Facts
-from afdcli.inspect.patch import choose_patch
-from afdcli.inspect.predict import Opinion
-from afdcli.inspect.screen import size_text
-from afdcli.inspect.tiles import PALE, PAPER, TILE, tile, write
+from afdcli.inspect.patch import Patch, choose_patch
+from afdcli.inspect.predict import TOP, Drift, Inspection
+from afdcli.inspect.screen import bands_text, size_text, table_title
+from afdcli.view.crop import upright
+from afdcli.view.maps import step_map
+from afdcli.view.orientation import turn
 
-_COLUMNS, _GAP, _HEAD = 4, 28, 96
+_INCHES, _DPI = (14.2, 12.8), 100
+_VIEW, _BLOCKS = "#ffd200", "#ff3cc8"
+_DIRECT, _AFD = "#969696", "#3f6fa8"
+_LEAST_SHARE = 0.03  # of the picture's side: the smallest frame that is easy to find
+_LEAST_RANGE = 0.001  # of the FDM that its colours span, either way
+#: Ends of the scale of drift: pictures that drift about as much share one.
+_DEGREES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 90.0, 180.0)
+#: Multiples of the table of quality factor 50, named by their quality factor.
+_QUALITIES = {0.1: "QF 95", 0.4: "80", 1.0: "50", 2.0: "25", 5.0: "10", 10.0: "5"}
+#: Root of a block's AC energy, or root mean square of one coefficient.
+_ENERGY = {1.0: "1", 10.0: "10", 100.0: "100", 1000.0: "1000"}
+_STEPS = {1.0: "1", 10.0: "10", 100.0: "100", 255.0: "255"}
 
 
-def draw(photo: Photo, facts: Facts, opinion: Opinion) -> bytes:
-    """The sheet as a PNG file."""
-    patch = choose_patch(photo, opinion)
-    content = [
-        squares.whole(photo, opinion, patch),
-        squares.seen(opinion),
-        squares.drift(opinion),
-        squares.gate(opinion),
-        squares.blocks(photo, patch),
-        squares.steps(opinion),
-        squares.energy(opinion),
-        *squares.tables(facts),
-        squares.spectrum(facts),
-        squares.answers(opinion),
-    ]
-    rows = -(-len(content) // _COLUMNS)
-    size = (
-        _GAP + _COLUMNS * (TILE[0] + _GAP),
-        _HEAD + rows * (TILE[1] + _GAP // 2),
-    )
-    sheet = Image.new("RGB", size, PAPER)
-    _headline(ImageDraw.Draw(sheet), facts, opinion, size[0] - 2 * _GAP)
-    for n, square in enumerate(content):
-        row, column = divmod(n, _COLUMNS)
-        x, y = _GAP + column * (TILE[0] + _GAP), _HEAD + row * (TILE[1] + _GAP // 2)
-        sheet.paste(tile(square), (x, y))
+def draw(photo: Photo, facts: Facts, inspection: Inspection, kind: str = "png") -> bytes:
+    """The figure as a file: "png" (1420 x 1280 pixels), "svg" or "pdf"."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its font cache
     file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = make_figure(photo, facts, inspection)
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+        figure.savefig(file, format=kind, dpi=_DPI, metadata=undated)
     return file.getvalue()
 
 
-def _headline(draw: ImageDraw.ImageDraw, facts: Facts, opinion: Opinion, width: int) -> None:
-    write(draw, (_GAP, 14), facts.path.name, 26, width=width)
+def make_figure(photo: Photo, facts: Facts, inspection: Inspection) -> Figure:
+    """A headline and eleven panels, in three rows."""
+    figure = Figure(figsize=_INCHES, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
+    rows = figure.add_gridspec(4, 4, height_ratios=(0.18, 1, 1, 1))
+    panels = [figure.add_subplot(rows[1 + n // 4, n % 4]) for n in range(10)]
+    patch = choose_patch(photo, inspection)
+    _headline(figure.add_subplot(rows[0, :]), facts)
+    _picture(panels[0], photo, inspection, patch)
+    _input(panels[1], inspection)
+    _drift(panels[2], inspection)
+    _fdm(panels[3], inspection)
+    _blocks(panels[4], photo, patch)
+    _coarseness(panels[5], inspection)
+    _energy(panels[6], inspection)
+    _spectrum(panels[7], facts)
+    _tables(panels[8:10], facts)
+    _classes(figure.add_subplot(rows[3, 2:]), inspection)
+    return figure
+
+
+def draw_fdm(inspection: Inspection) -> Image.Image | None:
+    """The FDM (or, without one, the drift) over the classifier's input; None without a module.
+
+    All pictures share a scale: 0 to 1 for the FDM.
+    """
+    drift, pixels = inspection.drift, inspection.view.pixels
+    if drift is None:
+        return None
+    if drift.fdm is None:
+        return overlay(pixels, drift.angles, drift.covers, Normalize(0, _largest(drift)))
+    return overlay(pixels, drift.fdm, _fdm_covers(inspection, drift.fdm), Normalize(0, 1))
+
+
+def _headline(ax: Axes, facts: Facts) -> None:
+    ax.set_axis_off()
     quality = "quality factor not known" if facts.quality is None else f"QF {facts.quality:g}"
     parts = [
         " ".join(filter(None, (facts.codec.upper(), facts.process))),
@@ -58,6 +113,176 @@ def _headline(draw: ImageDraw.ImageDraw, facts: Facts, opinion: Opinion, width: 
         quality,
         f"{facts.size:,} bytes, {facts.bits_per_pixel:.2f} bits per pixel",
     ]
-    write(draw, (_GAP, 50), "   ".join(filter(None, parts)), 16, colour=PALE, width=width)
+    below = one_line("   ".join(filter(None, parts)), 150)
+    ax.text(0, 0.95, one_line(facts.path.name, 80), fontsize=20, va="top")
+    ax.text(0, 0.4, below, fontsize=12, color=PALE, va="top")
     if any(note.startswith("damaged") for note in facts.notes):
-        write(draw, (_GAP, 72), "; ".join(facts.notes), 14, colour=(170, 40, 20), width=width)
+        notes = one_line("; ".join(facts.notes), 170)
+        ax.text(0, 0, notes, fontsize=10, color="#aa2814", va="top")
+
+
+def _picture(ax: Axes, photo: Photo, inspection: Inspection, patch: Patch) -> None:
+    """The upright picture; what the classifier does not see is darkened."""
+    pixels = upright(photo)
+    show_pixels(ax, pixels)
+    ax.add_patch(Rectangle((0, 0), pixels.shape[1], pixels.shape[0], color="black", alpha=0.6))
+    top, left, bottom, right = inspection.framing.box
+    seen = Rectangle((left, top), right - left, bottom - top, fill=False, ec=_VIEW, lw=2, zorder=3)
+    bright = show_pixels(ax, pixels)
+    bright.set(clip_path=ax.add_patch(seen), zorder=2)
+    least = _LEAST_SHARE * max(pixels.shape)
+    top, left, bottom, right = patch.upright
+    width, height = max(least, right - left), max(least, bottom - top)
+    corner = ((left + right - width) / 2, (top + bottom - height) / 2)
+    ax.add_patch(Rectangle(corner, width, height, fill=False, ec=_BLOCKS, lw=2, zorder=3))
+    title(ax, "Picture", f"the classifier sees {100 * inspection.framing.share:.1f} %")
+    legend(ax, [("classifier input", _VIEW, 2), ("blocks below", _BLOCKS, 2)])
+
+
+def _input(ax: Axes, inspection: Inspection) -> None:
+    pixels = inspection.view.pixels
+    title(ax, "Classifier input", f"{pixels.shape[1]} x {pixels.shape[0]} pixels")
+    show_pixels(ax, pixels)
+
+
+def _drift(ax: Axes, inspection: Inspection) -> None:
+    drift, pixels = inspection.drift, inspection.view.pixels
+    if drift is None:
+        title(ax, "Drift")
+        return empty(ax, "not known without an AFD module")
+    mean, largest = float(drift.angles.mean()), float(drift.angles.max())
+    title(ax, "Drift", f"angle that AFD corrects: mean {mean:.1f}°, largest {largest:.1f}°")
+    norm = Normalize(0, _largest(drift))
+    show_pixels(ax, np.asarray(overlay(pixels, drift.angles, drift.covers, norm)))
+    return colour_bar(ax, norm, round_ticks(0, _largest(drift), "°"))
+
+
+def _largest(drift: Drift) -> float:
+    """End of the scale of drift, degrees."""
+    return next(end for end in _DEGREES if end >= min(float(drift.angles.max()), _DEGREES[-1]))
+
+
+def _fdm(ax: Axes, inspection: Inspection) -> None:
+    fdm = None if inspection.drift is None else inspection.drift.fdm
+    if fdm is None:
+        why = "this module has none" if inspection.drift else "not known without an AFD module"
+        title(ax, "Feature drifting map (FDM)")
+        return empty(ax, why)
+    title(ax, "Feature drifting map (FDM)", "mean over channels; 0: closed, 1: open")
+    low = max(0.0, float(fdm.min()) - _LEAST_RANGE)
+    high = min(1.0, float(fdm.max()) + _LEAST_RANGE)
+    norm, covers = Normalize(low, high), _fdm_covers(inspection, fdm)
+    show_pixels(ax, np.asarray(overlay(inspection.view.pixels, fdm, covers, norm)))
+    return colour_bar(ax, norm, round_ticks(low, high))
+
+
+def _fdm_covers(inspection: Inspection, fdm: NDArray[np.float32]) -> tuple[int, int]:
+    """(height, width) in pixels of the view that the FDM covers."""
+    if fdm.size == 1:  # one gate for the whole picture
+        height, width = inspection.view.pixels.shape[:2]
+        return height, width
+    return CELL * fdm.shape[0], CELL * fdm.shape[1]
+
+
+def _blocks(ax: Axes, photo: Photo, patch: Patch) -> None:
+    """A few blocks, enlarged, upright, with their edges."""
+    turned = turn(photo.orientation)
+    height, width = turned.pair(photo.height, photo.width)
+    top, left, bottom, right = patch.stored
+    show_pixels(ax, turned.pixels(photo.pixels[top:bottom, left:right]), patch.upright)
+    own, chroma = photo.file_coefficients is not None, (CELL, CELL)
+    if photo.file_coefficients is not None:
+        chroma = photo.file_coefficients.planes[-1].block_size
+    for (rows, cols), colour in (((CELL, CELL), PALE), (chroma, _BLOCKS)):
+        least = 0 if colour == PALE else CELL  # chroma blocks as small as luma's have no edges left
+        ys, xs = turned.pair(
+            [y for y in range(top + 1, bottom) if rows > least and y % rows == 0],
+            [x for x in range(left + 1, right) if cols > least and x % cols == 0],
+        )
+        y0, x0, y1, x1 = patch.upright
+        ax.hlines([height - y if turned.flip_y else y for y in ys], x0, x1, colour, lw=1)
+        ax.vlines([width - x if turned.flip_x else x for x in xs], y0, y1, colour, lw=1)
+    grid = "the file's own blocks" if own else "an 8x8 grid; the file has other blocks or none"
+    title(ax, f"Blocks {patch.chosen}", grid)
+    lines = [("8x8 block", PALE, 1.0), (f"{chroma[1]}x{chroma[0]} chroma block", _BLOCKS, 1.0)]
+    legend(ax, lines if chroma != (CELL, CELL) else lines[:1])
+
+
+def _coarseness(ax: Axes, inspection: Inspection) -> None:
+    values = step_map(inspection.view)
+    if not values.any():
+        title(ax, "Coarsest quantisation so far")
+        return empty(ax, "not known: no AC frequency is present")
+    title(
+        ax, "Coarsest quantisation so far", "of luma, at most; as a JPEG quality; grey: not known"
+    )
+    return _cells(ax, inspection, np.ma.masked_equal(values, 0), _QUALITIES)
+
+
+def _energy(ax: Axes, inspection: Inspection) -> None:
+    sizes = inspection.view.grid[-COMPONENTS * FREQUENCIES :]  # the root mean squares come last
+    rms = sizes[1:FREQUENCIES].astype(np.float64)
+    title(ax, "DCT energy by place", "luma, root of the AC energy of a block")
+    _cells(ax, inspection, np.sqrt(np.square(rms).sum(axis=0)), _ENERGY)
+
+
+def _cells(ax: Axes, inspection: Inspection, values: Any, ticks: Ticks) -> None:
+    """Values (gh, gw) of the grid's cells, each as large as in the view."""
+    extent = (0, CELL * values.shape[1], CELL * values.shape[0], 0)
+    norm = logarithmic(ticks)
+    image = ax.imshow(values, COLOURS, norm, extent=extent, interpolation="nearest")
+    height, width = inspection.view.pixels.shape[:2]  # the last cells may reach beyond the view
+    image.set_clip_path(Rectangle((0, 0), width, height, transform=ax.transData))
+    square(ax, (0, 0, height, width))
+    colour_bar(ax, norm, ticks)
+
+
+def _tables(axes: Sequence[Axes], facts: Facts) -> None:
+    """The first two quantisation tables."""
+    for n, (ax, kind) in enumerate(zip(axes, ("luma", "chroma"), strict=True)):
+        if n < len(facts.tables):
+            table = facts.tables[n]
+            title(ax, f"Quantisation {table_title(table)}", "rows: vertical frequency, as stored")
+            _numbers(ax, table.steps, _STEPS)
+        else:
+            title(ax, f"Quantisation steps, {kind}")
+            empty(ax, facts.unknown[0] if facts.unknown else "the file has no second table")
+
+
+def _spectrum(ax: Axes, facts: Facts) -> None:
+    bands = bands_text(facts).replace(" frequencies", "")
+    title(ax, "DCT energy by frequency", f"luma AC: {bands}")
+    _numbers(ax, facts.spectrum.rms, _ENERGY)
+
+
+def _numbers(ax: Axes, values: NDArray[Any], ticks: Ticks) -> None:
+    """An 8x8 table, its numbers on coloured cells."""
+    norm = logarithmic(ticks)
+    colours = COLOURS(norm(np.maximum(values, min(ticks))))[..., :3]
+    ax.imshow(colours)
+    for v, u in np.ndindex(8, 8):
+        value = float(values[v, u])
+        text = f"{value:.0f}" if value >= 9.95 or value == round(value) else f"{value:.1f}"
+        light = float(colours[v, u] @ (0.299, 0.587, 0.114)) > 0.47
+        ax.text(u, v, text, ha="center", va="center", color=INK if light else "white")
+    colour_bar(ax, norm, ticks)
+
+
+def _classes(ax: Axes, inspection: Inspection) -> None:
+    """Bars of the classes that are most probable without or with AFD."""
+    named = [("without AFD", inspection.direct, _DIRECT), ("with AFD", inspection.restored, _AFD)]
+    outputs = [output for output in named if output[1]]
+    probs = [{top.index: top.prob for top in classes} for _, classes, _ in outputs]
+    labels = {top.index: top.label for _, classes, _ in outputs for top in classes[:TOP]}
+    order = sorted(labels, key=lambda index: -max(prob[index] for prob in probs))
+    for n, ((_, _, colour), prob) in enumerate(zip(outputs, probs, strict=True)):
+        ys, widths = [row + 0.24 * n for row in range(len(order))], [prob[i] for i in order]
+        ax.barh(ys, [1.0] * len(order), 0.18, color=EMPTY)
+        ax.barh(ys, widths, 0.18, color=colour)
+        for y, width in zip(ys, widths, strict=True):
+            ax.text(1.01, y, f"{100 * width:.1f} %", va="center")
+    for row, index in enumerate(order):
+        ax.text(0, row - 0.16, one_line(labels[index], 80), fontsize=10.5)
+    ax.set(xlim=(0, 1.08), ylim=(max(len(order), 4) - 0.55, -0.45))
+    title(ax, "Most probable classes")
+    legend(ax, [(name, colour, 6) for name, _, colour in outputs])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from afdcli.codec.photo import Photo
-from afdcli.inspect.predict import Opinion
+from afdcli.inspect.predict import Inspection
 from afdcli.view.orientation import turn
 
 BLOCKS = 6  # along each side
@@ -29,9 +29,9 @@ class Patch:
     chosen: str
 
 
-def choose_patch(photo: Photo, opinion: Opinion) -> Patch:
+def choose_patch(photo: Photo, inspection: Inspection) -> Patch:
     """The blocks under the largest drift, or those in the middle where there is no module."""
-    y, x = _centre(opinion)
+    y, x = _centre(inspection)
     turned = turn(photo.orientation)
     upright = turned.pair(photo.height, photo.width)
     points = [np.array([[value, value]]) for value in (y, x)]
@@ -43,22 +43,22 @@ def choose_patch(photo: Photo, opinion: Opinion) -> Patch:
         rows = (upright[0] - rows[1], upright[0] - rows[0])
     if turned.flip_x:
         cols = (upright[1] - cols[1], upright[1] - cols[0])
-    chosen = "around the largest drift" if opinion.drift else "in the middle of the view"
+    chosen = "around the largest drift" if inspection.drift else "in the middle of the view"
     return Patch((top, left, bottom, right), (rows[0], cols[0], rows[1], cols[1]), chosen)
 
 
-def _centre(opinion: Opinion) -> tuple[float, float]:
+def _centre(inspection: Inspection) -> tuple[float, float]:
     """(y, x) in pixels of the upright picture."""
-    top, left, bottom, right = opinion.framing.box
-    drift = opinion.drift
+    top, left, bottom, right = inspection.framing.box
+    drift = inspection.drift
     if drift is None:
         return (top + bottom) / 2, (left + right) / 2
     row, col = np.unravel_index(int(drift.angles.argmax()), drift.angles.shape)
-    origin = opinion.framing.origin
-    scale = opinion.framing.scale
+    origin = inspection.framing.origin
+    scale = inspection.framing.scale
     y, x = (
-        (int(cell) + 0.5) * reach / count
-        for cell, reach, count in zip((row, col), drift.reach, drift.angles.shape, strict=True)
+        (int(cell) + 0.5) * size / count
+        for cell, size, count in zip((row, col), drift.covers, drift.angles.shape, strict=True)
     )
     y, x = (y + origin[0]) / scale[0], (x + origin[1]) / scale[1]
     return min(max(y, top), bottom), min(max(x, left), right)

@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from afdcli.inspect.facts import Facts, Table
-from afdcli.inspect.predict import Opinion
+from afdcli.inspect.predict import TOP, Inspection
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
 from afdcli.storage.text import clean
@@ -25,7 +25,7 @@ WIDE = 116  # columns from which on panels stand side by side
 def show(
     screen: Console,
     facts: Facts,
-    opinion: Opinion,
+    inspection: Inspection,
     backbone: Backbone,
     loaded: LoadedModule | None,
 ) -> None:
@@ -33,7 +33,9 @@ def show(
     file = _panel("file", _pairs(_file(facts)))
     seen = _panel(
         "classifier",
-        Group(_pairs(_frame(opinion, backbone)), Text(), *_answers(opinion, backbone, loaded)),
+        Group(
+            _pairs(_frame(inspection, backbone)), Text(), *_answers(inspection, backbone, loaded)
+        ),
     )
     energy = _square("luma, root mean square", facts.spectrum.rms.round().astype(int))
     tables = [_square(table_title(table), table.steps) for table in facts.tables] + [energy]
@@ -127,14 +129,14 @@ def _zeros(facts: Facts) -> str:
     return f"luma {100 * luma:.1f} %" + ("" if chroma is None else f", chroma {100 * chroma:.1f} %")
 
 
-def _frame(opinion: Opinion, backbone: Backbone) -> Iterator[tuple[str, str | Text]]:
-    spec, frame = backbone.spec, opinion.framing
+def _frame(inspection: Inspection, backbone: Backbone) -> Iterator[tuple[str, str | Text]]:
+    spec, frame = backbone.spec, inspection.framing
     yield "backbone", f"{clean(backbone.name)}, {len(backbone.class_names):,} classes"
     yield "view", f"{spec.width} × {spec.height}, {_crop_name(spec.crop_mode)}"
     y, x = frame.scale
     scale = f"× {y:.3f}" if round(y, 3) == round(x, 3) else f"× {x:.3f} in x, × {y:.3f} in y"
     yield "resized", "not at all: the blocks stay whole" if y == x == 1 else scale
-    yield "sees", sees_text(opinion)
+    yield "sees", sees_text(inspection)
 
 
 def _crop_name(mode: str) -> str:
@@ -142,46 +144,48 @@ def _crop_name(mode: str) -> str:
     return names[mode]
 
 
-def sees_text(opinion: Opinion) -> str:
+def sees_text(inspection: Inspection) -> str:
     """Which part of the picture the view shows."""
-    frame = opinion.framing
+    frame = inspection.framing
     top, left, bottom, right = (round(edge) for edge in frame.box)
     text = f"{100 * frame.share:.1f} % of the picture: x {left} to {right}, y {top} to {bottom}"
     return text + (f"; {100 * frame.padding:.1f} % is padding" if frame.padding else "")
 
 
 def _answers(
-    opinion: Opinion, backbone: Backbone, loaded: LoadedModule | None
+    inspection: Inspection, backbone: Backbone, loaded: LoadedModule | None
 ) -> Iterator[RenderableType]:
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("without AFD", overflow="fold")
     table.add_column("", justify="right", no_wrap=True)
-    if opinion.restored:
+    if inspection.restored:
         table.add_column("with AFD", overflow="fold")
         table.add_column("", justify="right", no_wrap=True)
-    for rank, first in enumerate(opinion.direct):
-        cells = [first, *opinion.restored[rank : rank + 1]]
+    for rank, first in enumerate(inspection.direct[:TOP]):
+        cells = [first, *inspection.restored[rank : rank + 1]]
         style = "bold" if rank == 0 else ""
         row: list[str | Text] = []
-        for guess in cells:
-            row += [Text(clean(guess.label)), f"{100 * guess.prob:.1f} %"]
+        for top in cells:
+            row += [Text(clean(top.label)), f"{100 * top.prob:.1f} %"]
         table.add_row(*row, style=style)
     yield table
     yield Text()
-    yield _pairs(_module(opinion, loaded))
+    yield _pairs(_module(inspection, loaded))
 
 
-def _module(opinion: Opinion, loaded: LoadedModule | None) -> Iterator[tuple[str, str | Text]]:
-    drift = opinion.drift
+def _module(
+    inspection: Inspection, loaded: LoadedModule | None
+) -> Iterator[tuple[str, str | Text]]:
+    drift = inspection.drift
     if loaded is None or drift is None:
         yield "AFD", "none, so no drift is known"
         return
     place = f"behind {loaded.where}" if loaded.plug == "stem" else "in front of the classifier"
     yield "AFD", f"{clean(loaded.path.name)}, {place}"
     yield "drift", f"mean {drift.angles.mean():.2f}°, largest {drift.angles.max():.2f}°"
-    if drift.gate is not None:
-        low, high = drift.gate.min(), drift.gate.max()
-        yield "FDM opening", f"mean {drift.gate.mean():.3f} ({low:.3f} to {high:.3f}; 0 is shut)"
+    if drift.fdm is not None:
+        low, high = drift.fdm.min(), drift.fdm.max()
+        yield "FDM opening", f"mean {drift.fdm.mean():.3f} ({low:.3f} to {high:.3f}; 0 is shut)"
     if loaded.note:
         yield "note", Text(clean(loaded.note), style="yellow")
 

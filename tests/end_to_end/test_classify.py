@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from afdcli.cli.console import stop_politely
 from afdcli.errors import AfdError, MachineError
-from afdcli.inference.predictor import Forward
+from afdcli.inference.predictor import Predictor
 from afdcli.inputs.inputs import Inputs
 from afdcli.models import device as engine_device
 from afdcli.models.afd_classifier import Prediction
@@ -339,7 +339,7 @@ LAYOUT = Layout(16, 16)
 def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | None]:
     names = [str(i) for i in range(9)]
     cpu = torch.device("cpu")
-    forward = Forward(network, LAYOUT, names, device=cpu, batch_size=batch_size)
+    forward = Predictor(network, LAYOUT, names, device=cpu, batch_size=batch_size)
     batch = forward.new_batch()
     for value in values:
         batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from afdcli.classify import session as setup
 from afdcli.inference.cascade import PASS, Cascade
-from afdcli.inference.predictor import Forward, ImageResult
+from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import in_float32
 from afdcli.models import precision
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
@@ -51,8 +51,8 @@ def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Sta
     quick, exact = Stand(0.0), Stand(-0.05)
     cpu = torch.device("cpu")
     opinions = Cascade(
-        Forward(quick, LAYOUT, CLASSES, device=cpu, batch_size=size, margin=margin),
-        Forward(exact, LAYOUT, CLASSES, device=cpu, batch_size=PASS),
+        Predictor(quick, LAYOUT, CLASSES, device=cpu, batch_size=size, margin=margin),
+        Predictor(exact, LAYOUT, CLASSES, device=cpu, batch_size=PASS),
     )
     said: dict[int, int] = {}
     in_batch: list[int] = []
@@ -142,7 +142,7 @@ def batch(opinions: Cascade, *values: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
     slow, said = Slow(), []
-    forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=2)
+    forward = Predictor(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=2)
     opinions = Cascade(forward, threads=threads)
 
     def take(answer: ImageResult) -> None:
@@ -164,7 +164,7 @@ def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> Non
 def test_error_of_the_network_reaches_the_caller() -> None:
     slow = Slow(broken=2)
     slow.let_go.set()
-    forward = Forward(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=1)
+    forward = Predictor(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=1)
     opinions = Cascade(forward, threads=2)
     said: list[ImageResult] = []
     batch(opinions, 1)

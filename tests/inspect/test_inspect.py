@@ -13,6 +13,7 @@ import timm
 import torch
 from kit import small_models
 from kit.pictures import encoded, scene, without_middle
+from matplotlib.colors import Normalize
 from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
@@ -22,13 +23,11 @@ from afdcli.codec import read_photo
 from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
 from afdcli.core import weights_file
-from afdcli.inspect import colours, squares
-from afdcli.inspect.facts import Facts, find_facts
-from afdcli.inspect.framing import framing
+from afdcli.inspect.axes import COLOURS, one_line, overlay
+from afdcli.inspect.facts import Facts, find_facts, spectrum
+from afdcli.inspect.figure import draw, draw_fdm, make_figure
 from afdcli.inspect.patch import choose_patch
-from afdcli.inspect.predict import Drift, Opinion, ask
-from afdcli.inspect.spectrum import spectrum
-from afdcli.inspect.tiles import SIDE, readable
+from afdcli.inspect.predict import TOP, Drift, Inspection, framing, predict
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone
@@ -173,7 +172,7 @@ def test_energy_of_nothing() -> None:
 def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     own, pixels = saved(40), Photo.from_pixels(scene(100, 90), "png")
     whole = [spectrum(photo).rms for photo in (own, pixels)]
-    monkeypatch.setattr("afdcli.inspect.spectrum._STRIP", 1)
+    monkeypatch.setattr("afdcli.inspect.facts._STRIP", 1)
     for photo, expected in zip((own, pixels), whole, strict=True):
         assert np.allclose(spectrum(photo).rms, expected)
 
@@ -192,19 +191,22 @@ def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
 
 def test_opinion_is_what_the_network_says(kit: Path) -> None:
     backbone, module = loaded(kit)
-    opinion = ask(saved(20), backbone, module)
+    inspection = predict(saved(20), backbone, module)
     network = AFDClassifier(backbone, module, compare=True)
-    arrays = (opinion.view.pixels, opinion.view.grid, opinion.view.file_context)
+    arrays = (inspection.view.pixels, inspection.view.grid, inspection.view.file_context)
     with torch.inference_mode():
         said = network(*(torch.from_numpy(array)[None] for array in arrays))
-    assert opinion.drift is not None and opinion.drift.gate is not None
-    assert opinion.drift.angles.mean() == pytest.approx(said.drift.item(), rel=1e-4)
-    assert opinion.drift.angles.shape == opinion.drift.gate.shape == (8, 8)
-    assert 0 < opinion.drift.gate.min() <= opinion.drift.gate.max() < 1
-    for top_classes, logits in ((opinion.direct, said.direct), (opinion.restored, said.logits)):
+    assert inspection.drift is not None and inspection.drift.fdm is not None
+    assert inspection.drift.angles.mean() == pytest.approx(said.drift.item(), rel=1e-4)
+    assert inspection.drift.angles.shape == inspection.drift.fdm.shape == (8, 8)
+    assert 0 < inspection.drift.fdm.min() <= inspection.drift.fdm.max() < 1
+    for top_classes, logits in (
+        (inspection.direct, said.direct),
+        (inspection.restored, said.logits),
+    ):
         probs, order = logits.softmax(1)[0].sort(descending=True)
-        assert [guess.label for guess in top_classes] == [NAMES[i] for i in order[:3]]
-        assert [guess.prob for guess in top_classes] == pytest.approx(probs[:3].tolist(), rel=1e-4)
+        assert [top.label for top in top_classes] == [NAMES[i] for i in order]
+        assert [top.prob for top in top_classes] == pytest.approx(probs.tolist(), rel=1e-4)
 
 
 def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means_and_without_one(
@@ -212,22 +214,22 @@ def test_energy_of_the_view_is_the_same_for_a_module_that_reads_no_means_and_wit
 ) -> None:
     backbone, module = loaded(kit)
     lean = replace(module, module=small_models.module(grid_channels=192).eval())
-    seen = [ask(saved(20), backbone, m) for m in (module, lean, None)]
-    assert [len(opinion.view.grid) for opinion in seen] == [384, 384, 384]
-    whole, part, without = (np.asarray(squares.energy(opinion).image) for opinion in seen)
+    seen = [predict(saved(20), backbone, m) for m in (module, lean, None)]
+    assert [len(inspection.view.grid) for inspection in seen] == [384, 384, 384]
+    whole, part, without = (inspection.view.grid[192:] for inspection in seen)
     assert np.array_equal(whole, part)
     assert np.array_equal(whole, without)
-    assert len(np.unique(part)) > 9
+    assert np.unique(part).size > 9
 
 
 def test_without_a_module_there_is_one_answer_and_no_drift(kit: Path) -> None:
     backbone, module = loaded(kit)
     photo = saved(20)
-    opinion = ask(photo, backbone, None)
-    assert (opinion.restored, opinion.drift) == ((), None)
-    with_module = ask(photo, backbone, module).direct
-    assert [g.label for g in opinion.direct] == [g.label for g in with_module]
-    assert [g.prob for g in opinion.direct] == pytest.approx([g.prob for g in with_module])
+    inspection = predict(photo, backbone, None)
+    assert (inspection.restored, inspection.drift) == ((), None)
+    with_module = predict(photo, backbone, module).direct
+    assert [g.label for g in inspection.direct] == [g.label for g in with_module]
+    assert [g.prob for g in inspection.direct] == pytest.approx([g.prob for g in with_module])
 
 
 def test_framing() -> None:
@@ -243,19 +245,19 @@ def test_framing() -> None:
     assert (squash.scale, squash.share) == ((2, 4), 1)
 
 
-def lit(opinion: Opinion, row: int, col: int, cells: int = 8) -> Opinion:
-    """*opinion* with drift in one cell only."""
+def lit(inspection: Inspection, row: int, col: int, cells: int = 8) -> Inspection:
+    """*inspection* with drift in one cell only."""
     angles = np.zeros((cells, cells), np.float32)
     angles[row, col] = 40
-    return replace(opinion, drift=Drift(angles, (64, 64), None))
+    return replace(inspection, drift=Drift(angles, (64, 64), None))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_patch_lies_under_the_largest_drift(kit: Path, orientation: int) -> None:
     backbone, _ = loaded(kit)
     photo = replace(saved(30), orientation=orientation)
-    opinion = lit(ask(photo, backbone, None), 1, 6)
-    patch = choose_patch(photo, opinion)
+    inspection = lit(predict(photo, backbone, None), 1, 6)
+    patch = choose_patch(photo, inspection)
     top, left, bottom, right = patch.stored
     assert top % 8 == left % 8 == 0
     assert (bottom - top, right - left) == (48, 48)
@@ -263,7 +265,7 @@ def test_patch_lies_under_the_largest_drift(kit: Path, orientation: int) -> None
     cut = turn(orientation).pixels(photo.pixels[top:bottom, left:right])
     top, left, bottom, right = patch.upright
     assert np.array_equal(upright[top:bottom, left:right], cut)
-    frame = opinion.framing
+    frame = inspection.framing
     y, x = (
         (place + origin) / scale
         for place, origin, scale in zip((12, 52), frame.origin, frame.scale, strict=True)
@@ -272,46 +274,102 @@ def test_patch_lies_under_the_largest_drift(kit: Path, orientation: int) -> None
 
 
 @pytest.mark.parametrize(("row", "col"), [(0, 0), (2, 5), (7, 3)])
-def test_heat_lies_over_its_place(kit: Path, row: int, col: int) -> None:
-    backbone, _ = loaded(kit)
-    opinion = lit(ask(saved(30), backbone, None), row, col)
-    grey = replace(opinion.view, pixels=np.full((64, 64, 3), 128, np.uint8))
-    square = squares.drift(replace(opinion, view=grey))
-    assert square.image is not None and square.scale is not None
-    assert square.scale.high == 40
-    brightness = np.asarray(square.image).astype(float).sum(axis=2)
-    y, x = np.nonzero(brightness == brightness.max())
-    cell = SIDE / 8
-    assert (y.mean() // cell, x.mean() // cell) == (row, col)
-    assert square.remark.endswith("largest 40.0°")
+def test_heat_lies_over_its_place(row: int, col: int) -> None:
+    angles = np.zeros((8, 8), np.float32)
+    angles[row, col] = 40
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    brightness = np.asarray(overlay(grey, angles, (64, 64), Normalize(0, 40))).astype(float).sum(2)
+    y, x = np.nonzero(brightness > brightness.max() - 1)
+    assert (y.mean() // 8, x.mean() // 8) == (row, col)
 
 
-def test_heat_of_a_view_that_cuts_its_last_cells(kit: Path) -> None:
-    backbone, _ = loaded(kit)
-    opinion = lit(ask(saved(30), backbone, None), 7, 7)
-    small = replace(opinion.view, pixels=np.full((60, 60, 3), 128, np.uint8))
-    image = squares.drift(replace(opinion, view=small)).image
-    assert image is not None
+def test_heat_of_a_view_that_cuts_its_last_cells() -> None:
+    angles = np.zeros((8, 8), np.float32)
+    angles[7, 7] = 40
+    image = overlay(np.full((60, 60, 3), 128, np.uint8), angles, (64, 64), Normalize(0, 40))
+    assert image.size == (60, 60)
     brightness = np.asarray(image).astype(float).sum(axis=2)
-    y, _ = np.nonzero(brightness == brightness.max())
     # The middle of the last cell is view pixel 60 of 60: the heat rises up to the very edge.
-    assert y.max() == SIDE - 1
+    assert np.unravel_index(brightness.argmax(), brightness.shape) == (59, 59)
 
 
 def test_colours_rise_evenly() -> None:
-    shares = np.linspace(0, 1, 65)
-    lightness = colours.viridis(shares) @ np.array([0.2126, 0.7152, 0.0722])
+    lightness = COLOURS(np.linspace(0, 1, 65))[:, :3] @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness) > 0).all()
-    assert colours.degrees(0.0).high == 1
-    assert colours.degrees(33).high == 40
-    assert colours.degrees(179.9).high == colours.degrees(180.1).high == 180
-    assert colours.STEPS.shares(np.array([0.0, 0.1, 1.0, 10.0, 50.0])) == pytest.approx(
-        [0, 0, 0.5, 1, 1]
-    )
 
 
 def test_letters_that_the_font_lacks() -> None:
-    assert readable("parapluie-été 3 × 4° 漢\x1b…") == "parapluie-ete 3 x 4° ??…"
+    assert one_line("parapluie-été 3 × 4° 漢\x1b…", 40) == "parapluie-été 3 × 4° \ufffd\ufffd…"
+    assert one_line("abcdef", 4) == "abc…"
+
+
+def facts_and_photo(data: bytes, path: Path) -> tuple[Facts, Photo]:
+    return facts_of(data, path), read_photo(data)
+
+
+@pytest.mark.parametrize("with_module", [True, False])
+@pytest.mark.parametrize("format", ["JPEG", "AVIF"])
+def test_figure_shows_everything(kit: Path, tmp_path: Path, format: str, with_module: bool) -> None:
+    backbone, module = loaded(kit)
+    path = tmp_path / "a $x$ _b_.img"
+    facts, photo = facts_and_photo(encoded(Image.fromarray(scene(96, 128)), format), path)
+    inspection = predict(photo, backbone, module if with_module else None)
+    figure = make_figure(photo, facts, inspection)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert len(set(titles) - {""}) == 11, titles
+    svg = draw(photo, facts, inspection, "svg").decode()
+    words = ["a $x$ _b_.img", "Classifier input", "64 x 64 pixels", "without AFD"]
+    words += [top.label for top in inspection.direct[:TOP]]
+    words += [f"{100 * top.prob:.1f} %" for top in inspection.direct[:TOP]]
+    if with_module:
+        assert inspection.drift is not None and inspection.drift.fdm is not None
+        words += ["with AFD", f"largest {inspection.drift.angles.max():.1f}°", "0: closed, 1: open"]
+        words += [f"{100 * top.prob:.1f} %" for top in inspection.restored[:TOP]]
+    else:
+        words += ["not known without an"]
+    if format == "JPEG":
+        words += ["Quantisation steps, luma (Y)", "steps, chroma (Cb, Cr)", "16x16 chroma block"]
+    else:
+        words += ["quantisation: AV1 chooses"]
+    for word in words:
+        assert word in svg, word
+    assert ("with AFD" in svg) == with_module
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_block_edges_are_those_of_the_stored_picture(
+    kit: Path, tmp_path: Path, orientation: int
+) -> None:
+    """A JPEG whose blocks have one colour each: every edge on the figure is an edge of colour."""
+    backbone, _ = loaded(kit)
+    colours = np.random.default_rng(0).integers(0, 256, (15, 19, 3), dtype=np.uint8)
+    pixels = colours.repeat(8, 0).repeat(8, 1)[:117, :149]
+    data = encoded(pixels, quality=95, subsampling="4:4:4")
+    photo = replace(read_photo(data), orientation=orientation)
+    inspection = lit(predict(photo, backbone, None), 7, 7)
+    figure = make_figure(photo, facts_of(data, tmp_path / "a.jpg"), inspection)
+    ax = next(ax for ax in figure.axes if ax.get_title(loc="left").startswith("Blocks"))
+    upright = turn(orientation).pixels(photo.pixels).astype(int)
+    horizontal, vertical = (c for c in ax.collections[:2])
+    ys = [int(path.vertices[0, 1]) for path in horizontal.get_paths()]
+    xs = [int(path.vertices[0, 0]) for path in vertical.get_paths()]
+    assert len(ys) >= 5 and len(xs) >= 5
+    steps_y = np.abs(np.diff(upright, axis=0)).mean((1, 2))
+    steps_x = np.abs(np.diff(upright, axis=1)).mean((0, 2))
+    assert min(steps_y[y - 1] for y in ys) > 20
+    assert min(steps_x[x - 1] for x in xs) > 20
+
+
+def test_fdm_as_a_picture(kit: Path, tmp_path: Path) -> None:
+    backbone, module = loaded(kit)
+    inspection = predict(saved(20), backbone, module)
+    image = draw_fdm(inspection)
+    assert image is not None and image.size == (64, 64)
+    assert draw_fdm(replace(inspection, drift=None)) is None
+    assert inspection.drift is not None
+    gateless = replace(inspection, drift=replace(inspection.drift, fdm=None))
+    assert draw_fdm(gateless) is not None
+    make_figure(saved(20), facts_of(encoded(scene(64, 64)), tmp_path / "x.jpg"), gateless)
 
 
 # --- the command -------------------------------------------------------------------------------
@@ -335,12 +393,12 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "drift        mean",
         "steps, luma (Y)",
         "steps, chroma (Cb, Cr)",
-        "picture: photo.inspect.png",
+        "figure: photo.inspect.png",
     ):
         assert words in result.output, words
     with Image.open("photo.inspect.png") as sheet:
-        assert (sheet.format, sheet.mode) == ("PNG", "RGB")
-        assert min(sheet.size) > 3 * SIDE
+        assert sheet.format == "PNG"
+        assert sheet.size == (1420, 1280)
     assert sorted(path.name for path in here.iterdir()) == ["photo.inspect.png", "photo.jpg"]
 
 
@@ -380,6 +438,20 @@ def test_off_flat_and_quiet(kit: Path, here: Path) -> None:
     assert Path("deep/er/sheet.png").is_file()
 
 
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("PDF", b"%PDF")])
+def test_vector_figures_are_the_same_each_time(
+    kit: Path, here: Path, ending: str, start: bytes
+) -> None:
+    Path("photo.jpg").write_bytes(encoded(scene(64, 96), quality=30))
+    files = []
+    for name in (f"a.{ending}", f"b.{ending}"):
+        result = afd(kit, "photo.jpg", "--out", name)
+        assert result.exit_code == 0, result.output
+        files.append(Path(name).read_bytes())
+    assert files[0] == files[1]
+    assert files[0].startswith(start)
+
+
 def test_damage_is_shown(kit: Path, here: Path) -> None:
     Path("hurt.jpg").write_bytes(without_middle(encoded(scene(120, 160), quality=80)))
     result = afd(kit, "hurt.jpg", "--no-picture")
@@ -406,14 +478,14 @@ def test_other_errors_name_the_cure(kit: Path, here: Path) -> None:
     Path("a.png").write_bytes(encoded(scene(64, 64), "PNG"))
     before = Path("a.png").read_bytes()
     for args, words in (
-        (("--out", "a.jpg"), "must end in .png"),
+        (("--out", "a.jpg"), "must end in .png, .svg or .pdf"),
         (("--out", "../" + here.name + "/a.png"), "would overwrite the image itself"),
         (("--out", "a.png/b.png"), "cannot write a.png/b.png"),
         (("--afd", "no.safetensors"), "no.safetensors does not exist"),
         (("--checkpoint", kit / "nan.safetensors"), "bad-output: "),
     ):
         result = afd(kit, "a.png", *args)
-        assert (result.exit_code, result.stdout.count("picture:")) == (2, 0)
+        assert (result.exit_code, result.stdout.count("figure:")) == (2, 0)
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
     assert Path("a.png").read_bytes() == before

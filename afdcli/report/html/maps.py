@@ -60,14 +60,14 @@ class Mapper:
         has decoded before.
         """
         from afdcli.codec.read import read_photo
-        from afdcli.inspect import squares
-        from afdcli.inspect.predict import ask
+        from afdcli.inspect.figure import draw_fdm
+        from afdcli.inspect.predict import predict
 
         try:
-            opinion = ask(read_photo(path, salvage=True), self.backbone, self.module)
+            photo = read_photo(path, salvage=True)
+            image = draw_fdm(predict(photo, self.backbone, self.module))
         except PhotoError:
             return None
-        image = squares.gate(opinion).image or squares.drift(opinion).image
         if image is None:
             return None
         image.thumbnail((side, side))
