@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from kit.command import afd
 from typer.main import get_command
-from typer.testing import CliRunner
 
 import afdcli
 from afdcli.cli.main import app
@@ -54,13 +54,13 @@ def test_the_readme_is_short() -> None:
 def test_every_option_has_help(command: str) -> None:
     for parameter in COMMANDS[command].params:
         assert parameter.help, f"afd {command} {parameter.name}: no help"
-    result = CliRunner().invoke(app, [command, "--help"])
+    result = afd(command, "--help")
     assert result.exit_code == 0
     assert COMMANDS[command].help
 
 
 def test_version_and_changelog_agree() -> None:
-    result = CliRunner().invoke(app, ["--version"])
+    result = afd("--version")
     assert result.stdout.strip() == f"afd {afdcli.__version__}"
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{afdcli.__version__}]" in changelog

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from kit import results, small_models
 from kit.classify import jpeg
+from kit.command import afd
 from kit.documents import Block, blocks, inline_commands
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from afdcli.cli.main import app
 
@@ -63,7 +63,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small_models.save_weights(tmp_path / "weights.safetensors")
     results.write("part1.csv", results.compared())
     monkeypatch.setitem(sys.modules, "openvino", None)  # exporting takes its time; torch will do
-    monkeypatch.setenv("COLUMNS", "120")
     return tmp_path
 
 
@@ -73,7 +72,7 @@ def run(command: str, block: Block) -> str:
         command = pattern.sub(instead, command)
     name, *words = shlex.split(command)
     assert name == "afd", f"{block.where}: {command}: neither run by this test nor marked"
-    result = CliRunner().invoke(app, words)
+    result = afd(*words, columns=120)
     some_failed = result.exit_code == 1 and "failed" in result.output
     assert result.exit_code == 0 or some_failed, f"{block.where}: {command}\n{result.output}"
     return str(result.output)

@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit import command
 from kit.pictures import encoded, scene
 from PIL import Image
-from typer.testing import CliRunner
 
-from afdcli.cli.main import app
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import PAPER_QUALITIES, Recipe
@@ -35,8 +34,7 @@ HEADER = (
 
 
 def afd(*arguments: Any, code: int = 0, stdin: bytes | None = None) -> Any:
-    command = ["degrade", "--workers", "1", *map(str, arguments)]
-    result = CliRunner().invoke(app, command, input=stdin)
+    result = command.afd("degrade", "--workers", "1", *arguments, stdin=stdin)
     assert result.exit_code == code, result.output
     return result
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit import command
 from kit.classify import afd, jpeg, table
 from kit.pictures import encoded, scene
 
@@ -75,12 +76,9 @@ def test_a_damaged_file_does_not_change_its_neighbours(kit: Path, damaged: Path)
 
 
 def test_reports_read_damaged_rows(kit: Path, damaged: Path) -> None:
-    from typer.testing import CliRunner
-
-    from afdcli.cli.main import app
 
     afd(kit, damaged, "--compare")
-    result = CliRunner().invoke(app, ["report", "results.csv"])
+    result = command.afd("report", "results.csv")
     assert result.exit_code == 0, result.output
     assert "5" in result.stdout
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from kit import command
 
-from afdcli.cli.main import app
 from afdcli.codec.read import read_photo
 from afdcli.errors import PhotoError
 
@@ -79,7 +78,7 @@ def test_the_shipped_default_knows_them_and_turns_four_labels_right(tmp_path: Pa
     out = tmp_path / "results.csv"
     line = ["classify", str(PHOTOS), "--labels", str(EXAMPLES / "photos_labels.csv")]
     line += ["--compare", "--precision", "fp32", "--out", str(out)]
-    result = CliRunner().invoke(app, line, env={"COLUMNS": "100"})
+    result = command.afd(*line, columns=100)
     assert result.exit_code == 1, result.output  # one picture is broken
     rows = pd.read_csv(out)
     failed = rows[rows.status == "failed"]

@@ -18,12 +18,12 @@ import fsspec
 import pandas as pd
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from kit import command
 from kit.classify import afd, jpeg, of_kit, process
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from afdcli import read_results
 from afdcli.classify.session import Settings
-from afdcli.cli.main import app
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.parts import PartsSink, check_out
 from afdcli.results.rows import Columns, Row
@@ -46,7 +46,7 @@ def memory() -> Iterator[MemoryFileSystem]:
 
 
 def report(*args: str) -> Result:
-    return CliRunner().invoke(app, ["report", *args])
+    return command.afd("report", *args)
 
 
 def names(folder: Path) -> list[str]:

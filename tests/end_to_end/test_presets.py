@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kit import command
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from afdcli.cli.main import app
 from afdcli.core import PRESETS
 
 
 def afd(*args: str | Path) -> Result:
-    result = CliRunner().invoke(app, [str(arg) for arg in args], env={"COLUMNS": "120"})
+    result = command.afd(*args, columns=120)
     assert result.exit_code == 0, result.output
     return result
 

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import timm
 import torch
-from kit import small_models
+from kit import command, small_models
 from kit.pictures import encoded, scene, without_middle
 from matplotlib.colors import Normalize
 from PIL import Image
 from safetensors.torch import save_file
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from afdcli.cli.main import app
 from afdcli.codec import read_photo
 from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
@@ -67,7 +66,7 @@ def afd(kit: Path, *args: str | Path, width: int = 140) -> Result:
     if "--afd" not in words:
         words += ["--afd", str(kit / "module.safetensors")]
     words += ["--backbone", "inspect_test_net", "--import", str(kit / "inspect_models.py")]
-    return CliRunner().invoke(app, ["inspect", *words], env={"COLUMNS": str(width)})
+    return command.afd("inspect", *words, columns=width)
 
 
 def saved(*qualities: int, seed: int = 0) -> Photo:
@@ -502,7 +501,7 @@ def test_hostile_names_are_shown_as_they_are(kit: Path, here: Path) -> None:
 
 def test_plain_command_with_the_default(here: Path) -> None:
     Path("photo.jpg").write_bytes(encoded(scene(240, 320), quality=10))
-    result = CliRunner().invoke(app, ["inspect", "photo.jpg"], env={"COLUMNS": "140"})
+    result = command.afd("inspect", "photo.jpg", columns=140)
     assert result.exit_code == 0, result.output
     assert "tf_efficientnet_lite0" in result.output
     assert "drift" in result.output

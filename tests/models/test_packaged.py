@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from kit import command
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from afdcli.cli.main import app
 from afdcli.errors import BackboneError
 from afdcli.models import catalogue, packaged
 from afdcli.models.loader import load_backbone
@@ -21,7 +21,7 @@ SIDES = {DEFAULT: 224, "tf_efficientnet_lite1": 240, "tf_efficientnet_lite2": 26
 
 
 def afd(*args: str, columns: int = 140) -> Result:
-    return CliRunner().invoke(app, list(args), env={"COLUMNS": str(columns)})
+    return command.afd(*args, columns=columns)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kit.command import afd
 from kit.results import row, write
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from afdcli.cli.main import app
 from afdcli.degrade.manifest import Entry, Manifest
 from afdcli.results.rows import Row
 
@@ -26,7 +26,7 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Calls ``afd`` in *tmp_path*."""
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, arguments, env={"COLUMNS": "140"})
+    return lambda *arguments: afd(*arguments, columns=140)
 
 
 def tidy(result: Result) -> pd.DataFrame:
