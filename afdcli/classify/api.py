@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from afdcli.classify.session import Settings, Setup, set_up
+from afdcli.classify.session import Setup, set_up
+from afdcli.classify.settings import Settings
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError, UsageError
 from afdcli.inference.cascade import Cascade

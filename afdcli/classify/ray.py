@@ -24,7 +24,9 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
-from afdcli.classify.session import Settings, Setup, set_up
+from afdcli.classify.arithmetic import Arithmetic
+from afdcli.classify.session import Setup, set_up
+from afdcli.classify.settings import Settings
 from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, PhotoError
 from afdcli.inference.predictor import ImageResult
@@ -87,8 +89,8 @@ class Reader:
 class Network:
     """Classifier and module; lives in an actor."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._forward = set_up(settings).forward()
+    def __init__(self, settings: Settings, arithmetic: Arithmetic) -> None:
+        self._forward = set_up(settings, arithmetic).forward()
 
     def ready(self) -> None:
         """Come back once the networks are loaded."""
@@ -145,7 +147,7 @@ class RayRun:
         readers = [
             reader.remote(setup.spec, settings, setup.batch_size) for _ in range(setup.workers)
         ]
-        networks = [network.remote(there) for _ in range(_actors(settings))]
+        networks = [network.remote(there, setup.arithmetic) for _ in range(_actors(settings))]
         ray.get([actor.ready.remote() for actor in (*readers, *networks)])
         self._started = time.monotonic()
         most = _AHEAD * (len(readers) + len(networks))

@@ -18,14 +18,32 @@ from afdcli.inputs.labels import Labels
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import Columns, Row
 from afdcli.results.summary import Summary
-from afdcli.results.writers import journal
+from afdcli.results.writers import JsonlSink, journal
 from afdcli.storage.folders import Folder
-from afdcli.storage.paths import Place, read_text
+from afdcli.storage.paths import Place, read_text, trouble
 from afdcli.storage.text import restore
 
 #: What must be the same in both runs, among the facts of the metadata and among the options.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
 _OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard")
+
+
+def earlier_facts(out: Place) -> dict[str, Any]:
+    """The metadata of the run that wrote *out*.
+
+    Raises:
+        UsageError: they are lost.
+    """
+    path = metadata_path(out)
+    try:
+        facts: dict[str, Any] = json.loads(read_text(path))
+        _identity(facts)
+    except (OSError, ResultsError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"--resume: {path}, which says how {out} was made, is missing or unreadable"
+            f" ({type(error).__name__}); start again with --overwrite, or give another --out"
+        ) from error
+    return facts
 
 
 def check_same_run(out: Place, facts: dict[str, Any]) -> None:
@@ -34,15 +52,7 @@ def check_same_run(out: Place, facts: dict[str, Any]) -> None:
     Raises:
         UsageError: they do not, or its metadata are lost; says what differs.
     """
-    path = metadata_path(out)
-    try:
-        earlier = json.loads(read_text(path))
-        before = _identity(earlier)
-    except (OSError, ResultsError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"--resume: {path}, which says how {out} was made, is missing or unreadable"
-            f" ({type(error).__name__}); start again without --resume"
-        ) from error
+    before = _identity(earlier_facts(out))
     now = _identity(json.loads(json.dumps(facts)))
     for name, value in now.items():
         if before[name] != value:
@@ -100,11 +110,26 @@ def _take(
         now = "there is no more input" if found is None else f"the input is {found.relative}"
         raise UsageError(
             f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
-            " the inputs have changed, so start again without --resume"
+            " the inputs have changed, so start again with --overwrite"
         )
     if labels is not None:
         labels.target(found)  # counts those without a label
     summary.add(row)
+
+
+def reopen(out: Path, columns: Columns) -> None:
+    """Bring back the journal of the finished Parquet file *out*, to go on behind its rows.
+
+    Raises:
+        UsageError: it is not readable.
+        ResultsError: the disk refuses the journal.
+    """
+    new = out.with_name(out.name + ".new")  # a kill leaves all of the journal, or none
+    with JsonlSink(new, columns) as lines:
+        for row in _part_rows(out, columns, out):
+            lines.write([row])
+    with trouble("write", out):
+        new.replace(journal(out))
 
 
 def _part_rows(file: Path, columns: Columns, out: Place) -> Iterator[Row]:
@@ -116,7 +141,7 @@ def _part_rows(file: Path, columns: Columns, out: Place) -> Iterator[Row]:
             yield from (row for row, _ in _whole_rows(file, columns, out))
     except (OSError, ValueError, KeyError) as error:  # of pyarrow, csv and json
         raise UsageError(
-            f"--resume: {out}: {file.name} is not readable ({error}); start again without --resume"
+            f"--resume: {out}: {file.name} is not readable ({error}); start again with --overwrite"
         ) from error
 
 

@@ -15,19 +15,21 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from afdcli.classify.resume import check_same_run, take_over, take_over_parts
+from afdcli.classify.resume import check_same_run, reopen, take_over, take_over_parts
 from afdcli.classify.session import Setup
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
+from afdcli.results.claim import found_at
 from afdcli.results.metadata import RunMetadata
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
 from afdcli.results.rows import FAILED, Row
 from afdcli.results.summary import Summary
 from afdcli.results.writers import Sink, journal, open_sink
 from afdcli.storage.folders import Folder
+from afdcli.storage.paths import trouble
 from afdcli.view.batch import Layout, Slots
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Facts, Prepare, Task
@@ -89,9 +91,14 @@ def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summar
     settings, columns, labels = setup.settings, setup.columns, setup.labels
     out, keep = settings.out, 0
     if settings.part is None and isinstance(out, Path):
-        if settings.resume and journal(out).is_file():
+        if settings.resume and found_at(out):
             check_same_run(out, facts)
+            if not journal(out).is_file():
+                reopen(out, columns)
             keep = take_over(out, columns, inputs, labels, summary)
+        if not keep and out != journal(out):
+            with trouble("write", out):  # beside a new journal nobody must find old rows
+                out.unlink(missing_ok=True)
         return open_sink(out, columns, keep)
     folder = Folder(out)
     folder.check()

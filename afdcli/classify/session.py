@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from afdcli.codec.read import Limits
-from afdcli.errors import ErrorCode, PhotoError, UsageError
+from afdcli.classify.arithmetic import Arithmetic, choose_arithmetic
+from afdcli.classify.settings import Settings
+from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inference.cascade import PASS, Cascade, close_margin
 from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import run_somewhere
@@ -22,97 +22,13 @@ from afdcli.models.afd_file import LoadedModule, find_module, view_of
 from afdcli.models.bn_folding import fold_batch_norms
 from afdcli.models.device import batch_size, choose_device
 from afdcli.models.loader import Backbone, load_backbone
-from afdcli.models.packaged import DEFAULT
-from afdcli.models.precision import choose_precision
 from afdcli.results.metadata import backbone_facts, module_facts
-from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.results.rows import FAILED, Columns, Row
-from afdcli.storage.paths import Place, Url
+from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
-from afdcli.workers.pool import MEBI, MEMORY_LIMIT, default_workers
+from afdcli.workers.pool import default_workers
 from afdcli.workers.read_task import Facts
-
-_POSITIVE = (
-    *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
-    "rows_per_part",
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything about a run but its inputs; see ``afd classify --help``.
-
-    Attributes:
-        out: where the results go; behind a URL always in parts.
-        rows_per_part: makes of *out* a folder of parts with so many rows each.
-        resize: "auto" only crops pictures that fit the classifier already, see
-            `ViewSpec.near`; "always" resizes them, too, as timm does.
-        batch_size, workers: None for a choice by device and processor.
-        timeout: seconds that one file may take.
-        memory: MiB that a process which reads files may hold.
-        strict: damaged files fail.
-        icc: colour profiles are applied.
-        shard: which part of the inputs this is, "I/N".
-        engine: "local" or "ray".
-        actors, actor_gpus: on Ray, how many networks, None for one per CPU (at most 8; 1 with
-            GPUs); and the share of a GPU that each has.
-        compile: through ``torch.compile``.
-        resume: go on behind the rows that are in the results already.
-    """
-
-    out: Place = Path("results.csv")
-    rows_per_part: int | None = None
-    backbone: str = DEFAULT
-    checkpoint: Path | None = None
-    imports: tuple[str, ...] = ()
-    class_names: Path | None = None
-    afd: str = "auto"
-    compare: bool = False
-    labels: str | None = None
-    topk: int = 1
-    resize: str = "auto"
-    batch_size: int | None = None
-    workers: int | None = None
-    timeout: float = 60.0
-    memory: int = MEMORY_LIMIT // MEBI
-    max_pixels: int = Limits().max_pixels
-    strict: bool = False
-    icc: bool = True
-    device: str = "auto"
-    precision: str = "auto"
-    runtime: str = "auto"
-    compile: bool = False
-    shard: str = "1/1"
-    engine: str = "local"
-    actors: int | None = None
-    actor_gpus: float = 0.0
-    resume: bool = False
-
-    @property
-    def part(self) -> int | None:
-        """Rows of a part; None for results in one file."""
-        return self.rows_per_part or (ROWS_PER_PART if isinstance(self.out, Url) else None)
-
-    def check(self) -> None:
-        """See that the settings fit together, before anything slow is done.
-
-        Raises:
-            UsageError: they do not.
-        """
-        check_out(self.out, self.part)
-        if self.resize not in ("auto", "always"):
-            raise UsageError(f"--resize {self.resize}: choose auto or always")
-        if self.engine not in ("local", "ray"):
-            raise UsageError(f"--engine {self.engine}: choose local or ray")
-        if self.engine == "ray" and not find_spec("ray"):
-            raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
-        if self.compare and self.afd == "off":
-            raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
 
 
 @dataclass(frozen=True)
@@ -148,6 +64,12 @@ class Setup:
     def spec(self) -> ViewSpec:
         """What the workers prepare: the backbone's view, with what the module reads."""
         return view_of(self.backbone, self.module)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """In what the run computes."""
+        exact = self.exact is not None
+        return Arithmetic(self.precision, exact, self.runtime, self.batch_size)
 
     def forward(self) -> Cascade:
         """The network, ready for batches."""
@@ -209,16 +131,18 @@ class Setup:
             "topk": self.columns.topk,
             "device": str(self.device),
             "runtime": self.runtime,
-            "precision": str(self.precision).removeprefix("torch.")
-            + (", close calls in float32" if self.exact is not None else ""),
+            "precision": self.arithmetic.name,
             "batch_size": self.batch_size,
             "workers": self.workers,
             "threads": torch.get_num_threads(),
         }
 
 
-def set_up(settings: Settings) -> Setup:
+def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
     """Load the classifier, its module and the labels.
+
+    Args:
+        arithmetic: that of a run which this is a part of, instead of that in *settings*.
 
     Raises:
         AfdError: anything that makes the run impossible; see `afdcli.errors`.
@@ -228,16 +152,13 @@ def set_up(settings: Settings) -> Setup:
     backbone = _backbone(settings)
     module = find_module(settings.afd, backbone)
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
-    asked = settings.precision
-    if asked == "auto" and settings.runtime == "onnxruntime":
-        asked = "fp32"  # the only one that it has
-    precision = choose_precision(asked, device.type, integers=True)
+    arithmetic = arithmetic or choose_arithmetic(settings, device.type)
     running = run_somewhere(
-        AFDClassifier(backbone, module, settings.compare, precision).eval(),
-        settings.runtime,
+        AFDClassifier(backbone, module, settings.compare, arithmetic.precision).eval(),
+        arithmetic.runtime,
         device.type,
         compiled=settings.compile,
-        exact=precision == torch.int8 or (asked == "auto" and precision != torch.float32),
+        exact=arithmetic.exact,
     )
     return Setup(
         settings=settings,
@@ -251,11 +172,11 @@ def set_up(settings: Settings) -> Setup:
             compare=settings.compare,
         ),
         device=device,
-        precision=precision,
+        precision=arithmetic.precision,
         network=running.network,
         exact=running.exact,
         runtime=running.runtime,
-        batch_size=settings.batch_size
+        batch_size=arithmetic.batch_size
         or batch_size(device, backbone.spec.height, backbone.spec.width),
         workers=settings.workers or _workers(device),
     )

@@ -11,10 +11,12 @@ import typer
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
+    EXIT_USAGE,
     DebugOption,
     QuietOption,
     err,
     out,
+    say_all_failed,
     stop_politely,
 )
 from afdcli.cli.options import (
@@ -26,11 +28,12 @@ from afdcli.cli.options import (
     ExcludeOption,
     IccOption,
     ImportOption,
+    OverwriteOption,
     TimeoutOption,
 )
 
 if TYPE_CHECKING:
-    from afdcli.classify.session import Settings
+    from afdcli.classify.settings import Settings
     from afdcli.inputs.inputs import Inputs
 
 
@@ -113,6 +116,7 @@ def classify(
         bool,
         typer.Option("--resume", help="Go on with a run that was cut off; same command again."),
     ] = False,
+    overwrite: OverwriteOption = False,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -186,7 +190,7 @@ def classify(
     if engine == "local":  # Ray has processes of its own
         start_server()
 
-    from afdcli.classify.session import Settings
+    from afdcli.classify.settings import Settings
     from afdcli.codec.read import Limits
     from afdcli.models.packaged import DEFAULT
 
@@ -219,32 +223,39 @@ def classify(
         actor_gpus=actor_gpus,
         resume=resume,
     )
-    _run(inputs, settings, results, quiet)
+    _run(inputs, settings, results, quiet, overwrite)
 
 
-def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool) -> None:
+def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite: bool) -> None:
     """Classify, show how it goes and what came of it. Raises typer.Exit unless all is fine."""
-    from afdcli.classify.run import classify
-    from afdcli.classify.session import set_up
-    from afdcli.cli.classify_screen import show_summary
-    from afdcli.cli.live import Live
-    from afdcli.models.memory import keep_freed_memory
+    from afdcli.results.claim import claimed
 
-    keep_freed_memory()
-    with stop_politely():
+    with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
+        # Loaded with the results in hand: whoever must wait for another run is told at once.
+        from afdcli.classify.run import classify
+        from afdcli.classify.session import set_up
+        from afdcli.cli.classify_screen import show_summary
+        from afdcli.cli.live import Live
+        from afdcli.models.memory import keep_freed_memory
+
+        keep_freed_memory()
         setup = set_up(settings)
         with Live(err(quiet), inputs) as live:
             try:
                 summary = classify(inputs, setup, live.update, _command())
             except KeyboardInterrupt:
+                how = "--resume instead of --overwrite" if overwrite else "--resume"
                 message = f"afd: interrupted; {live.rows} rows are in {results}; go on with the"
-                err().print(f"{message} same command and --resume", markup=False, soft_wrap=True)
+                err().print(f"{message} same command and {how}", markup=False, soft_wrap=True)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     if inputs.unlisted:
         summary.notes.append(
             f"{len(inputs.unlisted)} folders could not be listed, e.g. {inputs.unlisted[0]}"
         )
     show_summary(out(quiet), summary, setup)
+    if summary.failures and not summary.classified:
+        say_all_failed("classified", summary.failed, results)
+        raise typer.Exit(EXIT_USAGE)
     if summary.failures or inputs.unlisted:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from afdcli.cli.console import reasons
 from afdcli.models.class_names import NUMBERS
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import Columns, Row
@@ -126,8 +127,7 @@ def _images(summary: Summary) -> str:
     text = (
         f"{summary.rows:,}{resumed}: {summary.classified:,} classified, {summary.failures:,} failed"
     )
-    reasons = ", ".join(f"{code} {count:,}" for code, count in summary.failed.most_common())
-    return f"{text} ({reasons})" if reasons else text
+    return f"{text} ({reasons(summary.failed)})" if summary.failed else text
 
 
 def _afd(setup: Setup) -> str:

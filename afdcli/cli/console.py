@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # some images failed; they are listed in the results
@@ -39,17 +41,35 @@ def err(quiet: bool = False) -> Console:
     return Console(stderr=True, quiet=quiet)
 
 
+def reasons(failed: Counter[str]) -> str:
+    """Error codes and how often each came, the most frequent first."""
+    return ", ".join(f"{code} {count:,}" for code, count in failed.most_common())
+
+
+def say_all_failed(done: str, failed: Counter[str], where: str) -> None:
+    """Say that nothing was *done* and why; the rows are in *where*."""
+    who = "the only image" if failed.total() == 1 else f"all {failed.total():,} images"
+    message = f"nothing was {done}: {who} failed ({reasons(failed)});"
+    err().print(f"[bold red]afd:[/] {escape(message)} see {escape(where)}", soft_wrap=True)
+
+
 @contextmanager
 def stop_politely() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that nothing is left half-written."""
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that nothing is left half-written.
+
+    A signal that was ignored when the program started stays ignored, as ``nohup`` wants it. (Python
+    does the same with SIGINT, which a shell ignores for what a script starts with ``&``.)
+    """
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in signals]
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        for number in heard:
+            signal.signal(number, before[number])

@@ -17,13 +17,16 @@ from rich.text import Text
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
+    EXIT_USAGE,
     DebugOption,
     QuietOption,
     err,
     out,
+    reasons,
+    say_all_failed,
     stop_politely,
 )
-from afdcli.cli.options import ExcludeOption, SeedOption, TimeoutOption
+from afdcli.cli.options import ExcludeOption, OverwriteOption, SeedOption, TimeoutOption
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,6 +98,7 @@ def degrade(
         ),
     ] = None,
     exclude: ExcludeOption = None,
+    overwrite: OverwriteOption = False,
     seed: SeedOption = 0,
     workers: Annotated[
         int | None,
@@ -120,6 +124,7 @@ def degrade(
     )
 
     from afdcli.cli.live import Live
+    from afdcli.degrade.manifest import NAME
     from afdcli.degrade.run import Settings
     from afdcli.degrade.run import degrade as run
     from afdcli.inputs.inputs import STDIN, Inputs
@@ -130,15 +135,18 @@ def degrade(
         exclude=[folder, *(exclude or ())],
         stdin=sys.stdin.buffer if STDIN in paths else (),
     )
-    settings = Settings(recipes, folder, crop, seed, workers, timeout)
+    settings = Settings(recipes, folder, crop, seed, workers, timeout, overwrite)
     with stop_politely(), Live(err(quiet), inputs, len(recipes)) as live:
         try:
             tally = run(inputs, settings, [p for p in paths if p != STDIN], live.update)
         except KeyboardInterrupt:
-            message = f"afd: interrupted; {live.rows} rows are in {folder / 'manifest.csv'}"
+            message = f"afd: interrupted; {live.rows} rows are in {folder / NAME}"
             err().print(message, markup=False, soft_wrap=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
     _show(out(quiet), tally, settings, inputs.unlisted)
+    if tally.failures and not tally.written:
+        say_all_failed("written", tally.failed, str(folder / NAME))
+        raise typer.Exit(EXIT_USAGE)
     if tally.failures or inputs.unlisted:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -194,8 +202,7 @@ def _lines(tally: Tally, settings: Settings, unlisted: list[str]) -> Iterator[tu
     replaced = f", {tally.replaced:,} of them replaced older ones" if tally.replaced else ""
     yield "written", f"{_count(tally.written, 'file')}{replaced}"
     if tally.failures:
-        reasons = ", ".join(f"{code} {count:,}" for code, count in tally.failed.most_common())
-        yield "failed", f"{tally.failures:,} ({reasons})"
+        yield "failed", f"{tally.failures:,} ({reasons(tally.failed)})"
     yield "compression", _recipe(settings.recipes)
     if tally.written:
         before, after = decimal(tally.bytes_before), decimal(tally.bytes_after)

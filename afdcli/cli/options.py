@@ -48,6 +48,9 @@ ExcludeOption = Annotated[
     list[Path] | None,
     typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
 ]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier run wrote to --out.")
+]
 TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),

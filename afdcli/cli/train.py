@@ -16,6 +16,7 @@ from afdcli.cli.options import (
     DeviceOption,
     IccOption,
     ImportOption,
+    OverwriteOption,
     SeedOption,
 )
 from afdcli.errors import UsageError
@@ -121,6 +122,7 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
     ] = False,
     icc: IccOption = DEFAULTS.icc,
+    overwrite: OverwriteOption = False,
     seed: SeedOption = DEFAULTS.seed,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that make training pairs.")
@@ -140,11 +142,13 @@ def train(
     from afdcli.models.device import choose_device
     from afdcli.models.memory import keep_freed_memory
     from afdcli.models.precision import choose_precision, precision_name
+    from afdcli.storage.lock import locked
 
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
+    _check_unused(out, resume, overwrite)
     keep_freed_memory()
     chosen = choose_device(device)
     settings = Settings(
@@ -173,7 +177,7 @@ def train(
     )
     screen.say_plan(plan, photos, quiet)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with screen.training_bar(quiet) as show:
+    with locked(out), screen.training_bar(quiet) as show:
         outcome = session.train(
             plan,
             photos,
@@ -189,6 +193,20 @@ def train(
     screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
         raise typer.Exit(console.EXIT_INTERRUPTED)
+
+
+def _check_unused(out: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to replace a module, or the checkpoint of a run that was cut off, unasked."""
+    from afdcli.train.checkpoint import checkpoint_path
+
+    if resume and overwrite:
+        raise UsageError("--resume goes on with the checkpoint, --overwrite drops it: choose")
+    there = [path for path in (out, checkpoint_path(out)) if path.exists()]
+    if there and not (resume or overwrite):
+        raise UsageError(
+            f"{there[0]} exists already: --resume goes on with its training, --overwrite replaces"
+            " it; or give another --out"
+        )
 
 
 def _load(

@@ -119,5 +119,19 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def check_unused(folder: Path) -> None:
+    """Refuse to replace what an earlier run wrote to *folder*.
+
+    Raises:
+        UsageError: its manifest has rows.
+    """
+    path = folder / NAME
+    if path.is_file() and path.stat().st_size > len(_HEADER):
+        raise UsageError(
+            f"{path} exists already: --overwrite replaces what that run wrote;"
+            " or give another --out"
+        )
+
+
 def _cell(value: str | int | None) -> str | int | None:
     return neutralise(value) if isinstance(value, str) else value

@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 from afdcli.codec.encode import SUFFIX, Compression, compress, require
 from afdcli.codec.read import read_photo
 from afdcli.codec.recipe import Recipe
-from afdcli.degrade.manifest import Entry, Manifest, check_folder
+from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED
+from afdcli.storage.lock import locked
 from afdcli.storage.text import printable
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.workers.pool import TIMEOUT_S, WorkerPool, default_workers
@@ -35,6 +36,7 @@ class Settings:
         seed: of the quality factors that are drawn.
         workers: processes; None for one per processor.
         timeout: seconds that one photo may take.
+        overwrite: replace the files and the manifest of an earlier run.
     """
 
     recipes: tuple[Recipe, ...]
@@ -43,6 +45,7 @@ class Settings:
     seed: int = 0
     workers: int | None = None
     timeout: float = TIMEOUT_S
+    overwrite: bool = False
 
 
 @dataclass
@@ -153,7 +156,8 @@ def degrade(
         on_rows: called with the counts so far after every photo.
 
     Raises:
-        UsageError: the output folder is in use for something else, or holds a source.
+        UsageError: the output folder is in use for something else, by an earlier run or by one
+            that goes on; or holds a source.
         ResultsError: the disk refuses a file; the manifest lists those written before.
         KeyboardInterrupt: passed on, likewise.
     """
@@ -165,9 +169,12 @@ def degrade(
             raise UsageError(
                 f"{source} lies in the output folder {settings.out}: choose another --out"
             )
-    with Manifest(settings.out) as manifest:
-        run = _Run(settings, folder, manifest)
-        run.over(inputs, on_rows)
+    with locked(settings.out / NAME):
+        if not settings.overwrite:
+            check_unused(settings.out)
+        with Manifest(settings.out) as manifest:
+            run = _Run(settings, folder, manifest)
+            run.over(inputs, on_rows)
     return run.tally
 
 

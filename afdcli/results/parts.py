@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from afdcli.errors import UsageError
+from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Columns, Row
 from afdcli.results.writers import Sink, check_ending, check_target, open_sink, to_parquet
 from afdcli.storage.folders import Folder
@@ -67,7 +67,7 @@ class PartsSink(Sink):
         while rows:
             some = rows[: self._most - self._count]
             self._begin().write(some)
-            self._size = self._draft.stat().st_size
+            self._size = self._written()
             self._count += len(some)
             if self._count == self._most:
                 self._place()
@@ -79,6 +79,8 @@ class PartsSink(Sink):
         if self._count or empty:
             self._begin()
             self._place()
+        if finished:
+            self._check()
 
     def release(self) -> None:
         """See `Sink`: no drafts stay behind."""
@@ -95,14 +97,34 @@ class PartsSink(Sink):
         """The file for the rows of this part."""
         if self._lines is None:
             self._lines = open_sink(self._draft, self.columns)
-            self._size = self._draft.stat().st_size
+            self._size = self._written()
         return self._lines
+
+    def _written(self) -> int:
+        """Bytes of the part that is being made."""
+        with trouble("write", self._draft):
+            return self._draft.stat().st_size
+
+    def _check(self) -> None:
+        """See that all parts are there that should be."""
+        there = {self._folder.number(name) for name in self._folder.parts()}
+        lost = sorted(set(range(self._number)) - there)
+        if lost:
+            raise ResultsError(
+                f"{self._folder.place / self._folder.name(lost[0])} was deleted while the run went"
+                f" on ({len(lost)} of {self._number} parts are gone): start again"
+            )
 
     def _place(self) -> None:
         """Finish the part; where that was cut short, a second call does it."""
         assert self._lines is not None
         self._lines.close()
         draft, name = self._draft, self._folder.name(self._number)
+        if name in self._folder.parts():
+            raise ResultsError(
+                f"{self._folder.place / name} is there already: another run writes to"
+                f" {self._folder.place}"
+            )
         with trouble("write", draft):
             os.truncate(draft, self._size)  # a full disk leaves the beginning of a line
             if self._folder.suffix == ".parquet":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -103,12 +104,34 @@ class _LineSink(Sink):
 
     def write(self, rows: Sequence[Row]) -> None:
         """See `Sink`."""
+        self._check()
         self._append("".join(self.line(row) for row in rows))
 
     def close(self, finished: bool = True) -> None:
         """See `Sink`."""
-        with trouble("write", self.path):
-            self._file.close()
+        if self._file.closed:
+            return
+        try:
+            if finished:
+                self._check()
+        finally:
+            with trouble("write", self.path):
+                self._file.close()
+
+    def _check(self) -> None:
+        """See that the file has not lost its name, after which nobody would find the rows."""
+        path = journal(self.path)
+        try:
+            there = os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+        except FileNotFoundError:
+            there = False
+        except OSError as error:
+            raise ResultsError(f"cannot read {path}: {error.strerror}") from error
+        if not there:
+            raise ResultsError(
+                f"{path} was deleted, renamed or replaced while the run wrote to it: its rows are"
+                " lost; start again"
+            )
 
     def header(self) -> str:
         """What stands before the first row."""
@@ -169,7 +192,7 @@ class ParquetSink(JsonlSink):
         """See `Sink`; a journal that is not *finished* stays beside the Parquet file."""
         if self._file.closed:
             return
-        super().close()
+        super().close(finished)
         with trouble("write", self.path):
             new = self.path.with_name(self.path.name + ".new")
             to_parquet(journal(self.path), self.columns, new)

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import command
+from kit.classify import launched
 from kit.pictures import encoded, scene
 from PIL import Image
 
@@ -195,8 +196,9 @@ def test_without_options_quality_10_of_the_current_folder_into_degraded(
         ["a.jpg", "a-2.jpg", "manifest.csv", "sub/z.jpg", "sub/ünïcode, name.jpg"]
     )
     assert {row["qf"] for row in rows(photos / "degraded")} == {"10"}
-    # Once more: what was written is no input, and the files are replaced by equal ones.
-    result = afd()
+    # Once more: what was written is no input, and the files are replaced by equal ones, if asked.
+    assert "manifest.csv exists already: --overwrite" in afd(code=2).stderr
+    result = afd("--overwrite")
     assert "4 files, 4 of them replaced older ones" in result.stdout
     assert files(photos / "degraded") == first
 
@@ -343,7 +345,7 @@ def test_a_link_out_of_the_output_folder_is_not_followed(photos: Path, tmp_path:
     (out / "manifest.csv").rename(elsewhere / "list.csv")
     (out / "manifest.csv").symlink_to(elsewhere / "list.csv")
     old = (elsewhere / "list.csv").read_bytes()
-    result = afd(photos, "--qf", 25, "--out", out, code=2)
+    result = afd(photos, "--qf", 25, "--out", out, "--overwrite", code=2)
     assert "leads out of" in result.stderr
     assert (elsewhere / "precious.jpg").read_text() == "mine"
     assert (elsewhere / "list.csv").read_bytes() == old
@@ -372,7 +374,7 @@ def test_sources_in_an_older_output_folder_are_refused(photos: Path, tmp_path: P
     assert "choose another --out" in afd(out / "qf25", "--out", out, code=2).stderr
     assert files(out) == before
     name = f"{out}/qf25/a.jpg\n{photos}/a.jpg\n".encode()
-    afd("-", "--qf", 7, "--out", out, stdin=name, code=1)
+    afd("-", "--qf", 7, "--out", out, "--overwrite", stdin=name, code=1)
     refused, done = rows(out)
     assert (refused["status"], done["status"]) == ("failed", "ok")
     assert "output folder" in refused["note"]
@@ -430,7 +432,7 @@ def test_hostile_names_are_harmless_in_the_manifest(tmp_path: Path) -> None:
 def test_too_large_for_the_codec_is_a_failed_row(tmp_path: Path) -> None:
     picture = tmp_path / "wide.png"
     picture.write_bytes(encoded(Image.new("RGB", (16_384, 1)), "PNG"))
-    afd(picture, "--codec", "webp", "--out", tmp_path / "out", code=1)
+    afd(picture, "--codec", "webp", "--out", tmp_path / "out", code=2)
     (row,) = rows(tmp_path / "out")
     assert (row["status"], row["error"]) == ("failed", "too-large")
 
@@ -472,7 +474,7 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_rows(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ["degrade", str(folder), "--out", str(out), "--workers", "2", "--multi"]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from afdcli.cli.main import main; main()", *command],
+        launched([sys.executable, "-c", "from afdcli.cli.main import main; main()", *command]),
         stderr=subprocess.PIPE,
         start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

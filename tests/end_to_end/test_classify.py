@@ -236,10 +236,18 @@ def test_nothing_to_do_is_one_line_and_exit_2(kit: Path, here: Path) -> None:
     assert not list(here.glob("*r*.csv*"))
 
 
-def test_all_failed_is_exit_1_with_results(kit: Path, here: Path) -> None:
+def test_all_failed_is_exit_2_with_results(kit: Path, here: Path) -> None:
     (here / "a.jpg").write_bytes(b"")
-    assert afd(kit, "a.jpg").exit_code == 1
+    result = afd(kit, "a.jpg")
+    assert result.exit_code == 2
+    message = "afd: nothing was classified: the only image failed (not-an-image 1); see results.csv"
+    assert result.stderr == message + "\n"
     assert list(table()["error"]) == ["not-an-image"]
+    (here / "b.jpg").write_bytes(jpeg(1)[:300])
+    result = afd(kit, "a.jpg", "b.jpg", "--quiet", "--debug", "--strict")
+    assert result.exit_code == 2
+    assert "all 2 images failed (not-an-image 1, truncated 1)" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_metadata(kit: Path, photos: Path) -> None:
@@ -265,7 +273,7 @@ def test_metadata(kit: Path, photos: Path) -> None:
 
 
 def test_pixel_limit(kit: Path, photos: Path) -> None:
-    assert afd(kit, photos / "red" / "01.jpg", "--max-pixels", "5000").exit_code == 1
+    assert afd(kit, photos / "red" / "01.jpg", "--max-pixels", "5000").exit_code == 2
     assert list(table()["error"]) == ["too-large"]
 
 
@@ -313,6 +321,23 @@ def test_other_signals_interrupt_too(number: int) -> None:
     with pytest.raises(KeyboardInterrupt), stop_politely():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
+
+
+def test_ignored_signals_stay_ignored(kit: Path, photos: Path) -> None:
+    """``nohup afd …``, and ``afd … &`` in a script, whose shell ignores SIGINT."""
+    ignored = (signal.SIGHUP, signal.SIGINT)
+    with process(kit, "-", "--batch-size", "1", ignored=ignored) as run:
+        assert run.stdin is not None
+        run.stdin.write(b"photos/red/01.jpg\n" * 8)
+        run.stdin.flush()
+        while run.poll() is None and not (Path("results.csv").exists() and len(table()) >= 1):
+            time.sleep(0.05)
+        for number in ignored:
+            run.send_signal(number)
+        run.stdin.write(b"photos/red/03.jpg\n")
+        _, stderr = run.communicate()
+    assert (run.returncode, stderr) == (0, b"")
+    assert len(table()) == 9
 
 
 class Stand(nn.Module):

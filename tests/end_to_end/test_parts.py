@@ -23,7 +23,7 @@ from kit.classify import afd, jpeg, of_kit, process
 from typer.testing import Result
 
 from afdcli import read_results
-from afdcli.classify.session import Settings
+from afdcli.classify.settings import Settings
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.parts import PartsSink, check_out
 from afdcli.results.rows import Columns, Row

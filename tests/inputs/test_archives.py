@@ -116,7 +116,14 @@ def test_an_object_store(kit: Path, files: dict[str, bytes], expected: pd.DataFr
             urlopen(request, timeout=30).close()
         secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         command = [sys.executable, "-m", "afdcli", "classify", "s3://bucket/photos"]
-        command += ["--labels", "folders", "--runtime", "torch", *map(str, of_kit(kit))]
+        command += [
+            "--overwrite",
+            "--labels",
+            "folders",
+            "--runtime",
+            "torch",
+            *map(str, of_kit(kit)),
+        ]
         run = subprocess.run(
             command,
             env={**os.environ, **secrets, "FSSPEC_S3_ENDPOINT_URL": url},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +60,12 @@ def of_kit(kit: Path) -> list[str | Path]:
 
 
 def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) -> Result:
-    """Run ``afd classify``."""
+    """Run ``afd classify``; it replaces older results, unless it goes on with them."""
     extra = [*of_kit(kit), "--workers", "1"]
     if "--afd" in args:
         extra = extra[:6] + extra[8:]
+    if "--resume" not in args:
+        extra += ["--overwrite"]
     if "--runtime" not in args:
         extra += ["--runtime", "torch"]
     line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]
@@ -73,10 +76,27 @@ def table(path: Path = Path("results.csv")) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"error": str})
 
 
-def process(kit: Path, *args: str) -> subprocess.Popen[bytes]:
+#: Runs a command that ignores the signals in the first argument and no others, whatever the tests
+#: themselves ignore: a job in the background of a script ignores Ctrl-C.
+_LAUNCHER = """
+import os, signal, sys
+ignored = eval(sys.argv[1])
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def launched(line: list[str], ignored: Sequence[int] = ()) -> list[str]:
+    """*line* as a command that hears all signals but the *ignored* ones."""
+    return [sys.executable, "-c", _LAUNCHER, str([int(number) for number in ignored]), *line]
+
+
+def process(kit: Path, *args: str, ignored: Sequence[int] = ()) -> subprocess.Popen[bytes]:
     """``afd classify`` as a real process, with warnings as errors."""
     line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, "--afd", "off"]
     line += ["--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
     line += ["--runtime", "torch"]  # starts soonest
+    line = launched(line, ignored)
     pipe = subprocess.PIPE
     return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe)
