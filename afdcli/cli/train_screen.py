@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,5 +90,6 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     if outcome.interrupted:
         screen.print("go on with the same command and --resume")
     elif plan.plug == "stem":
-        name = plan.backbones[0].name
-        screen.print(f"use it: afd classify PHOTOS --backbone {name} --afd {out}", soft_wrap=True)
+        options = plan.backbones[0].options
+        command = f"afd classify PHOTOS {options} --afd {shlex.quote(str(out))}"
+        screen.print(f"use it: {command}", markup=False, soft_wrap=True)

@@ -74,12 +74,13 @@ def close_margin(
 
 
 def _in_passes(network: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
-    """Logits (n, K) float64 of n inputs, always *size* at a time: the last pass repeats some."""
+    """Logits (n, K) float64 on the CPU of n inputs, *size* at a time: the last repeats some."""
     count = len(inputs[0])
     logits = []
     for start in range(0, count, size):
         rows = torch.arange(start, start + size) % count
-        logits.append(network(*(tensor[rows] for tensor in inputs)).logits.double())
+        answers = network(*(tensor[rows] for tensor in inputs)).logits
+        logits.append(answers.cpu().double())  # Apple's MPS has no float64
     return torch.cat(logits)[:count]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,9 +20,10 @@ from afdcli.errors import BackboneError, ModuleError
 from afdcli.models import shipped as weights
 from afdcli.models.hooks import Plug
 from afdcli.models.loader import Backbone
-from afdcli.models.plug_points import find_stem
+from afdcli.storage.text import clean
 from afdcli.view.spec import ViewSpec
 
+_LONGEST_SIGNATURE = 1 << 22  # characters; that of a large classifier has 200,000
 _TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
 
 
@@ -86,15 +88,21 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
         return None
     note = (
         f"no AFD module for {backbone.name}: using the general input module, which "
-        f"recovers less; train one with `afd train --backbone {backbone.name} --data DIR`"
+        f"recovers less; train one with `{train_command(backbone)}`"
     )
     return replace(load_module(weights.verified(general.file.name), backbone), note=note)
 
 
-def shipped_module(name: str, plug: Plug) -> weights.Card | None:
-    """The shipped module of that *plug* for the classifier *name*, by its card alone."""
+def shipped_module(
+    name: str, plug: Plug, cards: Sequence[weights.Card] | None = None
+) -> weights.Card | None:
+    """The shipped module of that *plug* for the classifier *name*, by its card alone.
+
+    Args:
+        cards: `weights.cards()`, where they were read already.
+    """
     architecture = name.split(".", 1)[0]
-    for card in weights.cards():
+    for card in weights.cards() if cards is None else cards:
         if card.plug == plug and card.backbone in ("", architecture):
             return card
     return None
@@ -109,10 +117,16 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
     """
     module, metadata = weights_file.load(path)
     plug, where = metadata.get("plug", ""), metadata.get("where", "")
+    config = module.config
     if plug == "stem":
-        _check_fit(path, metadata, module, backbone)
+        _check_fit(path, metadata, config, backbone)
     elif plug != "input":
         raise ModuleError(f"{path} does not say where it is plugged in; train it again")
+    elif where or config.corrected_names or config.channels != 3:
+        raise ModuleError(
+            f"{path} is damaged: a module in front of a classifier takes RGB, and changes nothing "
+            "behind; train it again"
+        )
     if not module.config.fused:
         module = module.reparameterize()
     module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -121,24 +135,49 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
     )
 
 
-def _check_fit(path: Path, metadata: dict[str, str], module: AFDModule, backbone: Backbone) -> None:
-    size = (backbone.spec.height, backbone.spec.width)
-    point = find_stem(backbone.net, size, metadata["where"])
-    config = module.config
-    outputs = [point.where, *config.signature_names]
-    names = dict(backbone.net.named_modules())
-    mine = [torch.tensor(part) for part in json.loads(metadata["signature"])]
-    same = point.channels == config.channels and all(
-        name in names for name in (*outputs, *config.norm_layer_names)
-    )
-    theirs = signature(backbone.net, outputs) if same else []
-    if len(mine) != len(theirs) or not all(map(_alike, mine, theirs)):
+def train_command(backbone: Backbone) -> str:
+    """What to type for a module of *backbone*'s own."""
+    options = backbone.options or shlex.join(("--backbone", backbone.name))
+    return f"afd train {options} --data DIR"
+
+
+def _check_fit(path: Path, metadata: dict[str, str], config: AFDConfig, backbone: Backbone) -> None:
+    """See that a stem module was trained for this very backbone. Raises ModuleError."""
+    where = metadata.get("where", "")
+    if not where:
+        raise ModuleError(f"{path} does not say behind which layer it sits; train it again")
+    compared = [where, *config.signature_names]
+    mine = _stored_signature(path, metadata, len(compared))
+    channels = {stage.where: stage.channels for stage in config.stages}
+    channels |= {layer.where: layer.channels for layer in config.norm_layers}
+    channels[where] = config.channels
+    theirs = _channel_means(backbone.net, [*compared, *channels])
+    same = all(name in theirs and len(theirs[name]) == n for name, n in channels.items())
+    if not same or not all(_alike(m, theirs[name]) for m, name in zip(mine, compared, strict=True)):
+        trained_for = clean(metadata.get("backbone", ""))[:200] or "another backbone"
         raise ModuleError(
-            f"{path} was trained for the features of "
-            f"{metadata.get('backbone', 'another backbone')}, "
-            f"which differs from {backbone.name} with these weights; train one with `afd train`, "
-            "or use --afd auto"
+            f"{path} was trained for the features of {trained_for}, not for those of "
+            f"{backbone.name} with these weights: use --afd auto, or train one with "
+            f"`{train_command(backbone)}`"
         )
+
+
+def _stored_signature(path: Path, metadata: dict[str, str], count: int) -> list[Tensor]:
+    """The signature in a module's metadata, of *count* outputs. Raises ModuleError."""
+    text = metadata.get("signature", "")
+    try:
+        parts = json.loads(text) if len(text) <= _LONGEST_SIGNATURE else None
+        if not isinstance(parts, list) or len(parts) != count:
+            raise ValueError("it is not of as many outputs as the module changes")
+        vectors = [torch.tensor(part, dtype=torch.float32) for part in parts]
+        if not all(vector.ndim == 1 and vector.isfinite().all() for vector in vectors):
+            raise ValueError("its numbers are not finite")
+    except (ValueError, TypeError, RuntimeError, OverflowError, RecursionError) as error:
+        raise ModuleError(
+            f"{path} does not say for which weights it was trained (its signature is missing or "
+            "damaged); train it again"
+        ) from error
+    return vectors
 
 
 def _alike(mine: Tensor, theirs: Tensor) -> bool:
@@ -146,18 +185,29 @@ def _alike(mine: Tensor, theirs: Tensor) -> bool:
     return bool(near)
 
 
-@torch.inference_mode()
 def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
     """Mean of each channel of the *outputs* (modules' names) for one fixed picture, (C,) float32.
 
     Tells two sets of weights of the same architecture apart: a stem module fits only one.
     """
+    means = _channel_means(net, outputs)
+    return [means[name] for name in outputs]
+
+
+@torch.inference_mode()
+def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
+    """See `signature`; without the names that *net* has not, or whose outputs have another form."""
     captured: dict[str, Tensor] = {}
+
+    def capture(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4:
+            captured[name] = output.float().mean((0, 2, 3)).cpu()
+
+    modules = dict(net.named_modules())
     handles = [
-        net.get_submodule(name).register_forward_hook(
-            lambda _m, _i, out, name=name: captured.update({name: out.float().mean((0, 2, 3))})
-        )
-        for name in outputs
+        modules[name].register_forward_hook(lambda _m, _i, out, name=name: capture(name, out))
+        for name in dict.fromkeys(names)
+        if name in modules
     ]
     parameter = next(net.parameters())
     try:
@@ -165,7 +215,7 @@ def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return [captured[name].cpu() for name in outputs]
+    return captured
 
 
 def _probe() -> Tensor:

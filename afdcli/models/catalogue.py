@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,7 +12,7 @@ import torch
 from timm.models import get_pretrained_cfg
 
 from afdcli.errors import UsageError
-from afdcli.models import hub
+from afdcli.models import hub, shipped
 from afdcli.models.afd_file import shipped_module
 from afdcli.models.packaged import PACKAGES, find_package, weights_file
 
@@ -61,7 +62,8 @@ def find_models(search: str = "") -> list[Model]:
             )
     else:
         found = names + [name for name in pretrained if _is_downloaded(name)]
-    models = [_describe(name) for name in found]
+    cards = shipped.cards()
+    models = [_describe(name, cards) for name in found]
     begins = search.lower()
     return sorted(
         models,
@@ -83,11 +85,11 @@ def count_parameters(name: str) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-def _describe(name: str) -> Model:
+def _describe(name: str, cards: Sequence[shipped.Card]) -> Model:
     config = get_pretrained_cfg(name)
     assert config is not None  # timm lists what it has a configuration for
     _, height, width = config.input_size
-    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug)), "")
+    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug, cards)), "")
     return Model(name, height, width, _weights(name), plug)
 
 

@@ -76,7 +76,7 @@ def _explained(name: str, error: Exception) -> str:
         return (
             f"{repository}: the hub has this model, but not that revision; check what is behind @"
         )
-    if any(isinstance(cause, RepositoryNotFoundError) for cause in chain):
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in chain) or status == 401:
         return (
             f"the hub ({_endpoint()}) has no model {repository}: check the name; "
             "if it is private, log in with `hf auth login`"

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from afdcli import __version__
-from afdcli.constants import CELL
 from afdcli.core import weights_file
 from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
@@ -253,7 +252,7 @@ def fit(
 def training_view(plan: Plan, side: int) -> ViewSpec:
     """The view of training pictures: *side* pixels wide and high, where all classifiers take it."""
     smaller = 0 < side < min(plan.spec.height, plan.spec.width)
-    if not smaller or side % CELL or not all(site.accepts(side, side) for site in plan.sites):
+    if not smaller or not all(site.accepts(side, side) for site in plan.sites):
         return plan.spec
     return replace(plan.spec, height=side, width=side)
 

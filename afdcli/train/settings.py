@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
+from afdcli.constants import CELL
+from afdcli.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -114,6 +117,11 @@ class Settings:
     icc: bool = True
     seed: int = 0
     mix: Mix = Mix()
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for pictures that no whole number of cells covers."""
+        if self.side % CELL:
+            raise UsageError(f"--side {self.side}: must be a multiple of {CELL}, or 0")
 
     def to_json(self) -> str:
         """One line of JSON."""

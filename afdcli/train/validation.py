@@ -64,7 +64,7 @@ class Validation:
             for s in range(len(self.sites))
             for b in range(len(self.batches))
         ]
-        table = torch.cat(columns, 1).double().cpu()
+        table = torch.cat(columns, 1).cpu().double()  # Apple's MPS has no float64
         return Score(table.shape[1] // len(self.sites), *table.mean(1).tolist()), table[-1]
 
     def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -289,7 +290,7 @@ def test_modulations_take_part(tmp_path: Path) -> None:
     inputs = batch()
     with torch.inference_mode():
         whole = AFDClassifier(backbone, loaded)(*inputs).logits
-        loaded.module.film.spread.weight.zero_()
+        loaded.module.film.to_scale_shift.weight.zero_()
         assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
 
 
@@ -432,3 +433,48 @@ def test_real_classifiers_load(shared: Path, name: str) -> None:
     )
     assert len(backbone.class_names) == 1000
     assert backbone.class_names[65] == "sea snake"
+
+
+HOSTILE: list[tuple[dict[str, str], str]] = [
+    ({"plug": "evil"}, "does not say where it is plugged in"),
+    ({"plug": "input"}, "a module in front of a classifier"),
+    ({"where": ""}, "does not say behind which layer"),
+    ({"where": "nowhere.at.all"}, "trained for the features of resnet10t"),
+    ({"where": "layer1"}, "trained for the features of resnet10t"),
+    ({"where": "fc"}, "trained for the features of resnet10t"),
+    ({"signature": ""}, "its signature is missing or damaged"),
+    ({"signature": "[" * 100_000}, "its signature is missing or damaged"),
+    ({"signature": "[]"}, "its signature is missing or damaged"),
+    ({"signature": "{}"}, "its signature is missing or damaged"),
+    ({"signature": '[["a"], [1], [1], [1], [1]]'}, "its signature is missing or damaged"),
+    ({"signature": "[[NaN], [1], [1], [1], [1]]"}, "its signature is missing or damaged"),
+    ({"signature": "[1e999, 1, 1, 1, 1]"}, "its signature is missing or damaged"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), HOSTILE)
+def test_hostile_metadata_is_refused_in_one_line(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    backbone = small_backbone()
+    module, metadata = weights_file.load(module_file(tmp_path, backbone, "stages"))
+    file = tmp_path / "hostile.safetensors"
+    weights_file.save(module, file, {**metadata, **changes})
+    with pytest.raises(ModuleError, match=message) as caught:
+        find_module(str(file), backbone)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_module_of_another_backbone_says_whose_it_is(tmp_path: Path) -> None:
+    """And names no option that was not typed, but the ones that were."""
+    file = module_file(tmp_path, small_backbone(), "stem")
+    options = "--backbone mine --import 'my nets.py' --checkpoint w.pth"
+    net = timm.create_model("mobilenetv2_035", num_classes=7).eval()
+    other = replace(small_backbone(), name="mine", net=net, options=options)
+    with pytest.raises(ModuleError) as caught:
+        find_module(str(file), other)
+    assert "features of resnet10t, not for those of mine" in str(caught.value)
+    assert f"`afd train {options} --data DIR`" in str(caught.value)
+    assert "--plug-at" not in str(caught.value)
+    note = find_module("auto", other)
+    assert note is not None and f"afd train {options} --data DIR" in note.note
