@@ -19,6 +19,8 @@ from afdcli.errors import ErrorCode, PhotoError
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _MIN_IS_WHITE = 0
+_COMPRESSION, _JPEG_STRIPS = 259, 7
+_STRIPS = ((273, 279), (324, 325))  # tags: where strips or tiles start, and their sizes
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
         image, notes = _load_without_ancillary(data, max_pixels)
     if codec == "png" and lacks_rows(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "the png data end before the last row")
+    if codec == "tiff" and _cut_jpeg_strips(image, data):
+        raise PhotoError(ErrorCode.TRUNCATED, "a JPEG strip of the tiff file ends too early")
     orientation = _orientation(image)
     if image.mode.startswith("I"):
         image, notes = _from_grey16(image), (*notes, "16-bit grey reduced to 8 bits")
@@ -121,6 +125,18 @@ def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> bool:
     found = any(old in str(tile.args) for tile in image.tile)
     image.tile = tiles
     return found
+
+
+def _cut_jpeg_strips(image: Image.Image, data: bytes) -> bool:
+    """Whether a strip or tile of JPEG data in a TIFF has no end of image: libtiff is silent."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_COMPRESSION) != _JPEG_STRIPS:
+        return False
+    for starts, sizes in _STRIPS:
+        strips = zip(tags.get(starts, ()), tags.get(sizes, ()), strict=False)
+        if any(size and b"\xff\xd9" not in data[at : at + size] for at, size in strips):
+            return True
+    return False
 
 
 def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:

@@ -216,3 +216,10 @@ def test_an_avif_beyond_its_librarys_limit_is_too_large():
     at = whole.index(b"ispe") + 8
     data = patched(whole, at, struct.pack(">II", 40_000, 48))
     assert code_of(data) is ErrorCode.TOO_LARGE
+
+
+def test_a_cut_jpeg_strip_of_a_tiff_is_missed():
+    whole = encoded(PIXELS, "TIFF", compression="jpeg")
+    assert read_photo(whole).height == 48
+    end = whole.index(b"\xff\xd9", whole.index(b"\xff\xda"))  # tables have one, too
+    assert code_of(patched(whole, end, b"\0\0")) is ErrorCode.TRUNCATED

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from afdcli.codec import read_photo
 from afdcli.codec.photo import Photo
+from afdcli.train.photos import load_pixels
 from afdcli.view.build import build_view
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.view.spec import ViewSpec
@@ -118,3 +119,10 @@ def test_padding_keeps_its_colour():
     spec = ViewSpec(96, 96, crop_pct=1.0, crop_mode="border", fill=(200, 60, 60), near=None)
     photo = read_photo(encoded(scene(48, 96), "PNG", icc_profile=ADOBE))
     assert (build_view(photo, spec).pixels[0] == (200, 60, 60)).all()
+
+
+def test_training_photos_are_converted_too(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(PIXELS, "PNG", icc_profile=ADOBE))
+    assert (load_pixels(path) == shown(read_photo(path))).all()
+    assert (load_pixels(path, icc=False) == PIXELS).all()

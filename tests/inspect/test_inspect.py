@@ -506,3 +506,11 @@ def test_plain_command_with_the_default(here: Path) -> None:
     assert "tf_efficientnet_lite0" in result.output
     assert "drift" in result.output
     assert Path("photo.inspect.png").is_file()
+
+
+def test_a_damaged_photo_is_shown_with_its_damage(kit: Path, tmp_path: Path) -> None:
+    whole = encoded(scene(160, 200))
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 3 // 4] + bytes(3000))
+    result = afd(kit, tmp_path / "cut.jpg", "--no-picture")
+    assert result.exit_code == 0, result.output
+    assert "damaged: the jpeg file ends too early" in " ".join(result.stdout.split())
