@@ -14,8 +14,8 @@ from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from afdcli.report.sheet import Sheet
     from afdcli.report.summary import Report
+    from afdcli.report.table import Table
 
 
 class Format(str, Enum):
@@ -178,14 +178,12 @@ class _View:
     everything: bool
     asked: bool
 
-    def sheets(self, reports: list[Report], width: int, bars: bool) -> list[Sheet]:
-        """The tables for a screen of *width* columns."""
-        from afdcli.report.sheet import Layout
-        from afdcli.report.tables import sheets
+    def tables(self, reports: list[Report]) -> list[Table]:
+        """All tables."""
+        from afdcli.report.tables import tables
 
         shown = [replace(r, groups={by: r.groups[by] for by in self.columns}) for r in reports]
-        layout = Layout(width=width, bars=bars, everything=self.everything, single=self.asked)
-        return sheets(shown, layout)
+        return tables(shown, self.everything, self.asked)
 
 
 def _document(form: Format, reports: list[Report], view: _View) -> str:
@@ -197,14 +195,13 @@ def _document(form: Format, reports: list[Report], view: _View) -> str:
         return render.to_csv(tidy(reports, view.everything))
     if form is Format.json:
         return render.to_json(tidy(reports, view.everything), _remarks(reports))
-    return render.to_markdown(view.sheets(reports, 1000, bars=False), _remarks(reports))
+    return render.to_markdown(view.tables(reports), _remarks(reports))
 
 
 def _print(reports: list[Report], view: _View) -> None:
     from afdcli.report.render import to_console
 
-    console = out()
-    to_console(console, view.sheets(reports, console.width, bars=True), _remarks(reports))
+    to_console(out(), view.tables(reports), _remarks(reports))
 
 
 def _remarks(reports: list[Report]) -> list[str]:

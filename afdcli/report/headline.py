@@ -4,107 +4,107 @@ from __future__ import annotations
 
 import math
 
-from rich.text import Text
-
 from afdcli.report import text
-from afdcli.report.sheet import Sheet
+from afdcli.report.group_table import METRICS, labelled
+from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group, Report
+from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import clean
 
-Fact = tuple[str, str | Text, str]  # name, value, remark
+_Fact = tuple[str, Cell, str]  # name, value, remark
 
 
-def headline(report: Report) -> Sheet:
-    """*report* in a few lines: accuracies with labels, confidence and drift without."""
-    has = report.overall.estimates
-    labelled = "accuracy_direct" in has or "accuracy_afd" in has
-    facts = _accuracies(report.overall) if labelled else _unlabelled(report.overall)
-    facts = facts if report.overall.views else []
-    rows = tuple(
-        (Text(name, style="bold"), Text(value) if isinstance(value, str) else value, Text(remark))
-        for name, value, remark in facts
-    )
+def headline(report: Report) -> Table:
+    """*report* in a few lines of name, value and remark: accuracies, or what is known without."""
+    group = report.overall
+    facts = _accuracies(group) if labelled(report) else _unlabelled(group)
+    rows = tuple((Cell(name, tone="strong"), value, Cell(remark)) for name, value, remark in facts)
     notes = (clean(report.about),) if report.about else ()
-    return Sheet(_title(report), (), rows, notes, left=3)
+    return Table(_counts(report), (Column("", left=True),) * 3, rows if group.views else (), notes)
 
 
-def _title(report: Report) -> str:
-    files, failed = report.overall.get("files").n, int(report.overall.get("failed").value)
+def _counts(report: Report) -> str:
+    name, group = clean(report.name), report.overall
+    files, failed = group.get("files").n, int(group.get("failed").value)
+    damaged = int(group.get("damaged").value)
     if failed == files:
-        return f"{clean(report.name)}: all {files:,} files failed, so there is no answer to report"
-    damaged = int(report.overall.get("damaged").value)
+        return f"{name}: all {files:,} files failed, so there is no answer to report"
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
-    n = report.overall.n
-    seen = report.overall.views
-    known = f", {seen:,} counted" if seen != files - failed else ""
-    known += f", of {n:,} pictures" if n != seen else ""
-    few = f" (fewer than {FEW}: too few to say anything)" if n < FEW else ""
-    return f"{clean(report.name)}: {counted}{known}{few}"
+    counted += f", {group.views:,} counted" if group.views != files - failed else ""
+    counted += f", of {group.n:,} pictures" if group.n != group.views else ""
+    few = f" (fewer than {FEW} pictures: too few to say anything)" if group.n < FEW else ""
+    return f"{name}: {counted}{few}"
 
 
-def _accuracies(group: Group) -> list[Fact]:
+def _accuracies(group: Group) -> list[_Fact]:
     has = group.estimates
-    facts = [
-        *_share(group, "accuracy_direct", "Direct", "top-1 accuracy, plain backbone"),
-        *_share(group, "accuracy_afd", "With AFD", "top-1 accuracy with the module"),
-    ]
+    facts = _facts(
+        group,
+        ("accuracy_direct", "Direct", "top-1 accuracy, plain backbone"),
+        ("accuracy_afd", "With AFD", "top-1 accuracy with the module"),
+    )
     if "accuracy_difference" in has:
-        won, lost = int(has["won"].value), int(has["lost"].value)
-        p = text.p_value(has["mcnemar_p"].value)
-        remark = f"won {won:,}, lost {lost:,}; McNemar p {p}"
-        facts.append(("Difference", _points(group, "accuracy_difference"), remark))
-    facts += _share(group, "accuracy_clean", "Clean", "uncompressed, plain backbone")
-    facts += _share(group, "accuracy_clean_afd", "Clean, AFD", "uncompressed, with the module")
-    if "clean_difference" in has:
-        change = _points(group, "clean_difference")
-        facts.append(("Clean change", change, "what AFD does to clean pictures"))
+        won, lost, p = (has[name] for name in ("won", "lost", "mcnemar_p"))
+        remark = f"won {won.value:,.0f}, lost {lost.value:,.0f}; McNemar p {text.p_value(p).text}"
+        facts += _facts(group, ("accuracy_difference", "Difference", remark))
+    facts += _facts(
+        group,
+        ("accuracy_clean", "Clean", "uncompressed, plain backbone"),
+        ("accuracy_clean_afd", "Clean, AFD", "uncompressed, with the module"),
+        ("clean_difference", "Clean change", "what AFD does to clean pictures"),
+    )
     if "recovered_share" in has:
         facts.append(_recovered(group))
     elif "compression_cost" in has:
-        cost = _points(group, "compression_cost", coloured=False)
-        facts.append(("Cost", cost, "clean less direct: what compression cost"))
+        cost = text.plain_points(has["compression_cost"])
+        facts.append(("Cost", cost, "clean less direct: what compression cost, in points"))
     return facts
 
 
-def _share(group: Group, metric: str, name: str, remark: str) -> list[Fact]:
-    if metric not in group.estimates:
-        return []
-    return [(name, text.percent(group.get(metric), unit=" %"), remark)]
+def _facts(group: Group, *wanted: tuple[str, str, str]) -> list[_Fact]:
+    """Those of (metric, name, remark) that *group* has a number for."""
+    show = {s.metric: s.show for s in METRICS}
+    found = []
+    for metric, name, remark in wanted:
+        if metric in group.estimates:
+            e = group.get(metric)
+            cell = show[metric](e)
+            if metric.endswith("_difference"):
+                cell = text.points(e, " pts")
+            elif show[metric] is text.percent:
+                cell = _percent(e)
+            found.append((name, cell, remark))
+    return found
 
 
-def _points(group: Group, metric: str, coloured: bool = True) -> Text:
-    points = text.points(group.get(metric), unit=" pts")
-    return points if coloured else Text(points.plain)
-
-
-def _recovered(group: Group) -> Fact:
+def _recovered(group: Group) -> _Fact:
     share, cost = group.get("recovered_share"), group.get("compression_cost")
     if math.isnan(share.value):
-        return "Recovered", text.DASH, "compression cost nothing here"
+        return "Recovered", Cell(text.DASH), "compression cost nothing here"
     remark = f"of the {100 * cost.value:.1f} pts that compression cost"
     if math.isnan(share.low):
         remark += ", too uncertain for an interval"
-    return "Recovered", text.percent(share, unit=" %"), remark
+    return "Recovered", _percent(share), remark
 
 
-def _unlabelled(group: Group) -> list[Fact]:
-    facts: list[Fact] = []
-    for metric, name in (("confidence_direct", "Direct"), ("confidence_afd", "With AFD")):
-        if metric in group.estimates:
-            value = text.probability(group.get(metric))
-            facts.append((name, value, "mean probability of the top guess"))
-    for metric, name in (("agreement_direct", "Direct"), ("agreement_afd", "With AFD")):
-        facts += _share(group, metric, name, "guess as for the clean picture")
-    if "agreement_difference" in group.estimates:
-        gain = _points(group, "agreement_difference")
-        facts.append(("Difference", gain, "in agreement with the clean pictures"))
-    facts += _share(group, "changed", "Changed", "top top_classes that AFD changes")
-    if "confidence_shift" in group.estimates:
-        shift = group.get("confidence_shift")
-        facts.append(("Shift", text.shift(shift), "of that probability by AFD"))
+def _unlabelled(group: Group) -> list[_Fact]:
+    facts = _facts(
+        group,
+        ("confidence_direct", "Direct", "mean probability of the top class"),
+        ("confidence_afd", "With AFD", "mean probability of the top class"),
+        ("agreement_direct", "Direct", "top class as for the clean picture"),
+        ("agreement_afd", "With AFD", "top class as for the clean picture"),
+        ("agreement_difference", "Difference", "in agreement with the clean pictures"),
+        ("changed", "Changed", "top classes that AFD changes"),
+        ("confidence_shift", "Shift", "of that probability by AFD"),
+    )
     if "drift_p50" in group.estimates:
         low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
         remark = f"median (middle half); 90 % within {low:.1f}–{high:.1f}°"
         facts.append(("Drift", text.drift(group), remark))
     return facts
+
+
+def _percent(e: Estimate) -> Cell:
+    return text.percent(e, " %")

@@ -260,8 +260,8 @@ def _with_pictures(run: Run, manifests: Sequence[Path]) -> Run:
     if not how:
         return replace(run, pictures=pictures)
     remark = (
-        f"{run.name}: {len(pictures):,} files are views of {pictures.max() + 1:,} pictures, as "
-        f"{how} tell; intervals and tests count pictures"
+        f"{run.name}: {len(pictures):,} files are views of {pictures.max() + 1:,} pictures "
+        f"(known from {how}); intervals and tests count pictures"
     )
     return replace(run, pictures=pictures, remarks=(*run.remarks, remark))
 

@@ -1,35 +1,44 @@
-"""Numbers and foreign strings as they stand in tables."""
+"""Numbers as cells of tables."""
 
 from __future__ import annotations
 
 import math
 
-from rich.text import Text
-
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group
+from afdcli.report.table import Cell
 
 DASH = "–"
+BAR = 16  # characters
 
 
-def percent(e: Estimate, interval: bool = True, *, digits: int = 1, unit: str = "") -> str:
+def percent(e: Estimate, unit: str = "", digits: int = 1) -> Cell:
     """A share in per cent with its interval: ``31.8 [29.7, 34.0]``."""
     if math.isnan(e.value):
-        return DASH
-    text = f"{100 * e.value:.{digits}f}{unit}"
-    if not interval or math.isnan(e.low):
-        return text
-    return f"{text} [{100 * e.low:.{digits}f}, {100 * e.high:.{digits}f}]"
+        return Cell(DASH)
+    brief = f"{100 * e.value:.{digits}f}{unit}"
+    interval = f" [{100 * e.low:.{digits}f}, {100 * e.high:.{digits}f}]"
+    return Cell(brief + ("" if math.isnan(e.low) else interval), e.value, brief=brief)
 
 
-def points(e: Estimate, interval: bool = True, *, unit: str = "") -> Text:
-    """A difference in percentage points, coloured where its interval excludes zero."""
+def whole_percent(e: Estimate) -> Cell:
+    """The same without decimals."""
+    return percent(e, digits=0)
+
+
+def points(e: Estimate, unit: str = "") -> Cell:
+    """A difference in percentage points, toned where its interval excludes zero."""
     if math.isnan(e.value):
-        return Text(DASH)
-    text = _signed(e.value) + unit
-    if interval:
-        text += f" [{_signed(e.low)}, {_signed(e.high)}]"
-    return Text(text, style="green" if e.low > 0 else "red" if e.high < 0 else "")
+        return Cell(DASH)
+    tone = "good" if e.low > 0 else "bad" if e.high < 0 else ""
+    brief = _signed(e.value) + unit
+    return Cell(f"{brief} [{_signed(e.low)}, {_signed(e.high)}]", e.value, tone, brief)
+
+
+def plain_points(e: Estimate) -> Cell:
+    """A difference that is neither good nor bad."""
+    cell = points(e)
+    return Cell(cell.text, cell.number, brief=cell.brief)
 
 
 def _signed(value: float) -> str:
@@ -37,52 +46,58 @@ def _signed(value: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text
 
 
-def p_value(p: float) -> str:
+def p_value(e: Estimate) -> Cell:
     """``< 0.0001`` or three digits."""
+    p = e.value
     if math.isnan(p):
-        return DASH
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+        return Cell(DASH)
+    return Cell("< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}", p)
 
 
-def probability(e: Estimate) -> str:
+def probability(e: Estimate) -> Cell:
     """A mean probability: ``0.512``."""
-    return DASH if math.isnan(e.value) else f"{e.value:.3f}"
+    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:.3f}", e.value)
 
 
-def shift(e: Estimate) -> str:
+def shift(e: Estimate) -> Cell:
     """A mean difference of probabilities: ``+0.020 [+0.011, +0.029]``."""
     if math.isnan(e.value):
-        return DASH
-    if math.isnan(e.low):
-        return f"{e.value:+.3f}"
-    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+        return Cell(DASH)
+    interval = "" if math.isnan(e.low) else f" [{e.low:+.3f}, {e.high:+.3f}]"
+    return Cell(f"{e.value:+.3f}{interval}", e.value)
 
 
-def drift(group: Group) -> str:
+def whole(e: Estimate) -> Cell:
+    """A count."""
+    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:,.0f}", e.value)
+
+
+def degrees(e: Estimate) -> Cell:
+    """An angle."""
+    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:.1f}°", e.value)
+
+
+def drift(group: Group) -> Cell:
     """Median drift and, of four pictures or more, its middle half: ``8.1° (5.2–11.9)``."""
-    median = group.get("drift_p50").value
-    if math.isnan(median):
-        return DASH
-    if group.get("drift_p50").n < 4:
-        return f"{median:.1f}°"
+    median = group.get("drift_p50")
+    if median.n < 4:
+        return degrees(median)
     low, high = group.get("drift_p25").value, group.get("drift_p75").value
-    return f"{median:.1f}° ({low:.1f}–{high:.1f})"
+    return Cell(f"{median.value:.1f}° ({low:.1f}–{high:.1f})", median.value)
 
 
-def count(group: Group) -> Text:
-    """The group's pictures, marked with a star where they are too few to say anything."""
+def size(group: Group) -> Cell:
+    """The group's pictures, with a star where they are too few to say anything."""
     few = group.n < FEW
-    return Text(f"{group.n:,}{'*' if few else ''}", style="yellow" if few else "")
+    return Cell(f"{group.n:,}{'*' if few else ''}", group.n, "few" if few else "")
 
 
-def bar(direct: Estimate, afd: Estimate, width: int) -> Text:
-    """Accuracy as a bar: what both have, then what AFD adds (green) or takes (red)."""
-    if math.isnan(direct.value) or math.isnan(afd.value):
-        return Text("")
-    one, two = round(width * direct.value), round(width * afd.value)
+def bar(group: Group) -> Cell:
+    """Accuracy as a bar: what both have, then what AFD adds (good) or takes (bad)."""
+    direct, afd = group.get("accuracy_direct").value, group.get("accuracy_afd").value
+    if math.isnan(direct) or math.isnan(afd):
+        return Cell("")
+    one, two = round(BAR * direct), round(BAR * afd)
     both, more = min(one, two), max(one, two)
-    return Text.assemble(
-        ("█" * both, "blue"),
-        ("▓" * (more - both), "green" if two > one else "red"),
-        ("░" * (width - more), "dim"),
-    )
+    tone = "good" if two > one else "bad" if two < one else ""
+    return Cell("█" * both + "▓" * (more - both) + "░" * (BAR - more), tone=tone)

@@ -92,7 +92,7 @@ def test_the_clean_run_tells_whatever_folders_are_called(run: Run) -> None:
     table = tidy(result)
     for metric in ("accuracy_clean", "recovered_share", "compression_cost", "accuracy_afd"):
         assert numbers(table, metric)[:2] == [30, 150]
-    assert "as the clean run tell" in " ".join(result.stderr.split())
+    assert "known from the clean run" in " ".join(result.stderr.split())
     # 20 of 30 right, five times each: the interval of 20 of 30.
     write("clean_only.csv", clean())
     want = numbers(tidy(run("report", "clean_only.csv", "-f", "csv")), "accuracy_direct")
@@ -124,7 +124,7 @@ def test_a_manifest_tells_and_is_found_by_the_command(run: Run, tmp_path: Path) 
             manifest.write(Entry("a/broken.png", status="failed", error="corrupt"))
     found = run("report", "all.csv", "-f", "csv")
     assert numbers(tidy(found), "accuracy_direct")[:2] == [30, 150]
-    assert "manifest.csv tell" in " ".join(found.stderr.split())
+    assert "degraded/manifest.csv)" in " ".join(found.stderr.split())
     shutil.rmtree(tmp_path / "degraded")
     assert numbers(tidy(run("report", "all.csv", "-f", "csv")), "accuracy_direct")[0] == 150
     named = run("report", "all.csv", "--manifest", "elsewhere/manifest.csv", "-f", "csv")

@@ -10,13 +10,14 @@ from importlib import resources
 from pathlib import Path
 
 import afdcli
+from afdcli.report.group_table import all_numbers
+from afdcli.report.headline import headline
 from afdcli.report.html import topics
 from afdcli.report.html.changed import changed
-from afdcli.report.html.overview import first, side_by_side
 from afdcli.report.html.provenance import origins
-from afdcli.report.render import to_csv
+from afdcli.report.render import to_csv, to_html
 from afdcli.report.runs import Run
-from afdcli.report.summary import Report, tidy
+from afdcli.report.summary import FEW, Report, tidy
 from afdcli.storage.text import clean
 
 #: Bytes of the summary up to which the page carries it along.
@@ -61,6 +62,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["table"] = to_html
     script = _file("sort.js")
     names = ", ".join(clean(report.name) for report in reports)
     return environment.get_template("page.html").render(
@@ -83,8 +85,8 @@ def _topics(reports: Sequence[Report], classes: str) -> dict[str, object]:
     """What the template draws of the reports alone; *classes* is the column of classes."""
     drawer = topics.Drawer(several=len(reports) > 1)
     return {
-        "heads": [first(report) for report in reports],
-        "overview": side_by_side(reports),
+        "heads": [(headline(report), *_verdict(report)) for report in reports],
+        "overview": all_numbers(reports),
         "plots": [
             topics.quality(reports, drawer),
             topics.drift(reports, drawer),
@@ -106,3 +108,30 @@ def _carried(reports: Sequence[Report]) -> str:
     if len(data) > _CARRIED:
         return ""
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _verdict(report: Report) -> tuple[str, str]:
+    """One sentence on whether AFD helped, and its tone."""
+    if not report.overall.views:
+        return "Every file failed: there is no answer to report.", "bad"
+    gain = report.overall.get("accuracy_difference")
+    if not gain.n:
+        return _unlabelled_verdict(report), ""
+    if gain.n < FEW:
+        return f"{gain.n} labelled pictures are too few to say whether AFD helps.", ""
+    size = f"{abs(100 * gain.value):.1f} points"
+    if gain.low > 0:
+        return f"AFD wins {size} of accuracy.", "good"
+    if gain.high < 0:
+        return f"AFD costs {size} of accuracy.", "bad"
+    return "Whether AFD helps cannot be told: the interval of the difference includes zero.", ""
+
+
+def _unlabelled_verdict(report: Report) -> str:
+    changed = report.overall.get("changed")
+    if not changed.n:
+        return "There are answers with AFD only, or without it only: nothing to compare."
+    return (
+        f"AFD changes {100 * changed.value:.1f} % of the answers. Without true classes nobody can "
+        "say whether for the better."
+    )

@@ -7,26 +7,56 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from afdcli.report import text
+from afdcli.report.group_table import group_table, labelled
 from afdcli.report.groups import UNKNOWN
-from afdcli.report.html import elements, plots
-from afdcli.report.html.elements import Cell, Column, Plot, Table, Topic
+from afdcli.report.html import plots
 from afdcli.report.html.plots import Draw, Series
 from afdcli.report.html.svg import drawing
+from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group, Report
+from afdcli.report.table import Cell, Column, Table
+from afdcli.report.tables import failures as failures_table
 from afdcli.storage.text import clean
 
 #: Classes in a table of the page; the summary has all.
 CLASSES = 2_000
 
-_SHARES: tuple[Column, ...] = (
-    ("direct", "accuracy_direct", elements.percent),
-    ("with AFD", "accuracy_afd", elements.percent),
-    ("difference", "accuracy_difference", elements.percent),
-    ("clean", "accuracy_clean", elements.percent),
-    ("confidence direct", "confidence_direct", text.probability),
-    ("confidence with AFD", "confidence_afd", text.probability),
-    ("changed", "changed", elements.percent),
-)
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawing with its numbers.
+
+    Attributes:
+        title: which of several it is, "" for the only one of its topic.
+        caption: what it shows, in words.
+        about: the same with its topic, for those who cannot see it.
+        svg: the element, made by afd: the only text of the page that is not escaped.
+        numbers: what is drawn.
+    """
+
+    title: str
+    caption: str
+    about: str
+    svg: str
+    numbers: Table
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A section of the page.
+
+    Attributes:
+        name: of its anchor.
+        title: its heading.
+        about: sentences under the heading.
+        plots, tables: one or more per run.
+    """
+
+    name: str
+    title: str
+    about: tuple[str, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass
@@ -49,11 +79,6 @@ class Drawer:
         svg = drawing(draw, f"plot{next(self.numbers)}")
         about = ". ".join(part for part in (title, name, said) if part)
         return Plot(name, said, about, svg, numbers)
-
-
-def labelled(report: Report) -> bool:
-    """True if *report* knows of right and wrong."""
-    return any(f"accuracy_{name}" in report.overall.estimates for name in ("direct", "afd"))
 
 
 def titled(title: str, report: Report, reports: Sequence[Report]) -> str:
@@ -79,7 +104,7 @@ def quality(reports: Sequence[Report], drawer: Drawer) -> Topic:
         if not groups:
             continue
         shown = plots.known(series, groups)
-        numbers = elements.group_table("Numbers of this plot", "quality factor", groups, _SHARES)
+        numbers = group_table("Numbers of this plot", "quality factor", groups)
         axis = ("JPEG quality factor", y)
         draw = plots.lines(groups, shown, axis, limits)
         made.append(drawer.plot(title, report, _trend(groups, shown), draw, numbers))
@@ -108,7 +133,7 @@ def drift(reports: Sequence[Report], drawer: Drawer) -> Topic:
             continue
         y = "gain in points" if gain else "share of labels changed"
         draw = plots.whiskers(groups, series, ("drift, degrees", y), limits, gain)
-        numbers = elements.group_table("Numbers of this plot", "drift in degrees", groups, _SHARES)
+        numbers = group_table("Numbers of this plot", "drift in degrees", groups)
         said = _trend(groups, (series,))
         made.append(drawer.plot(title, report, said, draw, numbers))
     about = ["No drift is known: AFD was off, or there is nothing to compare with."]
@@ -137,7 +162,7 @@ def calibration(reports: Sequence[Report], drawer: Drawer) -> Topic:
         ]
         if lines:
             errors = "; ".join(
-                f"{series.name} {text.percent(e, unit=' %')}"
+                f"{series.name} {text.percent(e, ' %').text}"
                 for series, confidence, _ in lines
                 if (e := report.overall.get(confidence.replace("confidence", "ece"))).n
             )
@@ -157,15 +182,16 @@ def _calibration_numbers(lines: Sequence[tuple[Series, str, Sequence[Group]]]) -
     rows = tuple(
         (
             Cell(f"{series.name}, {plots.short(group.value.removeprefix('P '))}"),
-            elements.size(group),
-            elements.number(group.get(confidence), text.probability),
-            elements.number(group.get(series.metric), elements.percent),
+            text.size(group),
+            text.probability(group.get(confidence)),
+            text.percent(group.get(series.metric)),
         )
         for series, confidence, groups in lines
         for group in groups
     )
-    header = ("probability", "n", "mean probability", "accuracy")
-    return Table("Numbers of this plot", header, rows)
+    names = ("pictures", "mean probability", "accuracy in %")
+    columns = (Column("probability", left=True), *map(Column, names))
+    return Table("Numbers of this plot", columns, rows)
 
 
 def classes(reports: Sequence[Report], by: str) -> Topic:
@@ -176,36 +202,21 @@ def classes(reports: Sequence[Report], by: str) -> Topic:
     made = []
     for report in reports:
         groups = [group for group in report.groups[by] if group.n]
-        columns = [c for c in _SHARES if not (true and c[1].startswith("confidence"))]
         caption = titled(title, report, reports)
-        table = elements.group_table(caption, "class", groups[:CLASSES], columns)
         rest = len(groups) - CLASSES
         more = (f"{rest:,} more, smaller: in the summary (--out)",) if rest > 0 else ()
-        made.append(Table(table.caption, table.header, table.rows, True, (*table.notes, *more)))
+        shown = groups[:CLASSES]
+        made.append(group_table(caption, "class", shown, notes=more, sortable=True))
     return Topic("classes", title, (about, "A click on a column sorts by it."), (), tuple(made))
 
 
 def failures(reports: Sequence[Report]) -> Topic:
     """Failures by reason, and damaged files."""
-    counts = [dict(report.failures) for report in reports]
-    reasons = dict.fromkeys(reason for found in counts for reason in found)
-    rows = [
-        (
-            Cell(clean(reason) or "no reason given"),
-            *(elements.count(found.get(reason, 0)) for found in counts),
-        )
-        for reason in reasons
-    ]
-    for name, metric in (("all failed", "failed"), ("damaged", "damaged"), ("files", "files")):
-        cells = (elements.count(report.overall.get(metric).value) for report in reports)
-        rows.append((Cell(name), *cells))
-    names = ("files",) if len(reports) == 1 else tuple(clean(r.name) for r in reports)
-    table = Table("Failed and damaged files", ("reason", *names), tuple(rows))
     about = (
         "Failed files have no answer and count in no accuracy. Damaged files were classified, but "
         "their decoder had to guess a part of the picture; they count."
     )
-    return Topic("failures", "Failures", (about,), (), (table,))
+    return Topic("failures", "Failures", (about,), (), (failures_table(reports),))
 
 
 def collection(reports: Sequence[Report], drawer: Drawer) -> Topic:
@@ -222,8 +233,8 @@ def collection(reports: Sequence[Report], drawer: Drawer) -> Topic:
                 continue
             numbers = Table(
                 "Numbers of this plot",
-                (x, "files"),
-                tuple((Cell(g.value), elements.count(g.get("files").value)) for g in groups),
+                (Column(x, left=True), Column("files")),
+                tuple((Cell(g.value), text.whole(g.get("files"))) for g in groups),
             )
             largest = max(groups, key=lambda group: group.get("files").value)
             most = largest.get("files").value
@@ -253,9 +264,17 @@ def _trend(groups: Sequence[Group], series: Sequence[Series]) -> str:
     parts = []
     for group in ends:
         said = ", ".join(
-            f"{s.name} {elements.plain(s.metric, group.get(s.metric))}"
+            f"{s.name} {_brief(s.metric, group.get(s.metric))}"
             for s in series
             if group.get(s.metric).n
         )
         parts.append(f"{group.value}: {said}")
     return "; ".join(parts) + "."
+
+
+def _brief(metric: str, e: Estimate) -> str:
+    """An estimate of *metric* in a sentence, without its interval."""
+    show, unit = (
+        (text.points, " points") if metric.endswith("_difference") else (text.percent, " %")
+    )
+    return show(e, unit).brief or text.DASH
