@@ -32,7 +32,7 @@ def _counts(report: Report) -> str:
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
     counted += f", {group.views:,} counted" if group.views != files - failed else ""
-    counted += f", of {group.n:,} pictures" if group.n != group.views else ""
+    counted += f", views of {group.n:,} pictures" if group.n != group.views else ""
     few = f" (fewer than {FEW} pictures: too few to say anything)" if group.n < FEW else ""
     return f"{name}: {counted}{few}"
 

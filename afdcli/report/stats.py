@@ -190,8 +190,9 @@ def recovered_share(direct: Floats, afd: Floats, clean: Floats, pictures: Ids) -
     The interval is the percentile interval of a paired bootstrap: pictures are drawn with
     replacement, each with all outcomes of all of its views, so that their correlation is kept.
     Pictures with equal gain and cost are drawn together (a multinomial), which is the same thing
-    at a cost that does not depend on n. NaN value where compression cost nothing; NaN limits where
-    more than 2.5 % of the draws say so, for then the ratio has no finite interval.
+    at a cost that does not depend on n. NaN value where compression cost nothing. NaN limits of one
+    picture, and where more than 2.5 % of the draws say that nothing was lost: then the ratio has no
+    finite interval.
 
     Source: B. Efron, Annals of Statistics 7 (1979) 1–26; of clusters, A. C. Davison and D. V.
     Hinkley, Bootstrap Methods and their Application (1997) 3.8; the share: arXiv 2401.01724,
@@ -210,7 +211,7 @@ def recovered_share(direct: Floats, afd: Floats, clean: Floats, pictures: Ids) -
     drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS) @ kinds
     gains, costs = drawn[:, 0], drawn[:, 1]
     tail = (1 - LEVEL) / 2
-    if float(np.mean(costs <= 0)) > tail:
+    if n == 1 or float(np.mean(costs <= 0)) > tail:
         return Estimate(n, value, views=views)
     share = np.full(DRAWS, math.inf)
     np.divide(gains, costs, out=share, where=costs > 0)

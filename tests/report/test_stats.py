@@ -187,6 +187,13 @@ def test_recovered_share_of_an_uncertain_loss_has_no_interval() -> None:
     assert math.isnan(got.high)
 
 
+def test_one_picture_has_no_recovered_interval() -> None:
+    one, zero = np.ones(5), np.zeros(5)
+    got = recovered_share(zero, one, one, np.zeros(5, dtype=int))
+    assert (got.n, got.views, got.value) == (1, 5, 1.0)
+    assert math.isnan(got.low)
+
+
 def test_no_pictures_no_numbers() -> None:
     assert math.isnan(wilson(0, 0).value)
     assert math.isnan(paired_difference(*Pairs(0, 0, 0, 0).views()).value)
