@@ -1,1 +1,1 @@
-"""Everything known about one file, and its picture."""
+"""Everything known about one file, on the screen and as a figure."""

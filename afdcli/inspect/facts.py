@@ -1,4 +1,4 @@
-"""What is known about a file, apart from any classifier."""
+"""What a file says about itself and its compression; no classifier is involved."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from afdcli.errors import ErrorCode, PhotoError
 from afdcli.view.orientation import turn
 
 _NO_TABLES = {
-    "avif": "quantisation: AV1 chooses steps block by block, and the decoder keeps them to itself",
-    "webp": "quantisation: the decoder keeps it to itself, even whether the file is lossless",
-    "tiff": "quantisation: only the decoded pixels of a TIFF are looked at",
-    "gif": "quantisation: GIF has none, but it reduces to 256 colours",
+    "avif": "quantisation: AV1 chooses steps per block, and the decoder does not report them",
+    "webp": "quantisation: the decoder does not report it, nor whether the file is lossless",
+    "tiff": "quantisation: of a TIFF, only the decoded pixels are read",
+    "gif": "quantisation: GIF has none, but is limited to 256 colours",
 }
-_LOSSLESS = "earlier compression: a lossless file does not say what its pixels went through"
+_LOSSLESS = "earlier compression: a lossless file does not record it"
 _STRIP = 1 << 20  # pixels whose coefficients are held at once
 _RANK = np.add.outer(np.arange(8), np.arange(8))  # v + u
-_NOTHING = 0.01  # root mean square that float32 arithmetic may leave in a flat picture
+_NOTHING = 0.01  # root mean square of float32 rounding errors in a flat picture
 _MIDDLE, _HIGH = 4, 8  # ranks at which the middle and the high band begin
 
 
@@ -85,7 +85,7 @@ class Facts:
             has no such levels at hand.
         spectrum: energy over the frequencies.
         notes: the codec's remarks.
-        unknown: what cannot be known from this file, a sentence each.
+        unknown: what cannot be known from this file, one sentence each.
     """
 
     path: Path

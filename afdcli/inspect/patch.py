@@ -1,4 +1,4 @@
-"""A few blocks of the stored picture, to be looked at closely."""
+"""Choose a few blocks of the stored picture for a close look."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BLOCKS = 6  # along each side
 
 @dataclass(frozen=True)
 class Patch:
-    """Where it lies.
+    """A square of blocks.
 
     Attributes:
         stored: (top, left, bottom, right) in pixels of the stored picture; top and left are
             multiples of 8.
         upright: the same in pixels of the upright picture.
-        chosen: why there.
+        chosen: why these, for the title of a panel.
     """
 
     stored: tuple[int, int, int, int]
@@ -65,7 +65,7 @@ def _centre(inspection: Inspection) -> tuple[float, float]:
 
 
 def _span(middle: float, length: int) -> tuple[int, int]:
-    """First and last + 1 pixel of at most `BLOCKS` whole blocks around *middle*."""
+    """[first, last) pixel of at most `BLOCKS` whole blocks around *middle*."""
     blocks = -(-length // 8)
     first = min(max(0, round(middle / 8 - BLOCKS / 2)), max(0, blocks - BLOCKS))
     return 8 * first, min(8 * (first + BLOCKS), length)

@@ -1,4 +1,4 @@
-"""What ``afd inspect`` prints."""
+"""The panels that ``afd inspect`` prints."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _file(facts: Facts) -> Iterator[tuple[str, str | Text]]:
 
 
 def size_text(facts: Facts) -> str:
-    """Stored size and, where that differs, how it stands upright."""
+    """Stored size and, with an EXIF orientation, the upright size."""
     width, height = facts.stored
     text = f"{width} × {height}"
     if facts.orientation == 1:
@@ -107,14 +107,14 @@ def quality_text(facts: Facts) -> str:
 
 
 def sampling_text(facts: Facts) -> str:
-    """Chroma subsampling, or why there is none to name."""
+    """Chroma subsampling, or why there is none."""
     if facts.codec in ("png", "gif", "bmp"):
         return "none: this format keeps every pixel's colour"
     return facts.subsampling or "not known"
 
 
 def bands_text(facts: Facts) -> str:
-    """Where the AC energy lies."""
+    """Shares of the AC energy in the low, middle and high band."""
     bands = facts.spectrum.bands
     if bands is None:
         return "none: the picture is flat"
@@ -125,7 +125,7 @@ def bands_text(facts: Facts) -> str:
 def _zeros(facts: Facts) -> str:
     luma, chroma = facts.zeros
     if luma is None:
-        return "not known: no quantised levels at hand"
+        return "not known: no quantised levels available"
     return f"luma {100 * luma:.1f} %" + ("" if chroma is None else f", chroma {100 * chroma:.1f} %")
 
 
@@ -191,7 +191,7 @@ def _module(
 
 
 def table_title(table: Table) -> str:
-    """What a quantisation table is called."""
+    """Title of a quantisation table."""
     kinds = {"Y": "luma (Y)", "Cb, Cr": "chroma (Cb, Cr)"}
     return f"steps, {kinds.get(table.name, f'components {table.name}')}"
 

@@ -1,4 +1,4 @@
-"""A frozen backbone with an AFD module plugged in, as one network."""
+"""A frozen classifier and its AFD module as one network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Prediction(NamedTuple):
     """Output of `AFDClassifier`.
 
     Attributes:
-        logits: (B, K) float32, with the AFD module where there is one.
-        direct: (B, K) float32, of the plain backbone, or None unless it was asked for.
-        drift: (B,) float32 degrees, mean angle between what reached the plug point and what the
-            module made of it, over every fourth place in both directions (all of them would take
-            as long as the module); None without a module. At the `input` plug the vectors are 8x8
-            blocks of pixels, all of them, so that the angle is the paper's DCT angle.
+        logits: (B, K) float32, with the AFD module if there is one.
+        direct: (B, K) float32, of the plain backbone; None unless `compare`.
+        drift: (B,) float32 degrees, mean angle between the features before and after the module,
+            over every fourth position in both directions (all of them would take as long as the
+            module); None without a module. At the `input` plug the vectors are all 8x8 blocks of
+            pixels, so that the angle is the paper's DCT angle.
     """
 
     logits: Tensor
@@ -35,13 +35,13 @@ class Prediction(NamedTuple):
 
 
 class AFDClassifier(nn.Module):
-    """Backbone and module on batches of `afdcli.view.spec.View`.
+    """Backbone and module, for batches of `afdcli.view.spec.View`.
 
-    With ``compare=True`` the plain backbone runs in the same pass: everything before the plug is
-    computed once, everything behind it on a batch of twice the size.
+    With ``compare=True`` the plain backbone runs in the same pass: everything in front of the plug
+    point is computed once, everything behind it on a batch of twice the size.
 
     Attributes:
-        spec: of the views that it takes, with the coefficients that the module reads.
+        spec: the views that it takes, with the coefficients that the module reads.
     """
 
     def __init__(
@@ -81,19 +81,19 @@ class AFDClassifier(nn.Module):
 
     @property
     def takes_log_grid(self) -> bool:
-        """Whether `forward` takes the grid through `afdcli.core.fde.signed_log1p`."""
+        """True if `forward` takes ``signed_log1p(grid)``, see `afdcli.core.fde.FDENet`."""
         fde = None if self.module is None else self.module.fde
         return fde is not None and fde.takes_log_grid
 
     @property
     def grid_channels(self) -> int:
-        """How many of the grid's channels `forward` takes, the last ones."""
+        """How many of the grid's channels `forward` takes: the last 192, or all 384."""
         if self.module is None or not self.takes_log_grid:
             return GRID_CHANNELS
         return self.module.config.grid_channels
 
     def drift_map(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Tensor | None:
-        """The angle of `Prediction` at every place: (B, h, w) degrees; None without a module."""
+        """The angle of `Prediction.drift` by position: (B, h, w) degrees; None without a module."""
         return self._run(pixels, grid, file_context, 1)[1]
 
     def _run(
@@ -111,7 +111,7 @@ class AFDClassifier(nn.Module):
             some = thinning if self.site.plug == "stem" else 1
             few = (_thinned(t, some).float() for t in (x, y))
             angles.append(self.site.angle(*few))
-            # Untouched features first, de-drifted ones behind them: `forward` takes them apart.
+            # Untouched features first, then de-drifted ones: `forward` splits them again.
             return torch.cat((x, y)) if self.compare else y
 
         logits = self.site(pixels, restore, restorer.behind)
@@ -119,10 +119,10 @@ class AFDClassifier(nn.Module):
 
 
 def _thinned(x: Tensor, step: int) -> Tensor:
-    """Every *step*-th place in both directions.
+    """Every *step*-th position in both directions.
 
-    Not as a slice: OpenVINO would then take everything from the plug point on for a part of the
-    angle, and keep all of it in float32.
+    Not a slice: with one, OpenVINO takes all layers behind the plug point for a part of the angle,
+    and keeps them in float32.
     """
     if step == 1 or min(x.shape[-2:]) < step:
         return x

@@ -1,4 +1,4 @@
-"""Which AFD module goes with a backbone: a file, a shipped stem module, or the `input` module."""
+"""Find the AFD module for a backbone: a file, a shipped stem module, or the `input` module."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:
 
 
 def view_of(backbone: Backbone, loaded: LoadedModule | None) -> ViewSpec:
-    """What the pictures for *backbone* with that module hold: nobody reads more than is needed."""
+    """The view for *backbone* with that module; it holds only the coefficients that are read."""
     if loaded is None:
         return replace(backbone.spec, coefficients="none")
     if not isinstance(loaded.module, AFDModule):  # a reference method, called as one

@@ -17,8 +17,8 @@ _PLAIN = (nn.Conv2d, Conv2dSame)  # subclasses may do things to their weights
 def fold_batch_norms(net: nn.Module, size: tuple[int, int]) -> int:
     """Fold each batch normalisation that follows a convolution into its weights, in place.
 
-    Which follows which is seen in one pass over a picture; a network whose output would change
-    (one that also reads the convolution elsewhere, say) is left as it was.
+    One pass over a picture shows which follows which. A network whose output would change (because
+    it also reads the convolution elsewhere, say) is left as it was.
 
     Args:
         net: frozen, in eval mode.
@@ -86,7 +86,7 @@ def _pairs(
 
 
 def _rest(bn: nn.BatchNorm2d) -> nn.Module:
-    """What a normalisation does besides: timm's have dropout and an activation inside."""
+    """What is left of a folded normalisation: timm's contain dropout and an activation."""
     inner = [m for m in (getattr(bn, "drop", None), getattr(bn, "act", None)) if m is not None]
     return nn.Sequential(*inner) if inner else nn.Identity()
 

@@ -1,4 +1,4 @@
-"""Which classifiers can be used here, and which AFD module each of them gets."""
+"""List the classifiers that ``--backbone`` takes, with the AFD module of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the maths runs, and in batches of which size."""
+"""Choose the device and the batch size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from afdcli.errors import UsageError
 
-#: Most pictures per pass, by kind of device: more are no faster.
+#: Largest batch by kind of device; larger ones are no faster.
 LARGEST_BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 _SHARE = {"cpu": 1 / 8, "cuda": 1 / 2, "mps": 1 / 8}  # of the memory; a CPU's is for others, too
 _BYTES_PER_PIXEL = 1300  # of activations: 64 MB at 224x224, a large ResNet in float32
@@ -31,15 +31,15 @@ def choose_device(name: str) -> str:
     if kind not in present:
         raise UsageError(f"--device {name}: choose auto, cpu, cuda or mps")
     if not present[kind]:
-        raise UsageError(f"--device {name}: this machine has none; leave --device away")
+        raise UsageError(f"--device {name}: this machine has none; omit --device")
     return name
 
 
 def batch_size(device: torch.device, height: int, width: int) -> int:
     """Pictures per pass: a power of two that the machine's memory has room for.
 
-    It depends on all of the memory, not on what is free: the same on every run, so that rows are,
-    too, to the last digit. A pass that runs out of memory all the same is halved.
+    It depends on the total memory, not on what is free: the same in every run, so that rows are the
+    same to the last digit. A batch that still runs out of memory is halved.
     """
     room = _SHARE[device.type] * _memory(device) / (_BYTES_PER_PIXEL * height * width)
     size = LARGEST_BATCH[device.type]

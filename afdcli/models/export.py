@@ -1,6 +1,10 @@
 """A module, alone or in its classifier, as one file for other runtimes: `.pt2` or ONNX.
 
-The file is compared with what it was made from, at two batch sizes, before it is kept.
+The file is compared with the network it was made from, at two batch sizes, before it is kept.
+
+Two forms in `afdcli.core` matter to OpenVINO: `fde.FDENet` writes its small linear layer as a 1x1
+convolution, which is faster, and `film.FiLM` splits its vectors before it reshapes them (OpenVINO
+moves strides of convolutions forward through sums, and fails if they come to a split).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where classifier and module meet: run a frozen network with a hand on the plug point."""
+"""A frozen classifier whose features can be changed on their way, by hooks on its modules."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ Plug = Literal["stem", "input"]
 
 
 class _ReachedPlug(Exception):  # noqa: N818  (a signal, not an error)
-    """Ends a forward pass whose rest nobody needs."""
+    """Ends a forward pass behind the plug point; the rest is not needed."""
 
 
 class _Pass(threading.local):
-    """What the pass of this thread does to features: passes of other threads have their own."""
+    """What the forward pass in this thread does to features; each thread has its own.
+
+    Hooks stay on the network, which several passes may share, so they find their pass by thread.
+    """
 
     transform: Transform | None = None
     change: Change | None = None
@@ -37,16 +40,16 @@ class _Pass(threading.local):
 
 
 class HookedBackbone(nn.Module):
-    """A backbone that hands the features at the plug point to a function and goes on from there.
+    """A backbone that passes its features through functions, at the plug point and behind it.
 
-    Threads may share it: nothing of a pass is kept where another pass could see it.
+    Threads may share it: no pass sees the state of another.
 
     Args:
         backbone: the frozen classifier.
         plug: "stem": the function sees the output of the module *where*; "input": it sees the
             pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
         where: name of the backbone's module; "" at the input.
-        behind: names of modules behind the stem whose outputs can be changed, too.
+        behind: names of the modules behind the stem whose outputs can be changed, too.
         precision: of convolutions and matrix products, see `afdcli.models.precision`.
     """
 
@@ -83,8 +86,11 @@ class HookedBackbone(nn.Module):
     ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
-        *transform* may change the batch size, and so B'; None leaves the features as they are.
-        *change* is called with the name of each of the modules behind it, and with its output.
+        Args:
+            transform: features at the plug point -> features, (B, C, h, w) -> (B', C, h, w); None
+                changes nothing.
+            change: (name, output) -> output, for each of the modules *behind*; None changes
+                nothing.
         """
         x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
         self._pass.transform, self._pass.change = transform, change
@@ -100,13 +106,13 @@ class HookedBackbone(nn.Module):
         return logits.float()
 
     def autocast(self) -> torch.autocast:
-        """The arithmetic of this site, as a context."""
+        """A context in which networks run at `precision`."""
         return autocast(self.precision, self.mean.device.type)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What a transform would see of *pixels*; the network behind the plug does not run.
+        """Features at the plug point, (B, C, h, w), without gradients.
 
-        Without gradients.
+        The network behind the plug point does not run.
         """
         seen: list[Tensor] = []
 
@@ -119,15 +125,15 @@ class HookedBackbone(nn.Module):
         return seen[0]
 
     def angle(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far *y* turned from *x*, both as at the plug point: (B, h, w) degrees.
+        """Angle between *x* and *y*, features at the plug point: (B, h, w) degrees.
 
-        Feature angles at the stem; at the input, angles between 8x8 blocks of pixels, which are
-        the paper's DCT angles.
+        At the stem, the feature angle; at the input, the angle between 8x8 blocks of pixels, which
+        is the paper's DCT angle.
         """
         return block_angle(x, y) if self.plug == "input" else feature_angle(x, y)
 
     def accepts(self, height: int, width: int) -> bool:
-        """True where the network also takes pictures of *height* x *width* pixels."""
+        """True if the network takes pictures of *height* x *width* pixels."""
         try:
             self(torch.zeros(1, height, width, 3, dtype=torch.uint8, device=self.mean.device))
         except (AssertionError, RuntimeError):  # of position embeddings, for example
@@ -136,7 +142,7 @@ class HookedBackbone(nn.Module):
 
     @contextmanager
     def watching(self, names: Sequence[str]) -> Iterator[list[Tensor]]:
-        """A list that meanwhile fills with the outputs of the modules *names*, pass by pass."""
+        """A list; every pass in this context appends the outputs of the modules *names*."""
         seen: list[Tensor] = []
         hooks = [
             self.net.get_submodule(name).register_forward_hook(lambda _m, _i, y: seen.append(y))
@@ -149,7 +155,7 @@ class HookedBackbone(nn.Module):
                 hook.remove()
 
     def remove(self) -> None:
-        """Take the hooks off the network again."""
+        """Remove the hooks from the network."""
         for hook in self._hooks:
             hook.remove()
 
@@ -163,21 +169,25 @@ class HookedBackbone(nn.Module):
 
 
 def changed_by(module: nn.Module) -> list[str]:
-    """Modules of the classifier whose outputs *module* changes behind the plug point.
+    """Names of the classifier's modules whose outputs *module* changes behind the plug point.
 
-    Empty for what is called as an `AFDModule` is, but is not one: reference methods.
+    None for a reference method, which is called like an `AFDModule` but is not one.
     """
     return module.config.corrected_names if isinstance(module, AFDModule) else []
 
 
 class AFDPass:
-    """What a module does to one batch, place by place on its way through a `HookedBackbone`.
+    """One batch's way through a `HookedBackbone`: the AFD module's corrections, in order.
+
+    The state of the pass is here: the damage features and FiLM's vectors, computed at the plug
+    point and used behind it.
 
     Args:
-        module: an `AFDModule`, or something that is called as one and changes nothing behind.
+        module: an `AFDModule`, or a reference method that is called like one.
         grid, file_context: see `AFDModule`.
         view: (height, width) in pixels.
-        beside: behind the plug point, the untouched features come first in the same batch.
+        beside: behind the plug point the batch holds the untouched features first, then the
+            de-drifted ones; only the second half is changed.
     """
 
     def __init__(
@@ -197,7 +207,7 @@ class AFDPass:
         self._places = config.norm_layer_names if config else []
 
     def __call__(self, x: Tensor) -> Tensor:
-        """De-drifted features of the plug point."""
+        """De-drifted features at the plug point, (B, C, h, w)."""
         grid, file_context = self._grid, self._file_context.to(x.dtype)
         if not isinstance(self._module, AFDModule):
             y: Tensor = self._module(x, grid, file_context, self._view)
@@ -210,7 +220,7 @@ class AFDPass:
         return self._module.restore(x, self._damage_features, self._view)
 
     def behind(self, name: str, x: Tensor) -> Tensor:
-        """The output *x* of the classifier's module *name*, apply_film or repaired or both."""
+        """The output x of the classifier's module *name*, with FiLM, its adapter, or both."""
         if name in self._vectors:
             x = apply_film(x, *self._vectors[name])
         if name not in self._stages:

@@ -1,4 +1,4 @@
-"""How the process holds on to memory."""
+"""Let malloc keep freed memory."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Where the AFD module is plugged in: behind the stem of a backbone, and at the ends of stages.
+"""Where a classifier's features are corrected: at the stem, the stages, the normalisation layers.
 
-The paper plugs in behind the first convolution, its normalisation and its activation. `find_stem`
-knows that place in the large families and finds it by structure in others; both are verified
-by running the network once and looking at the shape.
+The paper's plug point is behind the first convolution, its normalisation and its activation.
+`find_stem` knows that module in the large families and finds it by structure in others. Both are
+verified: the network runs once, and the output must have the shape of features.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ STEMS: dict[str, str] = {
     "SwinTransformer": "patch_embed.proj",
 }
 
-#: Class -> the pooling that the stem's features go through next. Most of what a module works on is
-#: thrown away there; behind it, it does the same for a quarter of the time.
+#: timm class -> the pooling behind the stem. It discards most features; a module behind it corrects
+#: the rest just as well in a quarter of the time.
 POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
 _DEEP = 8  # view pixels per feature
-_DEEPEST_REPAIR = 16  # behind it there is hardly any network left to make use of it
+_DEEPEST_REPAIR = 16  # little of the network is left behind deeper stages
 _USUAL = Placement()
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
@@ -180,9 +180,12 @@ def stages(net: nn.Module) -> tuple[str, ...]:
 def find_stages(
     net: nn.Module, size: tuple[int, int], placement: Placement = _USUAL
 ) -> tuple[Stage, ...]:
-    """Stages whose features can be corrected, for inputs of *size*: from a quarter to a 16th of it.
+    """Stages that can have an adapter, for inputs of *size* (height, width) in pixels.
 
-    Stages with outputs other than (B, C, h, w), as of transformers, are left out.
+    Those with a stride of `Placement.first_stride` to 16. Stages whose output is not (B, C, h, w),
+    as in transformers, are left out. Without `Placement.at_stage_ends` the adapter sits behind
+    the stage's first block: a runtime may skip what the next stage's stride leaves out, unless it
+    is corrected before.
     """
     found = []
     for stride, end in _stage_ends(net).items():
@@ -213,7 +216,7 @@ def _first_block(net: nn.Module, end: StemPoint, size: tuple[int, int]) -> StemP
 def find_norm_layers(
     net: nn.Module, size: tuple[int, int], stem: str, placement: Placement = _USUAL
 ) -> tuple[NormLayer, ...]:
-    """Normalisations behind the module *stem* that can be scaled and shifted, for inputs of *size*.
+    """Normalisation layers behind the module *stem* that FiLM can use, for inputs of *size*.
 
     Batch normalisations only, which transformers do not have. The layers with the smallest outputs
     come first, up to `Placement.film_share` of all features behind the stem: changing a feature

@@ -1,4 +1,4 @@
-"""Which arithmetic the networks run in."""
+"""Choose the arithmetic: float32, bfloat16, float16 or integers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bf16_is_faster(device: str) -> bool:
 
 @cache
 def _maker() -> str:
-    """Who made the processor, as it says itself; "" where the system does not tell."""
+    """The processor's vendor, from /proc/cpuinfo; "" if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -71,7 +71,7 @@ def choose_precision(name: str, device: str, integers: bool = False) -> torch.dt
 
 
 def keep_logits_exact(net: nn.Module) -> None:
-    """Have the last layer of a timm classifier in float32, whatever the rest is computed in.
+    """Compute the last layer of a timm classifier in float32, whatever the rest is computed in.
 
     Logits of 8 and more come in steps of 1/16 in bfloat16, so that the best two are often equal.
     """

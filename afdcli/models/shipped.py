@@ -18,7 +18,7 @@ from afdcli.errors import AfdError, ModuleError
 
 @dataclass(frozen=True)
 class Card:
-    """What the card beside a weights file says.
+    """The card beside a weights file.
 
     Attributes:
         file: the weights file.
@@ -44,7 +44,7 @@ def shipped(name: str, source: str) -> Path:
 
 @cache
 def folder() -> Path:
-    """Where the weights lie."""
+    """The folder of the shipped weights."""
     return shipped("weights", "weights")
 
 

@@ -1,9 +1,9 @@
 """Random changes between an `input` module and the classifiers that it is trained through.
 
-A module learns what helps the classifiers at hand, their quirks included. If they see its pictures
-mirrored, nearer or further off, lighter or darker, the clean one changed alike, little but
-what helps any classifier is left to learn (Xie et al., arXiv 1803.06978, section 3.3, do so to fool
-classifiers that they do not know).
+A module also learns the quirks of the classifiers it is trained through. Here they see its output
+mirrored, scaled, lighter or darker, and the clean picture changed alike, so that mostly what helps
+any classifier is left to learn. Xie et al., arXiv 1803.06978, section 3.3, use the same idea for
+attacks that transfer to unknown classifiers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from afdcli.models.hooks import Transform
 
-_ZOOM = (0.75, 1.25)  # parts of the picture's side that are then seen
+_ZOOM = (0.75, 1.25)  # sampled share of the picture's side
 _SHIFT = 0.1  # of half the picture's side, at most
 _CONTRAST, _BRIGHTNESS = 0.2, 0.1  # at most, on pixels in -1 ... 1
 

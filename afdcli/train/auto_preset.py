@@ -1,4 +1,4 @@
-"""Which preset a classifier can afford."""
+"""Choose the preset whose cost fits the classifier."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from afdcli.core.presets import placement_of, preset
 from afdcli.models.plug_points import StemPoint, find_stages
 
 AUTO = "auto"
-#: Multiply-accumulates of the module for each of the backbone.
+#: Largest cost of the module, as a share of the backbone's multiply-accumulates.
 BUDGET = 0.4
-#: Larger ones must be requested explicitly: they work on the stem's features at full resolution,
-#: which takes more time than their multiply-accumulates say.
+#: Largest first. Larger presets must be requested explicitly: they work on the stem's features at
+#: full resolution, which takes more time than their multiply-accumulates suggest.
 _CANDIDATES = ("small", "nano", "pico")
 
 
@@ -36,7 +36,7 @@ def affordable(net: nn.Module, view: tuple[int, int], point: StemPoint) -> str:
 
 
 def _macs(config: AFDConfig, view: tuple[int, int], stride: float) -> int:
-    """Of the fused module on features of the *view*."""
+    """Multiply-accumulates of the fused module for one picture of the *view*."""
     module = AFDModule(config).eval().reparameterize()
     features = torch.zeros(1, config.channels, *(round(side / stride) for side in view))
     cells = torch.zeros(1, GRID_CHANNELS, *(-(-side // CELL) for side in view))

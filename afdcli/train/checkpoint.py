@@ -1,4 +1,4 @@
-"""The state of a training run on disk, so that a night is not lost."""
+"""Checkpoints: the state of a training run, to resume it after a crash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def checkpoint_path(out: Path) -> Path:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write *state* (tensors and plain values) so that a crash leaves the old one or the new."""
+    """Write *state* (tensors and plain values): a crash leaves the old file or the new one."""
     part = path.with_suffix(".ckpt.part")
     torch.save(state, part)
     part.replace(path)

@@ -1,4 +1,4 @@
-"""Which weights of a run are kept: the newest, unless earlier ones were better."""
+"""Model selection: keep the newest weights, unless earlier ones were clearly better."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from torch import Tensor
 
 from afdcli.train.validation import Score
 
-_STANDARD_ERRORS = 2.0  # by which earlier weights must be better
+_STANDARD_ERRORS = 2.0  # by which earlier weights must be better to be kept
 
 
 class Kept:
     """The newest weights, unless the best ones before were better by more than chance.
 
-    Judged by the divergence of the outputs, whatever the module is trained for.
-    Best-of-N on few photos selects noise, and weights become better as a rule towards the end of
-    a run, where the learning rate falls to zero. A module that closes, or whose outputs are not
-    finite, is still not kept.
+    The measure is the divergence of the outputs, whatever the losses are. Best-of-N on few photos
+    selects noise, and weights improve towards the end of a run, as the learning rate falls to
+    zero. Weights whose gates closed, or whose outputs are not finite, are not kept.
 
     Attributes:
         score, state: of the weights that are kept.
@@ -30,7 +29,7 @@ class Kept:
         self._least = divergences
 
     def offer(self, score: Score, divergences: Tensor, state: dict[str, Any]) -> None:
-        """Newer weights, with the divergence that they leave on each held-out photo, (n,) nats."""
+        """Consider newer weights; *divergences* of each held-out photo with them, (n,) nats."""
         worse = divergences - self._least
         chance = _STANDARD_ERRORS * worse.std(correction=0) / math.sqrt(len(worse))
         if worse.mean() <= chance:

@@ -1,4 +1,4 @@
-"""Pairs in batches: made in worker processes, so that the cores stay on the maths."""
+"""Batches of pairs, made in worker processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 class Pairs(IterableDataset[tuple[Tensor, ...]]):
     """An endless stream of random pairs.
 
-    Every one of *folders* gives as many: a hundred sharp photos are not lost among thousands.
+    All *folders* are drawn equally often, however many photos they hold.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Pairs(IterableDataset[tuple[Tensor, ...]]):
         self.folders, self.spec, self.mix, self.seed = tuple(folders), spec, mix, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        """Every worker draws its own stream."""
+        """A stream of its own for every worker."""
         info = get_worker_info()
         rng = np.random.default_rng((self.seed, info.id if info else 0))
         while True:
@@ -74,13 +74,13 @@ def tensors(pair: Pair) -> tuple[Tensor, ...]:
 
 def batches(pairs: Pairs, batch_size: int, workers: int) -> Iterator[Batch]:
     """Endless batches from *workers* processes (0: from this one)."""
-    if workers:  # numpy's BLAS reads it when a worker starts; its threads would fight with ours
+    if workers:  # read when a worker starts: numpy's threads would compete with ours
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     loader = DataLoader(
         pairs,
         batch_size=batch_size,
         num_workers=workers,
-        # Forked workers would inherit the threads of torch in an undefined state.
+        # A fork would copy torch's threads in an undefined state.
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=4 if workers else None,
     )

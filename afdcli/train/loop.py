@@ -32,7 +32,7 @@ _Weights = tuple[Tensor, ...] | list[Tensor]
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run has come to; handed to the caller after every step.
+    """State of a run, reported after every step.
 
     Attributes:
         step: steps done.
@@ -53,9 +53,9 @@ class Progress:
 
 
 class Trainer:
-    """Trains *module* at *sites*; several sites (backbones) take turns, step by step.
+    """Trains *module*, which is called like an `AFDModule`, at *sites*; several take turns.
 
-    *module* is called as an `AFDModule` is. Of its running average, `kept` has the weights to save.
+    `kept` holds the weights to save, of the module's running average.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Trainer:
         self.step, self.elapsed = state["step"], state["elapsed"]
 
     def run(self, pairs: Replay, report: Callable[[Progress], None]) -> None:
-        """Train until the budget is used up; `kept` then holds the weights.
+        """Train until the budget is used up; `kept` then holds the weights to save.
 
         Raises:
             KeyboardInterrupt: passed on, after the state was saved.
@@ -132,7 +132,7 @@ class Trainer:
             self.save()
 
     def share(self) -> float:
-        """Part of the budget that is used up, by steps or by minutes, whichever is more."""
+        """Share of the budget that is used up, by steps or by minutes, whichever is larger."""
         shares = [0.0]
         if self.settings.steps:
             shares.append(self.step / self.settings.steps)
@@ -181,11 +181,11 @@ class Trainer:
         return float(feature.detach()), float(divergence.detach())
 
     def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:
-        """The next batch, and both of its pictures through the network whose turn it is.
+        """The next batch, and the features of its pictures in the classifier whose turn it is.
 
-        A single classifier sees each clean picture once, and is then remembered, unless it is to
-        see it otherwise each time. With several, few pairs would come back to the same one; a GPU
-        is faster than what would be read.
+        On a CPU with a single classifier, its outputs for clean pictures are cached, unless
+        pictures are varied. With several classifiers, pairs seldom come back to the same one; a
+        GPU computes the outputs faster than they could be read.
         """
         drawn, known = pairs.draw()
         batch, site = drawn.to(self.device), self.sites[turn]
@@ -205,19 +205,19 @@ class Trainer:
 
     @staticmethod
     def _groups(module: nn.Module) -> list[dict[str, Any]]:
-        """The parameters: FDE-Net's, which learn at a pace of their own, are the second group."""
+        """Two groups of parameters: all others, and FDE-Net's, with a learning rate of its own."""
         named = list(module.named_parameters())
         gates = [p for name, p in named if name.startswith("fde.")]
         rest = [p for name, p in named if not name.startswith("fde.")]
         return [{"params": rest}, {"params": gates}]
 
     def _learning_rate(self, share: float) -> float:
-        """A short warm-up, then a cosine to zero."""
+        """A short warm-up, then cosine decay to zero."""
         warm = min(1.0, share / 0.05 + 0.02)
         return self.settings.lr * warm * 0.5 * (1 + math.cos(math.pi * share))
 
     def _feature_loss(self, f: losses.Features) -> Tensor:
-        """At the plug point; 1 for doing nothing."""
+        """The loss at the plug point; the identity scores 1."""
         angle = self.settings.angle if self.sites[0].plug == "stem" else 0.0
         loss = (1 - angle) * losses.feature_loss(f)
         return loss + angle * losses.angle_loss(f) if angle else loss
@@ -231,7 +231,7 @@ class Trainer:
 
 
 def _running_average(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
-    """Exponential average of weights that forgets the untrained ones quickly."""
+    """Exponential moving average whose decay grows over the first steps."""
 
     @torch.no_grad()
     def update(old: _Weights, new: _Weights, count: Tensor | int) -> None:

@@ -1,4 +1,4 @@
-"""What the module is trained for, without labels."""
+"""The losses. None of them needs labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THINNING = 4
 
 
 class Targets(NamedTuple):
-    """What the classifier makes of the clean pictures of a batch.
+    """The classifier's outputs for the clean pictures of a batch.
 
     Attributes:
         logits: (B, K) float32.
@@ -29,7 +29,7 @@ class Targets(NamedTuple):
     deep: Sequence[Tensor] = ()
 
     def packed(self) -> tuple[Tensor, ...]:
-        """Small enough to be stored: the stages as float16, which numpy knows, too."""
+        """As tensors to store: the stages in float16."""
         most = torch.finfo(torch.float16).max
         return self.logits, *(x.clamp(-most, most).half() for x in self.deep)
 
@@ -59,14 +59,14 @@ class Features(NamedTuple):
 
     @property
     def targets(self) -> Targets:
-        """What need not be computed again when these pictures come back."""
+        """What can be reused when these pictures come back."""
         return Targets(self.clean_logits, self.clean_deep)
 
     def thinned(self, row: int, column: int) -> Features:
         """Every `THINNING`-th place in both directions, from *row* and *column* on, in float32.
 
-        Some of the places say as much about a loss, and these tensors are large: looking at all of
-        them takes longer than a small classifier does.
+        These estimate a loss as well as all positions do, which would take longer than a small
+        classifier.
         """
         places = (
             slice(None),
@@ -131,16 +131,16 @@ def run(
 
 
 def feature_loss(f: Features) -> Tensor:
-    """L1 at the plug point, divided by the drift of the batch: to do nothing costs 1."""
+    """L1 at the plug point, divided by the drift of the batch: the identity scores 1."""
     drift = (f.drifted - f.clean).abs().mean()
     return (f.restored - f.clean).abs().mean() / drift.clamp_min(1e-6)
 
 
 def angle_loss(f: Features) -> Tensor:
-    """Feature angle (as its chord), divided by that of the drift: to do nothing costs 1.
+    """Feature angle (as its chord), divided by that of the drift: the identity scores 1.
 
-    The L1 error alone is least where most channels stay as they are, and leaves the direction of
-    the features as it was; this turns them.
+    The L1 error alone is smallest if most channels stay as they are, and hardly changes the
+    direction of the features; this loss does.
     """
     drift = chord(f.clean, f.drifted, 1).mean()
     return chord(f.clean, f.restored, 1).mean() / drift.clamp_min(1e-6)
@@ -149,7 +149,7 @@ def angle_loss(f: Features) -> Tensor:
 def deep_loss(f: Features) -> Tensor:
     """L1 at the stages behind the plug, divided by the mean size of the clean features there.
 
-    Says more about each picture than its K logits do. Without stages: 0.
+    A richer signal per picture than its K logits. Without stages: 0.
     """
     parts = [
         ((c - r).abs().mean((1, 2, 3)) / c.abs().mean((1, 2, 3)).clamp_min(1e-6)).mean()
@@ -177,14 +177,15 @@ def map_loss(module: AFDModule, batch: Batch, f: Features) -> Tensor:
 def divergence(f: Features, temperature: float = 1.0) -> Tensor:
     """Kullback-Leibler divergence of the classifier's outputs, clean from restored; nats.
 
-    Times the square of the temperature that both are divided by first, as in distillation (Hinton
-    et al., arXiv 1503.02531, section 2): above 1, classes that are not the first count for more.
+    Both logits are divided by *temperature*, and the result is multiplied by its square, as in
+    distillation (Hinton et al., arXiv 1503.02531, section 2): above 1, less probable classes count
+    for more.
     """
     clean, restored = f.clean_logits / temperature, f.restored_logits / temperature
     return temperature**2 * divergences(clean, restored).mean()
 
 
 def divergences(clean_logits: Tensor, logits: Tensor) -> Tensor:
-    """The same picture by picture: (B, K), (B, K) -> (B,)."""
+    """The divergence of each picture, nats: (B, K), (B, K) -> (B,)."""
     target, output = F.log_softmax(clean_logits, 1), F.log_softmax(logits, 1)
     return F.kl_div(output, target, reduction="none", log_target=True).sum(1)

@@ -1,6 +1,6 @@
-"""Pairs used more than once: making one (decode, crop, compress, read back) costs a core 12 ms.
+"""Reuse pairs: to make one (decode, crop, compress, read back) takes a core 12 ms.
 
-What the classifier says about the clean picture of a pair is stored, too: it is the same each time.
+The classifier's outputs for the clean picture of a pair are stored with it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _FEWEST_BATCHES = 4  # stored before any of them comes back
 
 
 class Drawn(NamedTuple):
-    """One batch, and what `Replay.keep` was told about each of its pairs; () where it was not."""
+    """One batch, and what `Replay.keep` stored with its pairs; () if nothing."""
 
     batch: Batch
     known: tuple[Tensor, ...] = ()
 
 
 class Replay:
-    """Hands out every pair of *fresh* about *uses* times, each time in other company.
+    """Hands out every pair of *fresh* about *uses* times, in a different batch each time.
 
-    Pairs lie in memory-mapped files that `close` removes; when they are full, new pairs take the
-    places of the oldest.
+    Pairs are stored in memory-mapped files that `close` removes; when they are full, new pairs
+    replace the oldest.
 
     Args:
         fresh: endless batches of equal shape.
@@ -72,7 +72,7 @@ class Replay:
         )
 
     def keep(self, known: Sequence[Tensor]) -> None:
-        """Store with the pairs just drawn, if they were new, what will come back with them.
+        """Store tensors with the pairs just drawn, if these were new; `draw` returns them again.
 
         Args:
             known: (B, ...) each, of types that numpy has; the same shapes every time.
@@ -117,7 +117,7 @@ class Replay:
         self._stored = tuple(map(self._file, batch._fields, batch))
 
     def _make_room(self, known: Sequence[Tensor]) -> None:
-        """Files for what is *known*, where that and the pairs fit into the limit together."""
+        """Create the files for *known* tensors, if they fit into the limit beside the pairs."""
         stored = [torch.from_numpy(array[: self._size]) for array in self._stored]
         batches = self._room // (_bytes(stored) + _bytes(known))
         if batches < _FEWEST_BATCHES:
@@ -126,7 +126,7 @@ class Replay:
         self._known = tuple(self._file(f"known{i}", tensor) for i, tensor in enumerate(known))
 
     def _file(self, name: str, like: Tensor) -> NDArray[Any]:
-        """(capacity, ...) in a file that takes up no more than what is written into it."""
+        """An array (capacity, ...) in a sparse file."""
         assert self._folder is not None
         return np.lib.format.open_memmap(
             self._folder / f"{name}.npy",

@@ -60,7 +60,7 @@ def random_crop(
     """A random part of the photo, perhaps mirrored, resized to the size of the *view*.
 
     Args:
-        whole: of about the photo's shape, and at a random size that the view is yet to be cut from.
+        whole: of about the photo's shape, at a random size; the view is cut from it later.
     """
     height, width = pixels.shape[:2]
     least = _LEAST_PART

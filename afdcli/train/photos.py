@@ -18,7 +18,7 @@ from afdcli.inputs.discover import discover
 
 SMALLEST_SIDE = 96  # pixels; below that a crop would be mostly upscaling
 FEWEST_PHOTOS = 24
-MOST_PHOTOS = 50_000  # more would not teach the module more, but take minutes to look at
+MOST_PHOTOS = 50_000  # more do not improve the module, but take minutes to check
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
 
 
 def unusable(path: Path) -> str:
-    """Why a file is no training photo, from its header; "" if it is one."""
+    """Why a file cannot be used for training, judged by its header; "" if it can."""
     try:
         with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
             size = image.size
@@ -92,7 +92,7 @@ def unusable(path: Path) -> str:
 
 
 def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8]:
-    """Upright RGB pixels (H, W, 3) uint8, by Pillow alone: training needs no coefficients of it.
+    """Upright RGB pixels (H, W, 3) uint8, decoded by Pillow: no coefficients are needed.
 
     In sRGB by the file's colour profile if *icc*.
 

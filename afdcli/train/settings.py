@@ -1,4 +1,4 @@
-"""What a training run can be told."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from afdcli.errors import UsageError
 
 @dataclass(frozen=True)
 class Recipe:
-    """What depends on the plug point.
+    """Settings that depend on the plug point.
 
     Attributes:
-        feature: weight of the feature loss. At the stem it leads; on pixels it only keeps the
-            module near the picture: what is nearer in pixels is not what a classifier reads better.
+        feature: weight of the feature loss. It leads at the stem. On pixels it only keeps the
+            output near the picture: a smaller pixel error does not mean a better classification.
         ramp: share of the budget over which the weights of the other losses grow from zero. At
-            once, they swamp the feature loss.
-        gating: learning rate of FDE-Net, of which the gates are made, relative to the rest. On
-            pixels, where nothing but noise comes through at first, gates as quick as the rest
-            close before FE-Net has learnt anything, and a closed sigmoid does not open again.
-        wait: share of the budget over which FDE-Net does not learn at all, for the same reason.
+            full weight from the start, they swamp the feature loss.
+        gating: learning rate of FDE-Net, which makes the gates, relative to the rest. On pixels,
+            FE-Net's first output is noise: gates that learn as fast as the rest close before
+            FE-Net has learnt anything, and a saturated sigmoid does not open again.
+        wait: share of the budget for which FDE-Net is frozen, for the same reason.
         varied: see `afdcli.train.augment`.
     """
 
@@ -32,9 +32,9 @@ class Recipe:
     varied: bool
 
     def for_trained(self) -> Recipe:
-        """The same for a module that is trained already: all of it learns, and for all, at once.
+        """The same for a module that is trained already: no ramp and no frozen FDE-Net.
 
-        What only holds for the features would undo what was learnt for the outputs.
+        The feature loss alone would undo what the module learnt from the outputs.
         """
         return replace(self, ramp=0.0, wait=0.0)
 
@@ -50,7 +50,7 @@ class Mix:
     """How training photos are degraded. Shares are probabilities, 0 to 1.
 
     Attributes:
-        clean: share of photos left as they are: they teach the module to do no harm.
+        clean: share of photos left as they are, so that the module learns to do no harm.
         single, double: share of one and two compressions; the rest has three to five.
         paper: share of quality factors drawn from the paper's five; the rest is log-uniform
             between `lowest` and `highest`.
@@ -84,10 +84,10 @@ class Settings:
         temperature: of the outputs in that divergence.
         deep: weight of the loss at the ends of the classifier's stages, see
             `afdcli.train.losses.deep_loss`; grows with `divergence`.
-        side: of the pictures trained on, in pixels; 0 for the size of the view. Networks of
-            convolutions learn from smaller ones in less time, but what they learn holds for that
-            size: near the view's own is best.
-        angle: share of the feature loss that is about the angle; the rest is L1. Stem plug only.
+        side: of the training pictures, in pixels; 0 for the size of the view. Convolutional
+            networks train faster on smaller pictures, but the module then fits that size: near
+            the view's own is best.
+        angle: share of the angle in the feature loss; the rest is L1. Stem plug only.
         fdm: weight of `afdcli.train.losses.map_loss`; an ablation, stem plug only.
         ema: decay of the averaged weights, which are what is validated and saved.
         reuse: times that a pair is used, see `afdcli.train.pair_cache`.
@@ -95,7 +95,7 @@ class Settings:
         validation: photos held out, each degraded once.
         init: name of the module file that the run begins with; "" for a new module.
         icc: colour profiles of the photos are applied.
-        seed: of everything random.
+        seed: random seed.
         mix: degradations.
     """
 

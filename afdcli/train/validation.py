@@ -1,4 +1,4 @@
-"""How good a module is on held-out photos, without labels."""
+"""Validation on held-out photos, without labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Score:
 
     Attributes:
         photos: how many.
-        angle_direct, angle: feature angle to the clean picture at the plug point, degrees.
+        angle_direct, angle: feature angle to the clean picture at the plug point, 0° to 180°.
         agree_direct, agree: share whose top label is that of the clean picture, 0 to 1.
         divergence_direct, divergence: of the outputs from those of the clean picture, nats.
     """
@@ -34,12 +34,12 @@ class Score:
 
     @property
     def angle_reduction(self) -> float:
-        """Share of the feature angle that the module takes away; negative if it adds."""
+        """Share of the feature angle that the module removes, at most 1; negative if it adds."""
         return 1 - self.angle / self.angle_direct if self.angle_direct else 0.0
 
 
 class Validation:
-    """Held-out pairs with what the plain classifiers say about them, asked once.
+    """Held-out pairs, and the plain classifiers' outputs for them, computed once.
 
     Args:
         sites: classifiers; scores are means over them.
@@ -54,9 +54,9 @@ class Validation:
 
     @torch.no_grad()
     def score(self, module: nn.Module) -> tuple[Score, Tensor]:
-        """Score *module*, which is put into eval mode.
+        """The score of *module*, and its divergence per photo and site, (n,) float64 on the CPU.
 
-        And the divergence of each photo at each site, (n,) float64 on the CPU.
+        Puts the module into eval mode.
         """
         module.eval()
         columns = [

@@ -413,7 +413,7 @@ def test_panels_fit_the_terminal(kit: Path, here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("format", "words"),
-    [("AVIF", "AV1 chooses steps block by block"), ("PNG", "a lossless file does not say")],
+    [("AVIF", "AV1 chooses steps per block"), ("PNG", "a lossless file does not record it")],
 )
 def test_command_says_what_is_not_known(kit: Path, here: Path, format: str, words: str) -> None:
     Path("x").write_bytes(encoded(Image.fromarray(scene(64, 96)), format))
