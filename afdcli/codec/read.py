@@ -137,6 +137,9 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
         _decode_jpeg(data, data, header, limits, icc)  # perhaps worse is wrong with it
         raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
     coefficients, damage, notes = _coefficients(data, header, raster)
+    if damage and raster.image.getcolors(1) is not None:
+        message = f"{damage}; what is there has a single colour"
+        raise PhotoError(ErrorCode.TRUNCATED, message)
     return Photo(
         image=raster.image,
         codec="jpeg",

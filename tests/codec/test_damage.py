@@ -179,3 +179,10 @@ def test_pictures_without_data_never_come_through():
             pixels = read_photo(data, salvage=True).pixels
             assert (pixels[:40] != pixels[0, 0]).any()
     assert {"damaged", "truncated"} <= seen
+
+
+@pytest.mark.parametrize("colour", [0, 128])
+def test_damaged_pictures_of_one_colour_are_none(colour):
+    whole = encoded(np.full((64, 64, 3), colour, np.uint8))
+    assert verdict(whole) == "ok"
+    assert verdict(whole[:-2]) == "truncated"
