@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from afdcli.classify.pictures import Picture, has_file, is_one, source_of
 from afdcli.classify.session import Setup, set_up
 from afdcli.classify.settings import Settings
 from afdcli.codec.read import Limits
-from afdcli.errors import PhotoError, UsageError
+from afdcli.errors import AfdError, ErrorCode, PhotoError, UsageError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult
 from afdcli.results.rows import FAILED, Cell, Row
@@ -52,11 +54,17 @@ class Classifier:
         self._settings = Settings(backbone=backbone, **options)
         self._settings.check()
         self._ready: tuple[Setup, Cascade] | None = None
+        self._lock = threading.RLock()
 
     def __call__(
-        self, images: Sequence[bytes | str | Path], names: Sequence[str] | None = None
+        self, images: Picture | Iterable[Picture], names: Sequence[str] | None = None
     ) -> list[dict[str, Cell]]:
-        """Classify *images*, each a path or the bytes of a file.
+        """Classify *images*: one picture, or several of any kinds.
+
+        A picture is a path (str or Path), the bytes of a file, a uint8 array (height, width, 3) RGB
+        or (height, width) grey, or a PIL image. Files are best: arrays and PIL images have lost
+        their file's coefficients, and those of their pixels serve instead. Threads may call at
+        the same time; they wait for each other.
 
         Args:
             names: what stands in the column ``path``; by default the path, or the number.
@@ -67,23 +75,43 @@ class Classifier:
 
         Raises:
             AfdError: the classifier cannot be loaded; see `afdcli.errors`.
+            ValueError: there are not as many names as pictures.
         """
-        setup, forward = self._load()
-        if names is None:
-            names = [str(n if isinstance(i, bytes) else i) for n, i in enumerate(images)]
-        rows: list[Row] = []
-        open_: list[int] = []  # numbers of the rows whose pictures are in the batch
-        for image, name in zip(images, names, strict=True):
-            rows.append(self._read(setup, forward, image, Row(name)))
-            if rows[-1].status != FAILED:
-                open_.append(len(rows) - 1)
-            if forward.batch.full:
-                self._answer(setup, forward, rows, open_)
-        self._answer(setup, forward, rows, open_, last=True)
+        several: Iterable[Any] = [images] if is_one(images) else images  # type: ignore[assignment]
+        if isinstance(names, str):
+            names = [names]
+        with self._lock:
+            setup, forward = self._load()
+            try:
+                rows = self._rows(setup, forward, several, names)
+            except BaseException:
+                # Pictures of this call must not get into the next one.
+                self._ready = setup, forward.fresh()
+                raise
         return [setup.columns.flatten(row) for row in rows]
 
+    def _rows(
+        self, setup: Setup, forward: Cascade, images: Iterable[Any], names: Sequence[str] | None
+    ) -> list[Row]:
+        rows: list[Row] = []
+        open_: list[int] = []  # numbers of the rows whose pictures are in the batch
+        for number, image in enumerate(images):
+            if names is not None and number >= len(names):
+                raise ValueError(f"there are {len(names)} names, and more pictures")
+            default = str(image) if isinstance(image, str | Path) else str(number)
+            name = default if names is None else names[number]
+            rows.append(self._read(setup, forward, image, Row(name)))
+            if rows[-1].status != FAILED:
+                open_.append(number)
+            if forward.batch.full:
+                self._answer(setup, forward, rows, open_)
+        if names is not None and len(names) != len(rows):
+            raise ValueError(f"there are {len(names)} names for {len(rows)} pictures")
+        self._answer(setup, forward, rows, open_, last=True)
+        return rows
+
     def frame(
-        self, images: Sequence[bytes | str | Path], names: Sequence[str] | None = None
+        self, images: Picture | Iterable[Picture], names: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """The same as a DataFrame; a missing number is <NA>, a missing text ""."""
         import pandas as pd
@@ -94,21 +122,30 @@ class Classifier:
         return table
 
     def _load(self) -> tuple[Setup, Cascade]:
-        if self._ready is None:
-            setup = set_up(self._settings)
-            self._ready = setup, setup.forward()
-        return self._ready
+        with self._lock:
+            if self._ready is None:
+                setup = set_up(self._settings)
+                self._ready = setup, setup.forward()
+            return self._ready
 
     @staticmethod
-    def _read(setup: Setup, forward: Cascade, image: bytes | str | Path, row: Row) -> Row:
-        source = image if isinstance(image, bytes) else Path(image)
+    def _read(setup: Setup, forward: Cascade, image: object, row: Row) -> Row:
         limits = Limits(max_pixels=setup.settings.max_pixels)
         try:
-            view, facts = prepared(source, setup.spec, limits, setup.settings.strict)
+            view, facts = prepared(source_of(image), setup.spec, limits, setup.settings.strict)
         except PhotoError as error:
-            return replace(row, status=FAILED, error=str(error.code), note=error.message)
-        forward.batch.add(view)
-        return replace(row, **asdict(facts))
+            failure = error
+        except AfdError:
+            raise
+        except MemoryError:
+            failure = PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it")
+        except Exception as error:  # as a worker of `afd classify` does
+            message = f"unexpected {type(error).__name__}: {error}"
+            failure = PhotoError(ErrorCode.CORRUPT, message)
+        else:
+            forward.batch.add(view)
+            return replace(row, **asdict(facts if has_file(image) else replace(facts, codec="")))
+        return replace(row, status=FAILED, error=str(failure.code), note=failure.message)
 
     @staticmethod
     def _answer(
@@ -120,5 +157,8 @@ class Classifier:
         forward([partial(done, number) for number in open_], last)
         open_.clear()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_settings": self._settings, "_ready": None}
+    def __getstate__(self) -> Settings:
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self._settings, self._ready, self._lock = settings, None, threading.RLock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from afdcli.results.rows import FAILED, Columns, Row
 from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
+from afdcli.workers.cpus import available_cpus
 from afdcli.workers.pool import default_workers
 from afdcli.workers.read_task import Facts
 
@@ -148,6 +150,8 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
         AfdError: anything that makes the run impossible; see `afdcli.errors`.
     """
     settings.check()
+    if "OMP_NUM_THREADS" not in os.environ:  # torch looks at the affinity, not at the quota
+        torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
     device = torch.device(choose_device(settings.device))
     backbone = _backbone(settings)
     module = find_module(settings.afd, backbone)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from afdcli.inference.predictor import ImageResult, Predictor
+from afdcli.inference.predictor import ImageResult, Predictor, is_out_of_memory
 from afdcli.view.batch import Batch, Layout
 from afdcli.view.spec import View
 
@@ -65,8 +65,10 @@ def close_margin(
         with torch.inference_mode():
             rough = _in_passes(quick, inputs, batch_size)
             fine = _in_passes(exact, inputs, PASS)
-    except (RuntimeError, MemoryError):  # out of memory: `Predictor` will halve its batch
-        return _FALLBACK
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        return _FALLBACK  # `Predictor` will halve its batch
     best = fine.topk(min(_BEST, fine.shape[1])).indices
     error = (rough - fine).gather(1, best)
     # The difference of two logits has twice the variance of one.
@@ -125,10 +127,16 @@ class Cascade:
         self._asking: list[Callable[[ImageResult], None]] = []
         self._free = deque(quick.new_batch() for _ in range(_BATCHES - 1))
         self._running: deque[_Running] = deque()
+        self._threads = threads
         cores = torch.get_num_threads()
         # What this sets counts for the thread that calls it.
         self._pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(cores))
         self.batch = quick.new_batch()
+
+    def fresh(self) -> Cascade:
+        """Another one of the same networks, without the pictures that wait in this one."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        return Cascade(self._quick, self._exact, self._threads)
 
     def __call__(self, take: Sequence[Callable[[ImageResult], None]], last: bool = False) -> None:
         """Have the filled part of `batch` answered, and go on with an empty one.

@@ -143,9 +143,7 @@ class Predictor:
 
     def _shrink(self, size: int, error: Exception) -> None:
         """Halve the size after *error* at *size*, or raise it if it is not about memory."""
-        text = str(error).lower()
-        words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
-        if not isinstance(error, MemoryError) and not any(word in text for word in words):
+        if not is_out_of_memory(error):
             raise error
         if size == 1:
             raise AfdError(
@@ -154,6 +152,13 @@ class Predictor:
         self.size = min(self.size, size // 2)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True where *error*, of torch or another runtime, says that memory ran out."""
+    text = str(error).lower()
+    words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
+    return isinstance(error, MemoryError) or any(word in text for word in words)
 
 
 def _pinned(shape: tuple[int, ...], kind: Any) -> Any:

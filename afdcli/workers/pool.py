@@ -8,13 +8,13 @@ dies; pools around one shared pipe and its locks hang when it is killed while it
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
 from afdcli.errors import PhotoError
+from afdcli.workers.cpus import available_cpus
 from afdcli.workers.supervisor import Supervisor
 
 T = TypeVar("T")
@@ -27,9 +27,7 @@ MEMORY_LIMIT = 4096 * MEBI
 
 def default_workers() -> int:
     """Number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return available_cpus()
 
 
 class WorkerPool:

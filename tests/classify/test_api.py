@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from kit.classify import afd, table
+from PIL import Image
 
 from afdcli import Classifier, read_results
 from afdcli.errors import UsageError
@@ -60,3 +64,59 @@ def test_results_come_back_as_they_were(kit: Path, photos: Path) -> None:
     rows = read_results("results.csv")
     assert rows["path"].tolist() == table()["path"].tolist()
     assert rows["prob"].notna().sum() == (rows["status"] != "failed").sum()
+
+
+def test_a_string_is_one_picture(photos: Path, classifier: Classifier) -> None:
+    path = photos / "red" / "01.jpg"
+    expected = classifier([path])
+    assert len(expected) == 1
+    assert classifier(path) == classifier(str(path)) == expected
+    assert classifier(path.read_bytes(), [str(path)]) == expected
+    assert classifier(iter([path])) == expected
+    assert len(classifier.frame(str(path))) == 1
+    assert [row["error"] for row in classifier("nowhere.jpg")] == ["unreadable"]
+
+
+def test_arrays_and_pil_images_are_pictures(photos: Path, classifier: Classifier) -> None:
+    image = Image.open(photos / "red" / "01.jpg")
+    pixels = np.asarray(image)
+    rgb, grey = classifier(pixels)[0], classifier(pixels[..., 0])[0]
+    assert (rgb["status"], rgb["codec"], rgb["width"], rgb["height"]) == ("ok", "", 96, 72)
+    mixed = [
+        *(photos / "red" / "01.jpg", pixels, image, image.convert("CMYK"), image.convert("P")),
+        *(pixels[..., 0], pixels[..., :1], image.getchannel(0), pixels[::-1, ::-1]),
+        *(pixels / 255, pixels[0, 0], pixels[:0], None, 7, Image.new("RGB", (0, 5)), b""),
+    ]
+    rows = classifier(mixed, ["0"] * len(mixed))
+    assert [row["status"] for row in rows] == ["ok"] * 9 + ["failed"] * 7
+    assert rows[1] == rows[2] == {**rgb, "path": "0"}
+    assert rows[5] == rows[6] == rows[7] == {**grey, "path": "0"}
+    assert "(72, 96, 3) of float64" in str(rows[9]["note"])
+    assert len(classifier(np.stack([pixels] * 3))) == 3
+
+
+def test_it_goes_on_after_an_interrupted_call(photos: Path, classifier: Classifier) -> None:
+    files = sorted(photos.rglob("*.jpg"))
+    expected = classifier(files)
+
+    def interrupted() -> Iterator[Path]:
+        yield from files[:5]
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            classifier(interrupted())
+        assert classifier(files) == expected
+    with pytest.raises(ValueError, match="2 names"):
+        classifier(files, ["a", "b"])
+    assert classifier(files) == expected
+
+
+def test_two_threads_get_their_own_rows(photos: Path, classifier: Classifier) -> None:
+    files = sorted(photos.rglob("*.jpg"))
+    expected = {True: classifier(files), False: classifier(files[::-1])}
+    with ThreadPoolExecutor(2) as pool:
+        orders = [True, False] * 4
+        rows = pool.map(lambda order: classifier(files if order else files[::-1]), orders)
+        for order, found in zip(orders, rows, strict=True):
+            assert found == expected[order]

@@ -13,7 +13,7 @@ from kit.classify import afd, table
 from torch import Tensor, nn
 
 from afdcli.classify import session as setup
-from afdcli.inference.cascade import PASS, Cascade
+from afdcli.inference.cascade import PASS, Cascade, close_margin
 from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import in_float32
 from afdcli.models import precision
@@ -184,3 +184,17 @@ def test_the_exact_network_shares_weights_and_leaves_the_quick_one_alone() -> No
     assert exact.site.precision == torch.float32
     shared = {id(p) for p in quick.parameters()}
     assert all(id(p) in shared for p in exact.parameters())
+
+
+@pytest.mark.parametrize("message", ["CPU: out of memory", "mat1 and mat2 do not fit"])
+def test_only_want_of_memory_gives_a_default_margin(message: str) -> None:
+    class Refuses(nn.Module):
+        def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
+            raise RuntimeError(message)
+
+    cpu = torch.device("cpu")
+    if "memory" in message:
+        assert close_margin(Refuses(), Refuses(), LAYOUT, cpu, 4) == 0.3
+        return
+    with pytest.raises(RuntimeError, match="do not fit"):
+        close_margin(Refuses(), Refuses(), LAYOUT, cpu, 4)
