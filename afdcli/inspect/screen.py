@@ -132,6 +132,8 @@ def _zeros(facts: Facts) -> str:
 def _frame(inspection: Inspection, backbone: Backbone) -> Iterator[tuple[str, str | Text]]:
     spec, frame = backbone.spec, inspection.framing
     yield "backbone", f"{clean(backbone.name)}, {len(backbone.class_names):,} classes"
+    if backbone.note:
+        yield "classes", clean(backbone.note)
     yield "view", f"{spec.width} × {spec.height}, {_crop_name(spec.crop_mode)}"
     y, x = frame.scale
     scale = f"× {y:.3f}" if round(y, 3) == round(x, 3) else f"× {x:.3f} in x, × {y:.3f} in y"
