@@ -203,7 +203,6 @@ def test_the_table_fits(
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert "14: 11 classified, 3 failed (not-an-image 2, unreadable 1)" in text
     assert "module.safetensors (input module" in text
-    assert "95 %" in text
     assert "some/longer/r.csv" in text
 
 

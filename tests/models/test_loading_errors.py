@@ -14,7 +14,9 @@ import torch
 from kit import small_models
 from kit.classify import afd, jpeg
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from afdcli.cli.main import app
 from afdcli.errors import BackboneError
 from afdcli.models.imports import import_source
 from afdcli.models.loader import load_backbone
@@ -187,3 +189,18 @@ def test_the_command_says_it_in_one_line_and_exits_with_2(odd: str, here: Path, 
         result = afd(kit, "1.jpg", *options, backbone=False)
         assert result.exit_code == 2
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_assumed_names_are_said_on_the_screen_and_in_the_metadata(here: Path, kit: Path) -> None:
+    source = ODD.replace("def odd_one", "def odd_thousand").replace("num_classes=1)", ")")
+    (here / "thousand.py").write_text(source)
+    (here / "1.jpg").write_bytes(jpeg(1))
+    options = ["--backbone", "odd_thousand", "--import", "thousand.py", "--afd", "off"]
+    result = afd(kit, "1.jpg", *options, "--runtime", "torch", backbone=False)
+    assert result.exit_code == 0, result.output
+    said = "class names are assumed to be those of imagenet-1k"
+    assert said in " ".join(result.stdout.replace("│", " ").split())
+    facts = json.loads((here / "results.csv.meta.json").read_text())
+    assert facts["backbone"]["class_names"].startswith("assumed: imagenet-1k")
+    shown = CliRunner().invoke(app, ["inspect", "1.jpg", "--no-picture", *options])
+    assert said in " ".join(shown.stdout.split())
