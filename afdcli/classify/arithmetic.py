@@ -23,7 +23,7 @@ class Arithmetic:
     Attributes:
         precision: of the networks.
         exact: close calls are re-run in float32.
-        runtime: "torch", "onnxruntime" or "openvino"; "auto" before it was chosen.
+        runtime: "torch" or "openvino"; "auto" before it was chosen.
         batch_size: pictures per pass; None before it was chosen.
     """
 
@@ -69,8 +69,6 @@ def choose_arithmetic(settings: Settings, device: str) -> Arithmetic:
 
 def _asked(settings: Settings, device: str) -> Arithmetic:
     asked = settings.precision
-    if asked == "auto" and settings.runtime == "onnxruntime":
-        asked = "fp32"  # the only one that it has
     precision = choose_precision(asked, device, integers=True)
     exact = precision == torch.int8 or (asked == "auto" and precision != torch.float32)
     return Arithmetic(precision, exact, settings.runtime, settings.batch_size)

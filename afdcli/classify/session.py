@@ -44,7 +44,7 @@ class Setup:
         columns: of the results.
         network: both as one that answers with a `Prediction`.
         exact: the same in float32, asked where *network* is not sure; None where it is not.
-        runtime: in which it runs: "torch", "onnxruntime" or "openvino".
+        runtime: in which it runs: "torch" or "openvino".
         workers: processes that read files.
     """
 

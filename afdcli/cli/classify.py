@@ -157,7 +157,7 @@ def classify(
         typer.Option(
             "--runtime",
             metavar="R",
-            help="auto, torch, onnxruntime or openvino; auto takes openvino where installed.",
+            help="auto, torch or openvino; auto takes openvino on processors.",
         ),
     ] = "auto",
     compiled: Annotated[

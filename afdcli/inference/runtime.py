@@ -1,4 +1,4 @@
-"""Where a network runs: in torch, or as a graph in another runtime."""
+"""Where a network runs: in torch or in OpenVINO."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.errors import ModuleError, UsageError
-from afdcli.inference.graphs import ExportedNetwork, graph_file
 from afdcli.inference.int8 import quantised_file
+from afdcli.inference.openvino import OpenVINONetwork, model_file
 from afdcli.inference.torch_threads import in_streams, twin
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.precision import keep_logits_exact
 
-RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+RUNTIMES = ("auto", "torch", "openvino")
 
 
 def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
-    """What *name* means here: "torch", "onnxruntime" or "openvino".
+    """What *name* means here: "torch" or "openvino".
 
     *auto* takes OpenVINO on a processor where it is installed, else torch.
 
@@ -28,23 +28,26 @@ def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
     """
     if name not in RUNTIMES:
         raise UsageError(f"--runtime {name}: choose {', '.join(RUNTIMES)}")
-    able = device == "cpu" and all(find_spec(n) for n in ("onnx", "onnxscript", "onnxruntime"))
-    integers = precision == torch.int8
+    able = device == "cpu" and find_spec("openvino") is not None
+    if precision == torch.int8:
+        _check_int8(name, device)
+        name = "openvino"
     if name == "auto":
-        if able and find_spec("openvino"):
-            return "openvino"
-        name = "openvino" if integers else "torch"
-    if name == "torch":
-        if integers:
-            raise UsageError("--precision int8 is not for torch; choose --runtime openvino")
-        return name
-    if device != "cpu":
-        raise UsageError(f"--runtime {name} runs on the processor; choose --device cpu, or torch")
-    if not able or not find_spec(name):
-        raise UsageError(f"--runtime {name} is not installed: pip install 'afdcli[{name}]'")
-    if name == "onnxruntime" and precision not in (torch.float32, torch.int8):
-        raise UsageError("--runtime onnxruntime computes in fp32 and int8; openvino in bf16, too")
+        return "openvino" if able else "torch"
+    if name == "openvino" and device != "cpu":
+        raise UsageError("--runtime openvino runs on the processor; choose --device cpu, or torch")
+    if name == "openvino" and not able:
+        raise UsageError("--runtime openvino: pip install openvino, or choose --runtime torch")
     return name
+
+
+def _check_int8(name: str, device: str) -> None:
+    if name == "torch":
+        raise UsageError("--precision int8 needs OpenVINO; choose --runtime openvino")
+    if device != "cpu":
+        raise UsageError("--precision int8 runs on the processor; choose --device cpu")
+    if not find_spec("nncf"):
+        raise UsageError("--precision int8 is not installed: pip install 'afdcli[int8]'")
 
 
 class Running(NamedTuple):
@@ -52,7 +55,7 @@ class Running(NamedTuple):
 
     Attributes:
         network: answers with a `Prediction`.
-        runtime: "torch", "onnxruntime" or "openvino".
+        runtime: "torch" or "openvino".
         note: why it is not the one that *auto* would take, or "".
         exact: the same in float32, for pictures that less precision cannot decide; or None.
     """
@@ -87,15 +90,13 @@ def run_somewhere(
     runtime = choose_runtime("torch" if compiled else name, device, precision)
     note = ""
     if runtime != "torch":
-        plugged.site.precision = torch.float32  # the graph is; the runtime may compute in less
+        plugged.site.precision = torch.float32  # the model's; OpenVINO may compute in less
         try:
             network = with_log_grid(plugged)
-            graph = graph_file(network)
-            quick = graph
-            if precision == torch.int8:
-                quick = quantised_file(graph, network, runtime)
-            net = ExportedNetwork(quick, network, runtime, precision)
-            fine = ExportedNetwork(graph, network, runtime, torch.float32) if exact else None
+            file = model_file(network)
+            quick = quantised_file(file, network) if precision == torch.int8 else file
+            net = OpenVINONetwork(quick, network, precision)
+            fine = OpenVINONetwork(file, network, torch.float32) if exact else None
             return Running(net, runtime, exact=fine)
         except ModuleError as error:
             if name != "auto" or precision == torch.int8:

@@ -1,7 +1,7 @@
 """Several pictures at a time, each on few cores, instead of one after the other on all of them.
 
 Readers need the cores, too. A convolution that is split evenly over all cores waits for the one
-that a reader holds; networks that run file_context by file_context do not wait for each other.
+that a reader holds; networks that run side by side do not wait for each other.
 """
 
 from __future__ import annotations

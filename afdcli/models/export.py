@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -129,11 +129,11 @@ def export(subject: Subject, out: Path, kind: Format) -> float:
     try:
         # Exporters announce their own deprecations and every pass.
         with quiet("torch.onnx", "onnxscript", "onnx_ir"), torch.no_grad():
-            program = _program(subject)
+            exported = program(subject)
             if kind == "pt2":
-                _save_pt2(program, temporary)
+                _save_pt2(exported, temporary)
             else:
-                _save_onnx(program, subject, temporary)
+                _save_onnx(exported, subject, temporary)
             worst = max(_difference(subject, temporary, kind, batch) for batch in BATCHES)
         if worst > TOLERANCE:
             raise ModuleError(
@@ -146,19 +146,24 @@ def export(subject: Subject, out: Path, kind: Format) -> float:
     return worst
 
 
-def _program(subject: Subject) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch", min=1)
+def program(subject: Subject, batch: int | None = None) -> torch.export.ExportedProgram:
+    """*subject* as torch's own graph, for batches of the size *batch*; None: of any size.
+
+    Raises:
+        ModuleError: its code cannot be traced.
+    """
+    free = {0: torch.export.Dim("batch", min=1)} if batch is None else None
     try:
         return torch.export.export(
             subject.net,
-            subject.draw(BATCHES[0]),
-            dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+            subject.draw(batch or BATCHES[0]),
+            dynamic_shapes=None if free is None else (free, free, free),
             strict=False,
         )
     except Exception as error:  # whatever a classifier's code does that cannot be traced
         raise ModuleError(
             f"torch cannot export this network ({type(error).__name__}:"
-            f" {str(error).splitlines()[0]}); try the module alone, without --backbone"
+            f" {next(iter(str(error).splitlines()), '')}); try the module alone, without --backbone"
         ) from error
 
 
@@ -188,6 +193,11 @@ def _difference(subject: Subject, file: Path, kind: Format, batch: int) -> float
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         arrays = {name: x.numpy() for name, x in zip(subject.inputs, inputs, strict=True)}
         got = [torch.from_numpy(array) for array in session.run(None, arrays)]
+    return relative_difference(expected, got)
+
+
+def relative_difference(expected: Sequence[Tensor], got: Sequence[Tensor]) -> float:
+    """Largest difference of any output, over the larger of 1 and its largest value."""
     return max(
         float((a - b).abs().max() / a.abs().max().clamp_min(1.0))
         for a, b in zip(expected, got, strict=True)

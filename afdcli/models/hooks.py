@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -105,7 +105,7 @@ class HookedBackbone(nn.Module):
             self._pass.transform = self._pass.change = None
         return logits.float()
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """A context in which networks run at `precision`."""
         return autocast(self.precision, self.mean.device.type)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,9 +95,8 @@ def precision_name(dtype: torch.dtype) -> str:
     return next(name for name, value in PRECISIONS.items() if value == dtype)
 
 
-def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
+def autocast(dtype: torch.dtype, device: str) -> AbstractContextManager[Any]:
     """Context in which convolutions and matrix products run in *dtype*; float32: no change."""
-    enabled = dtype != torch.float32
-    return torch.autocast(
-        device.split(":", 1)[0], dtype if enabled else torch.bfloat16, enabled=enabled
-    )
+    if dtype == torch.float32:  # not a disabled autocast, which exported graphs would hold
+        return nullcontext()
+    return torch.autocast(device.split(":", 1)[0], dtype)

@@ -1,0 +1,153 @@
+"""Converted models, kept in the user's cache folder between runs.
+
+A model is found by a hash of everything that it depends on: weights, the code and settings of each
+layer, this package's code, and the versions of torch and OpenVINO. The folder has a size limit: the
+least recently used models are deleted first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import afdcli
+from afdcli.models.afd_classifier import AFDClassifier
+
+#: Bytes that all kept models may take together.
+LIMIT = 2 << 30
+_PACKAGES = ("torch", "timm", "openvino", "nncf")
+#: This package's rooms whose code decides what a model computes.
+_ROOMS = ("core", "models", "inference")
+
+
+def kept(key: str, make: Callable[[Path], None]) -> Path:
+    """The file ``model.xml`` under *key*, made where it is not kept yet.
+
+    Args:
+        make: writes ``model.xml`` and what belongs to it into a folder that exists.
+    """
+    folder = cache_folder() / key
+    file = folder / "model.xml"
+    if file.exists():
+        with suppress(OSError):  # it only counts as used less recently
+            os.utime(folder)
+        return file
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
+    try:
+        make(part)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not file.exists():  # else another run was first, with the same model
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    shrink(folder.parent, keep=folder)
+    return file
+
+
+def cache_folder() -> Path:
+    """Where models are kept: the user's cache folder, or a temporary one where that fails."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("afd", appauthor=False) / "models"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return _temporary()
+
+
+@cache
+def _temporary() -> Path:
+    """A folder that is removed when this process ends."""
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="afd-models-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def shrink(folder: Path, keep: Path, limit: int | None = None) -> None:
+    """Delete the models in *folder* that were not used for longest, down to *limit* bytes.
+
+    Args:
+        keep: stays whatever its size.
+        limit: `LIMIT` unless given.
+    """
+    limit = LIMIT if limit is None else limit
+    models = []
+    for path in folder.iterdir():
+        with suppress(OSError):  # another run deletes, too
+            size = sum(file.stat().st_size for file in path.rglob("*"))
+            models.append((path.stat().st_mtime, size, path))
+    total = sum(size for _, size, _ in models)
+    for _, size, path in sorted(models):
+        if total <= limit:
+            return
+        if path != keep:
+            shutil.rmtree(path, ignore_errors=True)
+            total -= size
+
+
+def key_of(network: AFDClassifier, kind: str) -> str:
+    """A name for what *network* computes; the same only where all of it is the same.
+
+    Args:
+        kind: of the model: "float32" or "int8".
+    """
+    digest = hashlib.sha256()
+
+    def add(*values: object) -> None:
+        digest.update(repr(values).encode())
+
+    add(kind, [(name, _version(name)) for name in _PACKAGES])
+    add(network.view, network.compare, network.takes_log_grid, network.site.plug)
+    for file in _sources(network):
+        digest.update(file.read_bytes())
+    for name, layer in network.named_modules():
+        add(name, type(layer).__qualname__, sorted(_settings(layer)))
+    for name, value in network.state_dict().items():
+        add(name, value.dtype, value.shape)
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:32]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _sources(network: nn.Module) -> list[Path]:
+    """Files of code that decide what *network* computes; torch's own go by its version."""
+    package = Path(afdcli.__file__).parent
+    files = {file for room in _ROOMS for file in (package / room).glob("*.py")}
+    for layer in network.modules():
+        module = sys.modules.get(type(layer).__module__)
+        file = getattr(module, "__file__", None)
+        if file and not type(layer).__module__.startswith("torch."):
+            files.add(Path(file))
+    return sorted(file for file in files if file.is_file())
+
+
+def _settings(layer: nn.Module) -> Iterator[tuple[str, str]]:
+    """Attributes of *layer* that are plain values: strides, slopes, names of what is done."""
+    for name, value in vars(layer).items():
+        values = value if isinstance(value, tuple) else (value,)
+        # The text of other objects may hold an address, which is another one in each run.
+        if all(isinstance(each, (bool, int, float, str)) for each in values):
+            yield name, repr(value)

@@ -1,0 +1,205 @@
+"""Classifier and module as one OpenVINO model: the fastest runtime on processors.
+
+Converted models are kept between runs, see `afdcli.inference.model_cache`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from threading import Lock, local
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from afdcli.core.fde import signed_log1p
+from afdcli.errors import ModuleError
+from afdcli.inference.model_cache import kept, key_of
+from afdcli.models.afd_classifier import AFDClassifier, Prediction
+from afdcli.models.export import TOLERANCE, program, quiet, relative_difference, whole
+
+Arrays = Sequence[NDArray[Any]]
+#: Turns a batch's (pixels, grid, file_context) into what the model takes.
+Prepare = Callable[[Arrays], Arrays]
+
+#: Convolutions of the classifier carry the name of their layer behind this in a converted model.
+CLASSIFIER = "net.site.net."
+
+
+def import_openvino() -> Any:
+    """The package, without its telemetry: a run tells nobody that it took place."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+class OpenVINONetwork(nn.Module):
+    """Gives the answers of an `AFDClassifier`, computed by OpenVINO on the processor.
+
+    Args:
+        file: the model, from `model_file` or `afdcli.inference.int8.quantised_file`.
+        network: what the model was converted from.
+        precision: of the arithmetic: float32 or bfloat16; a quantised model brings its integers.
+    """
+
+    def __init__(self, file: Path, network: AFDClassifier, precision: torch.dtype) -> None:
+        super().__init__()
+        self._compare = network.compare
+        self._model = _PerPicture(file, precision, prepare_for(network))
+
+    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
+        """As `AFDClassifier.forward`; float32 on the processor."""
+        arrays = (pixels.numpy(), grid.numpy(), file_context.numpy())
+        outputs = [torch.from_numpy(array) for array in self._model(arrays)]
+        logits = outputs.pop(0)
+        direct = outputs.pop(0) if self._compare else None
+        return Prediction(logits, direct, outputs.pop(0) if outputs else None)
+
+
+class _PerPicture:
+    """A compiled model that takes pictures one by one, as many at a time as there are cores.
+
+    Readers need the cores, too: they then hold up one picture and not a whole batch.
+    """
+
+    def __init__(self, file: Path, precision: torch.dtype, prepare: Prepare) -> None:
+        ov = import_openvino()
+        threads = torch.get_num_threads()
+        hint = "bf16" if precision == torch.bfloat16 else "f32"
+        self._prepare = prepare
+        model = ov.Core().read_model(file)
+        self._compiled = ov.Core().compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": hint,
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "NUM_STREAMS": str(threads),
+                "INFERENCE_NUM_THREADS": str(threads),
+                "CACHE_DIR": str(
+                    file.parent / hint
+                ),  # one folder each, or they overwrite each other
+            },
+        )
+        self._pool = ThreadPoolExecutor(threads)
+        self._own, self._first = local(), Lock()
+        self._met_numpy = False
+
+    def __call__(self, arrays: Arrays) -> list[NDArray[Any]]:
+        answers = self._pool.map(self._answer, zip(*arrays, strict=True))
+        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+    def _answer(self, picture: Arrays) -> list[NDArray[Any]]:
+        inputs = self._prepare([array[None] for array in picture])
+        if self._met_numpy:
+            return self._infer(inputs)
+        # OpenVINO's bindings get to know numpy when first given an array. Two threads that do so
+        # at once wait for each other for ever.
+        with self._first:
+            answer = self._infer(inputs)
+            self._met_numpy = True
+        return answer
+
+    def _infer(self, inputs: Arrays) -> list[NDArray[Any]]:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        self._own.request.infer(inputs, share_inputs=True)
+        return [np.array(tensor.data) for tensor in self._own.request.output_tensors]
+
+
+def prepare_for(network: AFDClassifier) -> Prepare:
+    """What the model of *network* needs done to its inputs."""
+    return partial(_log_grid, network.grid_channels) if network.takes_log_grid else _in_float32
+
+
+def _in_float32(arrays: Arrays) -> Arrays:
+    pixels, grid, file_context = arrays
+    return pixels, grid.astype(np.float32, copy=False), file_context
+
+
+def _log_grid(channels: int, arrays: Arrays) -> Arrays:
+    pixels, grid, file_context = arrays
+    grid = grid[:, -channels:]
+    if grid.dtype != np.float16:
+        return pixels, signed_log1p(torch.from_numpy(grid)).float().numpy(), file_context
+    return pixels, np.take(_logarithms(), grid.view(np.uint16), mode="clip"), file_context
+
+
+@cache
+def _logarithms() -> NDArray[np.float32]:
+    """`signed_log1p` of every float16, by its bits: to look it up takes half as long.
+
+    All 2**16 are there, so ``np.take`` need not check: "clip" is its quickest mode.
+    """
+    bits = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
+    table: NDArray[np.float32] = signed_log1p(bits.view(torch.float16)).float().numpy()
+    return table
+
+
+def model_file(network: AFDClassifier) -> Path:
+    """The OpenVINO model of *network* for one picture; converted where it is not kept yet.
+
+    Args:
+        network: in float32.
+
+    Raises:
+        ModuleError: the network cannot be converted, or the model computes something else.
+    """
+    return kept(key_of(network, "float32"), lambda folder: _save(convert(network), folder))
+
+
+def convert(network: AFDClassifier) -> Any:
+    """*network* as an ``openvino.Model`` for one picture, compared with torch.
+
+    Raises:
+        ModuleError: as `model_file`.
+    """
+    ov = import_openvino()
+    subject = whole(network)
+    inputs = subject.draw(1)
+    with quiet(), torch.no_grad():
+        exported = program(subject, batch=1)
+        try:
+            model = ov.convert_model(exported)
+        except Exception as error:  # whatever OpenVINO has no counterpart of
+            first = str(error).strip().partition("\n")[0]
+            raise ModuleError(f"OpenVINO cannot convert this network: {first}") from error
+        shapes = [list(tensor.shape) for tensor in inputs]
+        model.reshape(dict(zip(model.inputs, shapes, strict=True)))
+        _name_convolutions(model, exported)
+        compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        found = compiled([tensor.numpy() for tensor in inputs])
+        got = [torch.from_numpy(np.array(found[i])) for i in range(len(subject.outputs))]
+        worst = relative_difference(subject.net(*inputs), got)
+    if worst > TOLERANCE:
+        raise ModuleError(f"OpenVINO's result differs from torch by {worst:.1e}")
+    return model
+
+
+def _save(model: Any, folder: Path) -> None:
+    import_openvino().save_model(model, folder / "model.xml", compress_to_fp16=False)
+
+
+def _name_convolutions(model: Any, exported: torch.export.ExportedProgram) -> None:
+    """Name the model's convolutions after the layers that they come from.
+
+    OpenVINO numbers them in the order of the program.
+    """
+    layers = [
+        list(node.meta["nn_module_stack"].values())[-1][0]
+        for node in exported.graph.nodes
+        if re.match(r"aten\.conv(2d|olution)\b", str(node.target))
+    ]
+    for operation in model.get_ops():
+        match = re.match(r"convolution(?:_(\d+))?/", operation.get_friendly_name())
+        if match and "Convolution" in operation.get_type_name():
+            number = int(match[1] or 0)
+            operation.set_friendly_name(f"{layers[number]}#{number}")

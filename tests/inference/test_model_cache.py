@@ -1,0 +1,90 @@
+"""Converted models are found again only where everything that they depend on is the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from kit import small_models
+from torch import nn
+
+from afdcli.inference import model_cache
+from afdcli.inference.model_cache import cache_folder, kept, key_of, shrink
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.models.loader import load_backbone
+
+
+@pytest.fixture(autouse=True)
+def cache(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    return here / "cache"
+
+
+def network(name: str = "cached_net", seed: int = 0) -> AFDClassifier:
+    Path(f"{name}.py").write_text(small_models.source(name, seed=seed))
+    return AFDClassifier(load_backbone(name, imports=[f"{name}.py"]), None).eval()
+
+
+def test_the_key_holds_weights_settings_code_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = network()
+    key = key_of(plain, "float32")
+    assert key_of(network(), "float32") == key
+    assert key_of(plain, "int8") != key
+    first = next(m for m in plain.site.net.modules() if isinstance(m, nn.Conv2d))
+    with torch.no_grad():
+        first.weight[0, 0, 0, 0] += 1e-6
+    assert key_of(plain, "float32") != key
+    other = network()
+    next(m for m in other.site.net.modules() if isinstance(m, nn.Conv2d)).stride = (1, 1)
+    assert key_of(other, "float32") != key
+    monkeypatch.setattr(model_cache, "_sources", lambda _: [Path("cached_net.py")])
+    own = key_of(network(), "float32")
+    Path("cached_net.py").write_text("# changed")
+    assert key_of(plain, "float32") != own
+
+
+def make(folder: Path, size: int = 1000) -> None:
+    (folder / "model.xml").write_bytes(bytes(size))
+
+
+def test_a_model_is_made_once(cache: Path) -> None:
+    made: list[Path] = []
+
+    def once(folder: Path) -> None:
+        made.append(folder)
+        make(folder)
+
+    assert kept("a", once) == kept("a", once) == cache / "afd" / "models" / "a" / "model.xml"
+    assert len(made) == 1
+    assert [path.name for path in cache_folder().iterdir()] == ["a"]
+
+
+def test_what_cannot_be_made_leaves_nothing() -> None:
+    def fail(folder: Path) -> None:
+        make(folder)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        kept("a", fail)
+    assert not list(cache_folder().iterdir())
+
+
+def test_the_least_recently_used_models_go_first() -> None:
+    for age, name in enumerate(("new", "middle", "old")):
+        kept(name, make)
+        os.utime(cache_folder() / name, (1e9 - age, 1e9 - age))
+    kept("old", make)  # used again
+    shrink(cache_folder(), keep=cache_folder() / "old", limit=2500)
+    assert {path.name for path in cache_folder().iterdir()} == {"old", "new"}
+    shrink(cache_folder(), keep=cache_folder() / "new", limit=10)
+    assert {path.name for path in cache_folder().iterdir()} == {"new"}
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_by_a_temporary_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "file"))
+    assert not kept("a", make).is_relative_to(here)

@@ -1,0 +1,175 @@
+"""Classifying in OpenVINO and through torch's compiler gives the rows of plain torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kit import small_models
+from kit.classify import afd, table
+from kit.classify import of_kit as kit_options
+
+from afdcli.core import AFDModule, weights_file
+from afdcli.errors import UsageError
+from afdcli.inference import openvino
+from afdcli.inference.runtime import choose_runtime, run_somewhere
+from afdcli.models import export
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.models.afd_file import LoadedModule
+from afdcli.models.loader import load_backbone
+from afdcli.train.run import make_plan
+
+
+def test_openvino_gives_the_rows_of_torch(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    both = ("--compare", "--precision", "fp32")
+    for _ in range(2):  # the second run finds its model
+        result = afd(kit, photos, *both, "--runtime", "openvino", "--out", "other.csv")
+        assert result.exit_code == 1, result.output
+        assert len(list(Path("cache").rglob("model.xml"))) == 1
+    afd(kit, photos, *both, "--runtime", "torch", "--out", "torch.csv")
+    other, torch_ = table(Path("other.csv")), table(Path("torch.csv"))
+    numbers = ["prob", "direct_prob", "drift"]
+    assert other.drop(columns=numbers).equals(torch_.drop(columns=numbers))
+    for name in numbers:
+        assert np.allclose(other[name], torch_[name], atol=2e-3, equal_nan=True), name
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_nothing(
+    kit: Path, photos: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    lean, whole = small_models.module(grid_channels=192), small_models.module()
+    cells = "fde.cells.weight"
+    weights = lean.state_dict()
+    nothing = torch.zeros_like(weights[cells])
+    whole.load_state_dict(weights | {cells: torch.cat((nothing, weights[cells]), 1)})
+    for name, module in (("lean", lean), ("whole", whole)):
+        weights_file.save(module, Path(f"{name}.safetensors"), {"plug": "input", "where": ""})
+        options = ("--afd", f"{name}.safetensors", "--runtime", runtime, "--precision", "fp32")
+        assert afd(kit, photos, *options, "--out", f"{name}.csv").exit_code == 1
+    rows, expected = table(Path("lean.csv")), table(Path("whole.csv"))
+    numbers = ["prob", "drift"]
+    assert rows.drop(columns=numbers).equals(expected.drop(columns=numbers))
+    for name in numbers:
+        assert np.allclose(rows[name], expected[name], atol=1e-4, equal_nan=True), name
+
+
+_MANY_AT_ONCE = """
+import sys
+import torch
+from afdcli.models.loader import load_backbone
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.inference.runtime import run_somewhere
+
+torch.set_num_threads(8)
+plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
+network = run_somewhere(plugged, "openvino", "cpu").network
+sys.setswitchinterval(1e-6)
+pixels = torch.zeros(8, 64, 64, 3, dtype=torch.uint8)
+print(len(network(pixels, torch.zeros(8, 384, 8, 8), torch.zeros(8, 197)).logits))
+"""
+
+
+def test_threads_that_meet_in_openvino_for_the_first_time_do_not_wait_for_ever(
+    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    line = [sys.executable, "-c", _MANY_AT_ONCE, str(kit / "tiny_models.py")]
+    run = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split() == ["8"], run.stderr
+
+
+# As in the first ResNets: strides in 1x1 convolutions, of whose inputs OpenVINO then computes less.
+_STRIDED = """
+import timm
+import torch
+from timm.models import register_model
+
+@register_model
+def strided_net(pretrained=False, **kwargs):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = timm.create_model("resnet26", num_classes=5)
+    for stage in (net.layer2, net.layer3, net.layer4):
+        stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
+    return net
+"""
+
+
+def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    (here / "strided.py").write_text(_STRIDED)
+    backbone = load_backbone("strided_net", imports=[str(here / "strided.py")])
+    plan = make_plan([backbone], "stem", "pico")
+    assert plan.config.norm_layers
+    for site in plan.sites:
+        site.remove()
+    module = AFDModule(plan.config).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(0, 0.06, generator=torch.Generator().manual_seed(parameter.numel()))
+    loaded = LoadedModule(module, "stem", plan.where, here / "m.safetensors", "")
+    plugged = AFDClassifier(backbone, loaded).eval()
+    inputs = export.whole(plugged).draw(2)
+    with torch.inference_mode():
+        expected = plugged(*inputs)
+    got = run_somewhere(plugged, "openvino", "cpu").network(*inputs)
+    plain = AFDClassifier(backbone, None)(*inputs)
+    assert torch.allclose(got.logits, expected.logits, atol=1e-3)
+    assert not torch.allclose(got.logits, plain.logits, atol=1e-2)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_networks_give_the_same_rows(kit: Path, photos: Path) -> None:
+    both = ("--compare", "--precision", "fp32")
+    # In a process of its own, as users have it: after OpenVINO and torch's compiler in one process,
+    # a signal that Python handles ends it (SIGSEGV).
+    line = ["classify", photos, *kit_options(kit), *both, "--compile", "--out", "compiled.csv"]
+    run = subprocess.run([sys.executable, "-m", "afdcli", *line], capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    afd(kit, photos, *both, "--out", "plain.csv")
+    compiled, plain = table(Path("compiled.csv")), table(Path("plain.csv"))
+    assert list(compiled["label"]) == list(plain["label"])
+    assert np.allclose(compiled["prob"], plain["prob"], atol=1e-4, equal_nan=True)
+    result = afd(kit, photos, "--compile", "--runtime", "openvino")
+    assert result.exit_code == 2
+    assert "does not go with" in result.stderr
+
+
+def test_runtimes_are_checked() -> None:
+    assert choose_runtime("torch", "cuda", torch.float32) == "torch"
+    assert choose_runtime("auto", "cuda", torch.float32) == "torch"
+    assert choose_runtime("auto", "cpu", torch.float32) == "openvino"
+    for name, device, precision, message in (
+        ("tensorrt", "cpu", torch.float32, "choose auto, torch"),
+        ("openvino", "cuda", torch.float32, "choose --device cpu"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            choose_runtime(name, device, precision)
+
+
+def test_auto_falls_back_to_torch_and_says_so(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
+    monkeypatch.setattr(openvino, "TOLERANCE", -1.0)
+    result = afd(kit, photos, "--runtime", "auto")
+    assert result.exit_code == 1, result.output
+    facts = json.loads(Path("results.csv.meta.json").read_text())
+    assert facts["runtime"] == "torch"
+    assert "openvino cannot run this network; using torch" in facts["afd_note"]
+    result = afd(kit, photos, "--runtime", "openvino")
+    assert result.exit_code == 2
+    assert "differs from torch" in " ".join(result.stderr.split())
