@@ -31,6 +31,7 @@ from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, PhotoError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
+from afdcli.inputs.members import portable
 from afdcli.results.rows import FAILED
 from afdcli.results.summary import Summary
 from afdcli.results.writers import Sink
@@ -156,8 +157,11 @@ class RayRun:
             turns = zip(cycle(readers), cycle(networks), strict=True)
             while batch := list(islice(inputs, setup.batch_size)):
                 reading, classifying = next(turns)
-                # Actors have folders of their own.
-                files = [replace(found, path=found.path.absolute()) for found in batch]
+                # Actors have folders of their own, and perhaps another machine.
+                files = [
+                    replace(found, path=found.path.absolute(), source=portable(found.source))
+                    for found in batch
+                ]
                 outcomes, views = reading.read.options(num_returns=2).remote(files)
                 pending.append((batch, outcomes, classifying.answer.remote(views)))
                 if len(pending) >= most:

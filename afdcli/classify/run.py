@@ -7,7 +7,7 @@ in a batch, so that the rows of its neighbours are the same with and without it.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,11 @@ OnRows = Callable[[Summary], None]
 
 
 def classify(
-    inputs: Iterable[Found], setup: Setup, on_rows: OnRows = lambda _: None, command: str = ""
+    inputs: Iterable[Found],
+    setup: Setup,
+    on_rows: OnRows = lambda _: None,
+    command: str = "",
+    skipped: Counter[str] | None = None,
 ) -> Summary:
     """Classify *inputs* and write ``setup.settings.out`` with its metadata.
 
@@ -50,6 +54,7 @@ def classify(
         setup: from `set_up`.
         on_rows: called with the counts so far whenever rows were written.
         command: as it was typed, for the metadata.
+        skipped: files that are no rows, counted by kind while *inputs* are consumed.
 
     Raises:
         UsageError: no picture has a label that fits, or there is another run to resume.
@@ -63,6 +68,8 @@ def classify(
     told = setup.note and setup.settings.afd != "off"
     notes = (setup.note if told else "", setup.backbone.note)
     summary = Summary(notes=[note for note in notes if note])
+    if skipped is not None:
+        summary.skipped = skipped
     facts, inputs = setup.facts(command), iter(inputs)
     with _opened(setup, facts, inputs, summary) as sink:
         metadata = RunMetadata.start(setup.settings.out, facts)

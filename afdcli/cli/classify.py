@@ -29,6 +29,7 @@ from afdcli.cli.options import (
     IccOption,
     ImportOption,
     OverwriteOption,
+    SuffixesOption,
     TimeoutOption,
 )
 
@@ -42,9 +43,9 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATHS...",
-            help="Images, folders (searched recursively), .tar shards, .parquet files with a column"
-            " of image bytes, URLs (s3://, gs://, https://), or - for a list of paths on standard"
-            " input, one per line.",
+            help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
+            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - for"
+            " a list of paths on standard input, one per line.",
             show_default=False,
         ),
     ],
@@ -94,6 +95,7 @@ def classify(
         ),
     ] = None,
     exclude: ExcludeOption = None,
+    suffixes: SuffixesOption = None,
     shard: Annotated[
         str,
         typer.Option(
@@ -173,8 +175,11 @@ def classify(
     be read get a row too; the exit code is then 1.
     """
     from afdcli.inputs.inputs import Inputs, Shard
+    from afdcli.inputs.kinds import Rule
     from afdcli.results.parts import ROWS_PER_PART, check_out
     from afdcli.storage.paths import is_url, place
+    from afdcli.workers.listing import Lister
+    from afdcli.workers.pool import MEBI
     from afdcli.workers.supervisor import start_server
 
     target = place(results)
@@ -186,6 +191,8 @@ def classify(
         exclude=exclude or (),
         stdin=sys.stdin.buffer if "-" in paths else (),
         shard=Shard.parse(shard),
+        rule=Rule.parse(suffixes),
+        lister=Lister(timeout, memory * MEBI),
     )
     if engine == "local":  # Ray has processes of its own
         start_server()
@@ -242,7 +249,7 @@ def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrit
         setup = set_up(settings)
         with Live(err(quiet), inputs) as live:
             try:
-                summary = classify(inputs, setup, live.update, _command())
+                summary = classify(inputs, setup, live.update, _command(), inputs.skipped)
             except KeyboardInterrupt:
                 how = "--resume instead of --overwrite" if overwrite else "--resume"
                 message = f"afd: interrupted; {live.rows} rows are in {results}; go on with the"

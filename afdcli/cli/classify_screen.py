@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from afdcli.cli.console import reasons
+from afdcli.inputs.inputs import skipped_text
 from afdcli.models.class_names import NUMBERS
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import Columns, Row
@@ -127,7 +128,8 @@ def _images(summary: Summary) -> str:
     text = (
         f"{summary.rows:,}{resumed}: {summary.classified:,} classified, {summary.failures:,} failed"
     )
-    return f"{text} ({reasons(summary.failed)})" if summary.failed else text
+    text += f" ({reasons(summary.failed)})" if summary.failed else ""
+    return f"{text}; {skipped_text(summary.skipped)}" if summary.skipped.total() else text
 
 
 def _afd(setup: Setup) -> str:

@@ -26,13 +26,20 @@ from afdcli.cli.console import (
     say_all_failed,
     stop_politely,
 )
-from afdcli.cli.options import ExcludeOption, OverwriteOption, SeedOption, TimeoutOption
+from afdcli.cli.options import (
+    ExcludeOption,
+    OverwriteOption,
+    SeedOption,
+    SuffixesOption,
+    TimeoutOption,
+)
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
     from afdcli.codec.encode import Codec
     from afdcli.codec.recipe import Recipe
     from afdcli.degrade.run import Settings, Tally
+    from afdcli.inputs.inputs import Inputs
 
 _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
@@ -43,8 +50,9 @@ def degrade(
         list[str] | None,
         typer.Argument(
             metavar="SRC",
-            help="Images, folders (searched recursively), or - for a list of paths on standard"
-            " input, one per line. Default: the current folder.",
+            help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
+            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - for"
+            " a list of paths on standard input, one per line. Default: the current folder.",
             show_default=False,
         ),
     ] = None,
@@ -98,6 +106,7 @@ def degrade(
         ),
     ] = None,
     exclude: ExcludeOption = None,
+    suffixes: SuffixesOption = None,
     overwrite: OverwriteOption = False,
     seed: SeedOption = 0,
     workers: Annotated[
@@ -128,22 +137,30 @@ def degrade(
     from afdcli.degrade.run import Settings
     from afdcli.degrade.run import degrade as run
     from afdcli.inputs.inputs import STDIN, Inputs
+    from afdcli.inputs.kinds import Rule
+    from afdcli.storage.paths import is_url
+    from afdcli.workers.listing import Lister
+    from afdcli.workers.pool import MEMORY_LIMIT
 
     paths = sources or ["."]
     inputs = Inputs(
         paths,
         exclude=[folder, *(exclude or ())],
         stdin=sys.stdin.buffer if STDIN in paths else (),
+        rule=Rule.parse(suffixes),
+        lister=Lister(timeout, MEMORY_LIMIT),
     )
     settings = Settings(recipes, folder, crop, seed, workers, timeout, overwrite)
     with stop_politely(), Live(err(quiet), inputs, len(recipes)) as live:
         try:
-            tally = run(inputs, settings, [p for p in paths if p != STDIN], live.update)
+            tally = run(
+                inputs, settings, [p for p in paths if p != STDIN and not is_url(p)], live.update
+            )
         except KeyboardInterrupt:
             message = f"afd: interrupted; {live.rows} rows are in {folder / NAME}"
             err().print(message, markup=False, soft_wrap=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    _show(out(quiet), tally, settings, inputs.unlisted)
+    _show(out(quiet), tally, settings, inputs)
     if tally.failures and not tally.written:
         say_all_failed("written", tally.failed, str(folder / NAME))
         raise typer.Exit(EXIT_USAGE)
@@ -189,16 +206,18 @@ def _numbers(option: str, text: str) -> list[int]:
     return list(found)
 
 
-def _show(screen: Console, tally: Tally, settings: Settings, unlisted: list[str]) -> None:
+def _show(screen: Console, tally: Tally, settings: Settings, inputs: Inputs) -> None:
     table = Table(show_header=False, title="afd degrade", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _lines(tally, settings, unlisted):
+    for name, text in _lines(tally, settings, inputs):
         table.add_row(name, Text(text))  # Text: names of files are no markup
     screen.print(table)
 
 
-def _lines(tally: Tally, settings: Settings, unlisted: list[str]) -> Iterator[tuple[str, str]]:
+def _lines(tally: Tally, settings: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    from afdcli.inputs.inputs import skipped_text
+
     replaced = f", {tally.replaced:,} of them replaced older ones" if tally.replaced else ""
     yield "written", f"{_count(tally.written, 'file')}{replaced}"
     if tally.failures:
@@ -209,7 +228,9 @@ def _lines(tally: Tally, settings: Settings, unlisted: list[str]) -> Iterator[tu
         ratio = tally.bytes_before / tally.bytes_after
         yield "size", f"{before} before, {after} after: {ratio:.1f} to 1"
     yield "speed", f"{tally.rate:.1f} images/s ({tally.seconds:.1f} s)"
-    if unlisted:
+    if inputs.skipped.total():
+        yield "files", skipped_text(inputs.skipped)
+    if unlisted := inputs.unlisted:
         yield "note", f"{_count(len(unlisted), 'folder')} could not be listed, e.g. {unlisted[0]}"
     yield "results", f"{settings.out} (manifest: {settings.out / 'manifest.csv'})"
 

@@ -51,6 +51,15 @@ ExcludeOption = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace what an earlier run wrote to --out.")
 ]
+SuffixesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--suffixes",
+        metavar="S[,S...]",
+        help="In folders, archives and stores take files by these suffixes alone, as in jpg,png."
+        " Default: image suffixes, and whatever begins as an image does.",
+    ),
+]
 TimeoutOption = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),

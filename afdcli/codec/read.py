@@ -22,7 +22,7 @@ from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
 from afdcli.codec.jpeg_rows import can_be_closed, repaired, rows_there
 from afdcli.codec.photo import DAMAGED, Photo
-from afdcli.codec.sniff import SNIFF_BYTES, sniff, sniff_foreign
+from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
 _FROM_PIXELS = "coefficients computed from decoded pixels"
@@ -106,9 +106,10 @@ def _read_file(path: Path, limits: Limits) -> bytes:
 
 def _identify(data: bytes) -> str:
     head = data[:SNIFF_BYTES]
-    if codec := sniff(head):
+    codec = sniff(head)
+    if codec and not (codec == "tiff" and is_raw(data)):
         return codec
-    if foreign := sniff_foreign(head):
+    if foreign := RAW if codec else sniff_foreign(head):
         message = f"{foreign} image: convert it to JPEG, PNG, WebP or AVIF first"
         raise PhotoError(ErrorCode.UNSUPPORTED, message)
     reason = "no image format that afd reads" if data else "the file is empty"

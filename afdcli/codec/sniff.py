@@ -3,48 +3,67 @@
 from __future__ import annotations
 
 import re
+import struct
 
-SNIFF_BYTES = 64  # enough of a file's head for `sniff` and `sniff_foreign`
+SNIFF_BYTES = 512  # enough of a file's head for `sniff` and `sniff_foreign`
 
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of its second header
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
-_FOREIGN = (
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"II\xbc", "JPEG XR"),
-    (b"8BPS", "Photoshop"),
-    (b"\0\0\1\0", "ICO"),
-    (b"\0\0\2\0", "cursor"),
-    (b"icns", "ICNS"),
-    (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"#?RADIANCE", "Radiance HDR"),
-    (b"qoif", "QOI"),
-    (b"DDS |", "DDS"),
-    (b"SIMPLE  =", "FITS"),
-    (b"\x59\xa6\x6a\x95", "Sun raster"),
-    (b"\x01\xda\x00\x01", "SGI"),
-    (b"\x01\xda\x01\x01", "SGI"),
-    (b"BPG\xfb", "BPG"),
-    (b"FLIF", "FLIF"),
-    (b"AT&TFORM", "DjVu"),
-    (b"\x8aMNG\r\n\x1a\n", "MNG"),
-    (b"\x8bJNG\r\n\x1a\n", "JNG"),
-    (b"gimp xcf", "GIMP"),
-    (b"FUJIFILMCCD-RAW", "Fujifilm raw"),
-    (b"IIRO", "Olympus raw"),
-    (b"IIRS", "Olympus raw"),
-    (b"IIU\0", "Panasonic raw"),
-    (b"/* XPM */", "XPM"),
+RAW = "camera RAW"  # as `sniff_foreign` names it
+_BOXED = tuple(  # brands of ISO media files
+    (frozenset(brands), name)
+    for brands, name in (
+        ((b"jp2 ", b"jpx ", b"jph "), "JPEG 2000"),
+        ((b"jxl ",), "JPEG XL"),
+        ((b"crx ",), RAW),
+        (b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1".split(), "HEIC"),
+        (b"avci avcs vvic vvis j2ki jpgs".split(), "HEIC"),
+    )
 )
-_PNM = re.compile(rb"P[1-7fF]\s+[#\dW-]")
-_BOXED = (  # brands of ISO media files
-    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}, "HEIC"),
-    ({b"crx "}, "Canon raw"),
-    ({b"jp2 ", b"jpx ", b"jph "}, "JPEG 2000"),
-    ({b"jxl "}, "JPEG XL"),
+#: Formats that afd does not decode: a pattern that their files begin with.
+_FOREIGN = tuple(
+    (re.compile(pattern, re.DOTALL), name)
+    for pattern, name in (
+        (rb"\x00\x00\x00\x0cjP(  |\x1a\x1a)\r\n\x87\n|\xff\x4f\xff\x51", "JPEG 2000"),
+        (rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a", "JPEG XL"),
+        (rb"II\xbc[\x00\x01]", "JPEG XR"),
+        (rb"8BPS", "Photoshop"),
+        (rb"\x00\x00\x01\x00[\x01-\x40]\x00.{3}\x00", "ICO"),
+        (rb"\x00\x00\x02\x00[\x01-\x40]\x00.{3}\x00", "cursor"),
+        (rb"icns\x00", "ICNS"),
+        (rb"P[1-6]\s+(#|\d)|P7\nWIDTH|P[fF]\s+\d", "Netpbm"),
+        (rb"\x76\x2f\x31\x01", "OpenEXR"),
+        (rb"#\?(RADIANCE|RGBE)", "Radiance HDR"),
+        (rb"DDS \x7c\x00\x00\x00", "DirectDraw"),
+        (rb"qoif", "QOI"),
+        (rb"BPG\xfb", "BPG"),
+        (rb"FLIF", "FLIF"),
+        (rb"\xabKTX ", "KTX"),
+        (rb"[\x8a\x8b][MJ]NG\r\n\x1a\n", "MNG"),
+        (rb"\x0a[\x00\x02-\x05]\x01[\x01\x02\x04\x08]", "PCX"),
+        (rb"\x01\xda[\x00\x01][\x01\x02]\x00[\x01-\x03]", "SGI"),
+        (rb"\x59\xa6\x6a\x95", "Sun raster"),
+        (rb"FORM.{4}(ILBM|PBM )", "IFF"),
+        (rb"gimp xcf", "GIMP"),
+        (rb"Image type: |DanM|LinS", "bitmap"),
+        (
+            rb".\x00[\x02\x03\x0a\x0b]\x00{5}.{4}(?!\x00\x00)..(?!\x00\x00)..[\x08\x0f\x10\x18\x20][\x00-\x3f]",
+            "Targa",
+        ),
+        (rb"Paint Shop Pro Image File", "Paint Shop Pro"),
+        (rb"SIMPLE  =", "FITS"),
+        (rb"AT&TFORM", "DjVu"),
+        (rb".{128}DICM", "DICOM"),
+        (rb"/\* XPM \*/|#define \w+_width \d", "X bitmap"),
+        (rb"\xd7\xcd\xc6\x9a|\x01\x00\x00\x00.{36} EMF", "Windows metafile"),
+        (rb"%!PS-Adobe-[\d.]+ EPSF|\xc5\xd0\xd3\xc6", "EPS"),
+        (rb"(\xef\xbb\xbf)?\s*<(\?xml|!DOCTYPE|!--|svg).*?<svg[\s>]", "SVG"),
+        (rb"(\xef\xbb\xbf)?\s*<svg[\s>]|\s*<!DOCTYPE svg", "SVG"),
+        (rb"II\*\x00.{4}CR|II(RO|RS|U\x00)|MMOR|FUJIFILMCCD-RAW|.{6}HEAPCCDR|FOVb|\x00MRM", RAW),
+    )
 )
+_PREVIEW, _CFA, _LINEAR_RAW = 1, 32803, 34892  # of NewSubfileType and PhotometricInterpretation
+_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # tags
 
 
 def sniff(head: bytes) -> str:
@@ -56,7 +75,7 @@ def sniff(head: bytes) -> str:
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gif"
     if head.startswith(_TIFF):
-        return "tiff"
+        return "" if head[:4] == _TIFF[0] and head[8:10] == b"CR" else "tiff"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
@@ -66,13 +85,33 @@ def sniff(head: bytes) -> str:
 
 def sniff_foreign(head: bytes) -> str:
     """Name of an image format that afd does not decode, or ""."""
-    for magic, name in _FOREIGN:
-        if head.startswith(magic):
-            return name
-    if _PNM.match(head):
-        return "PNM"
-    brands = _brands(head)
-    return next((name for known, name in _BOXED if brands & known), "")
+    if brands := _brands(head):
+        return next((name for known, name in _BOXED if brands & known), "")
+    return next((name for pattern, name in _FOREIGN if pattern.match(head)), "")
+
+
+def is_raw(tiff: bytes) -> bool:
+    """True for a camera's RAW file in the form of a TIFF (DNG, NEF, ARW, PEF, …).
+
+    What a TIFF decoder sees of such a file is a small preview, or the sensor's mosaic.
+    Source: Digital Negative specification 1.7, chapter 2; TIFF/EP (ISO 12234-2), 5.2.
+    """
+    order = "<" if tiff[:2] == b"II" else ">"
+    try:
+        (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, at)
+        entries = [struct.unpack_from(f"{order}HHI4s", tiff, at + 2 + 12 * n) for n in range(count)]
+    except struct.error:
+        return False
+    values = {
+        tag: struct.unpack(f"{order}H", value[:2])[0]
+        if kind == 3
+        else struct.unpack(f"{order}I", value)[0]
+        for tag, kind, _, value in entries
+    }
+    preview = values.get(_SUBFILE, 0) & _PREVIEW and _SUB_IFDS in values
+    mosaic = values.get(_PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
+    return _DNG_VERSION in values or bool(preview) or mosaic
 
 
 def _brands(head: bytes) -> set[bytes]:

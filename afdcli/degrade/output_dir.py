@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from afdcli.errors import ResultsError
-from afdcli.inputs.discover import SUFFIXES
+from afdcli.inputs.kinds import SUFFIXES
 from afdcli.storage.text import unprintable
 
 _LONGEST_NAME = 255  # bytes, on every common file system

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from afdcli.codec.encode import SUFFIX, Compression, compress, require
-from afdcli.codec.read import read_photo
+from afdcli.codec.read import Limits, read_photo
 from afdcli.codec.recipe import Recipe
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names
 from afdcli.errors import ErrorCode, PhotoError, UsageError
-from afdcli.inputs.found import Found
+from afdcli.inputs.archives import read_source
+from afdcli.inputs.found import Found, Source
 from afdcli.results.rows import FAILED
 from afdcli.storage.lock import locked
 from afdcli.storage.text import printable
@@ -101,6 +102,7 @@ class Task:
 
     path: Path
     variants: tuple[tuple[Compression, ...], ...]
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,13 @@ class Degraded:
 
     Attributes:
         files: the bytes of each variant.
+        bytes_before: size of the photo's own file.
         width, height: of all of them, pixels.
         note: remarks on how the photo was read.
     """
 
     files: tuple[bytes, ...]
+    bytes_before: int | None
     width: int
     height: int
     note: str
@@ -131,11 +135,15 @@ class Degrade:
         Raises:
             PhotoError: the file is no usable picture, or too large for the codec.
         """
-        photo = read_photo(task.path)
+        where: Path | bytes = task.path
+        if task.source is not None:
+            where = read_source(task.source, Limits().max_bytes)
+        photo = read_photo(where)
         pixels = benchmark_crop(photo, self.crop) if self.crop else upright(photo)
         files = tuple(compress(pixels, rounds) for rounds in task.variants)
         height, width = pixels.shape[:2]
-        return Degraded(files, width, height, "; ".join(photo.notes))
+        before = len(where) if isinstance(where, bytes) else _size(where)
+        return Degraded(files, before, width, height, "; ".join(photo.notes))
 
 
 def degrade(
@@ -219,11 +227,14 @@ class _Run:
     def _job(self, found: Found) -> _Job:
         seed, recipes = self._settings.seed, self._settings.recipes
         variants = tuple(recipe.draw(seed, found.relative) for recipe in recipes)
-        return _Job(found, self._names.take(found.relative), Task(found.path, variants))
+        return _Job(
+            found, self._names.take(found.relative), Task(found.path, variants, found.source)
+        )
 
     def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
         """Write the files and rows of one input."""
-        if self._folder.holds(job.found.path):
+        own = job.found.source is None
+        if own and self._folder.holds(job.found.path):
             message = "lies in the output folder, and nothing is degraded twice"
             outcome = PhotoError(ErrorCode.UNREADABLE, message)
         for number, (recipe, rounds) in enumerate(
@@ -234,7 +245,11 @@ class _Run:
                 codec=recipe.codec,
                 qf=";".join(str(step.quality) for step in rounds),
                 subsampling=recipe.subsampling,
-                bytes_before=_size(job.found.path),
+                bytes_before=outcome.bytes_before
+                if isinstance(outcome, Degraded)
+                else _size(job.found.path)
+                if own
+                else None,
             )
             replaced = False
             if isinstance(outcome, PhotoError):

@@ -29,6 +29,7 @@ class Summary:
         compared: rows with both answers.
         changed: of these, rows whose label AFD changed.
         damaged: classified rows whose file is damaged.
+        skipped: kind -> files in folders and archives that are no rows.
         resumed: rows that an earlier run had written.
         seconds: from the first task to the last row.
         notes: sentences for the user.
@@ -45,6 +46,7 @@ class Summary:
     compared: int = 0
     changed: int = 0
     damaged: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -108,6 +110,7 @@ class Summary:
             "classified": self.classified,
             "failed": dict(self.failed),
             "damaged": self.damaged,
+            "skipped": {kind: n for kind, n in sorted(self.skipped.items()) if n},
             "resumed": self.resumed,
             "seconds": round(self.seconds, 2),
             "median_drift_degrees": self.median_drift,

@@ -20,6 +20,17 @@ from afdcli.errors import AfdError, ResultsError, UsageError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _LOCAL = "file://"
+#: What opens a scheme, as pip knows it.
+_PACKAGES = {
+    **dict.fromkeys(("http", "https"), "aiohttp"),
+    **dict.fromkeys(("s3", "s3a"), "'afdcli[s3]'"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "adlfs"),
+    **dict.fromkeys(("hdfs", "arrow_hdfs"), "pyarrow"),
+    **dict.fromkeys(("sftp", "ssh"), "paramiko"),
+    **{"smb": "smbprotocol", "oss": "ossfs", "oci": "ocifs", "hf": "huggingface_hub"},
+    **{"webdav": "webdav4", "github": "requests", "gdrive": "gdrive_fsspec", "box": "boxfs"},
+}
 #: Stores where an object is there whole or not at all; elsewhere a file grows while it is uploaded.
 _WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
 
@@ -56,10 +67,11 @@ def file_system(url: Url | str) -> tuple[Any, str]:
 
     try:
         system, path = url_to_fs(str(url))
-    except ImportError as error:  # fsspec names the package
-        s3 = str(url).startswith(("s3:", "s3a:"))
-        extra = "; pip install 'afdcli[s3]'" if s3 else ""
-        raise UsageError(f"{url}: {error}{extra}") from error
+    except ImportError as error:
+        scheme = str(url).split(":", 1)[0]
+        package = _PACKAGES.get(scheme)
+        cure = f"{scheme}:// needs pip install {package}" if package else str(error)  # of fsspec
+        raise UsageError(f"{url}: {cure}") from error
     except Exception as error:  # of any store; ftp:// connects here
         raise UsageError(f"{url}: {error}") from error
     return system, path

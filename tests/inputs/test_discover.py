@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afdcli.errors import UsageError
-from afdcli.inputs.discover import SUFFIXES, discover
+from afdcli.inputs.discover import discover
+from afdcli.inputs.kinds import SUFFIXES
 
 
 def _make(root: Path, *names: str) -> None:
@@ -35,7 +36,7 @@ def test_folders_are_searched_recursively_in_sorted_order(tmp_path: Path) -> Non
 
 def test_only_images_in_folders_but_every_named_file(tmp_path: Path) -> None:
     _make(tmp_path, *(f"x{suffix}" for suffix in SUFFIXES))
-    _make(tmp_path, "x.txt", "x.jpg.bak", "jpg", "manifest.csv", "x.heic", ".jpg", ".hidden.png")
+    _make(tmp_path, "x.txt", "x.jpg.bak", "jpg", "manifest.csv", ".jpg", ".hidden.png")
     _make(tmp_path, ".git/x.png")
     assert _relative(tmp_path) == sorted(f"x{suffix}" for suffix in SUFFIXES)
     named = [tmp_path / name for name in ("x.txt", ".hidden.png", "jpg")]

@@ -1,0 +1,141 @@
+"""Which files are rows, and under which name the others are counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from afdcli.codec.sniff import sniff, sniff_foreign
+from afdcli.errors import UsageError
+
+#: Suffixes of the formats that afd decodes.
+READ_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif")
+)
+_FOREIGN = (
+    "jif jfi pjpeg pjpg mpo apng dib avifs heic heif heics heifs hif avci avcs jxl jp2 j2k jpx"
+    " jpf jpm j2c jpc jph jhc jls jxr wdp hdp psd psb xcf ico cur icns tga vda icb vst pcx dcx"
+    " ppm pgm pbm pnm pam pfm exr hdr dds qoi sgi rgb rgba bw ras xbm xpm iff ilbm lbm bpg flif"
+    " jng mng fits fit dcm dicom svg svgz wmf emf eps btf bigtiff"
+    # of cameras
+    " dng raw cr2 cr3 crw nef nrw arw srf sr2 orf rw2 raf pef srw x3f 3fr fff iiq mos mef erf"
+    " kdc dcr mrw rwl gpr"
+)
+#: Suffixes of images, in lower case, those that afd does not decode included. A file that bears
+#: one is a row, whatever is in it.
+SUFFIXES = READ_SUFFIXES | {f".{suffix}" for suffix in _FOREIGN.split()}
+HIDDEN = "hidden"
+_KINDS = {
+    "text": (
+        "txt md rst csv tsv json jsonl ndjson geojson xml html htm xhtml yaml yml toml ini cfg conf"
+        " log py js ts css sh c h cc cpp java tex bib srt vtt nfo cls url xmp"
+    ),
+    "video": "mp4 m4v mov avi mkv webm mpg mpeg wmv flv 3gp mts m2ts ogv mxf asf vob",
+    "audio": "mp3 wav flac ogg oga opus m4a aac wma aif aiff mid amr",
+    "archive": "zip tar gz tgz bz2 tbz tbz2 xz txz zst 7z rar lz4 iso jar",
+    "document": "pdf doc docx odt xls xlsx ods ppt pptx odp rtf epub ps ai djvu",
+    "data": "parquet arrow feather npy npz h5 hdf5 pkl pickle pt pth safetensors onnx sqlite db"
+    " tfrecord bin dat mat",
+}
+_BY_SUFFIX = {f".{suffix}": kind for kind, all_ in _KINDS.items() for suffix in all_.split()}
+_BY_BYTES = (  # where in the file, bytes, kind
+    (4, b"ftyp", "video"),
+    (8, b"AVI ", "video"),
+    (0, b"\x1aE\xdf\xa3", "video"),
+    (8, b"WAVE", "audio"),
+    (0, b"ID3", "audio"),
+    (0, b"fLaC", "audio"),
+    (0, b"OggS", "audio"),
+    (0, b"%PDF", "document"),
+    (0, b"PK\3\4", "archive"),
+    (0, b"\x1f\x8b", "archive"),
+    (0, b"BZh", "archive"),
+    (0, b"\xfd7zXZ\0", "archive"),
+    (257, b"ustar", "archive"),
+    (0, b"PAR1", "data"),
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which of the files in folders, archives and stores are rows.
+
+    Attributes:
+        suffixes: in lower case and with dots: these alone decide, and no file is opened; None: an
+            image suffix decides, or that the first bytes are those of an image.
+    """
+
+    suffixes: frozenset[str] | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> Rule:
+        """From "jpg,png"; None for the default. Raises UsageError."""
+        if text is None:
+            return cls()
+        names = {part.strip().lower().lstrip(".") for part in text.split(",")} - {""}
+        if not names or any("/" in name for name in names):
+            raise UsageError(f"--suffixes {text}: write them like jpg,jpeg,png")
+        return cls(frozenset(f".{name}" for name in names))
+
+    @property
+    def opens(self) -> bool:
+        """Whether files without an image suffix are looked into."""
+        return self.suffixes is None
+
+    def named(self, name: str) -> bool:
+        """Whether the suffix of *name* is enough to make a row."""
+        return _suffix(name) in (SUFFIXES if self.suffixes is None else self.suffixes)
+
+    def skips(self, name: str, head: Callable[[], bytes]) -> str:
+        """Kind of a file that is no row, e.g. "text"; "" for a row.
+
+        Args:
+            name: within the folder or archive, with forward slashes.
+            head: the file's first `afdcli.codec.sniff.SNIFF_BYTES`; called where the name does not
+                decide.
+
+        Raises:
+            OSError: from *head*.
+        """
+        if is_hidden(name):
+            return HIDDEN
+        if self.named(name):
+            return ""
+        if not self.opens:
+            return _kind(name, None)
+        data = head()
+        return "" if sniff(data) or sniff_foreign(data) else _kind(name, data)
+
+
+def is_hidden(name: str) -> bool:
+    """True for files that systems keep for themselves.
+
+    They, or a folder above them, begin with a dot (a Mac's AppleDouble forks ``._x`` among them),
+    or lie in ``__MACOSX``, where a Mac's archives hold such forks.
+    """
+    return any(
+        part == "__MACOSX" or (part[:1] == "." and part not in (".", ".."))
+        for part in name.split("/")
+    )
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _kind(name: str, head: bytes | None) -> str:
+    kind = _BY_SUFFIX.get(_suffix(name))
+    if kind or head is None:
+        return kind or "other"
+    if not head:
+        return "empty"
+    for at, magic, found in _BY_BYTES:
+        if head[at : at + len(magic)] == magic:
+            return found
+    return "text" if _is_text(head) else "other"
+
+
+def _is_text(head: bytes) -> bool:
+    text = head.decode("utf-8", "replace").rstrip("\N{REPLACEMENT CHARACTER}")  # cut in a character
+    return all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text) and "\ufffd" not in text
