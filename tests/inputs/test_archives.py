@@ -20,7 +20,10 @@ import pytest
 from kit.classify import afd, of_kit, table
 from pyarrow import parquet
 
-from afdcli.inputs.archives import expand, read_source
+from afdcli.inputs.archives import read_source
+from afdcli.inputs.found import Found
+from afdcli.inputs.kinds import Rule
+from afdcli.inputs.remote import behind
 
 NAMES = ["path"]
 
@@ -92,7 +95,8 @@ def test_a_folder_behind_a_web_server(kit: Path, files: dict[str, bytes]) -> Non
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever).start()
         try:
-            found = list(expand(f"http://127.0.0.1:{server.server_port}/photos/"))
+            url = f"http://127.0.0.1:{server.server_port}/photos/"
+            found = [item for item in behind(url, Rule()) if isinstance(item, Found)]
             good = {f.relative: f.source for f in found if f.source and f.relative in files}
             read = {name: read_source(source, 10**6) for name, source in good.items()}
         finally:
