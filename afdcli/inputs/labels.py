@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from afdcli.errors import UsageError
-from afdcli.inputs.archives import Remote
 from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs
+from afdcli.inputs.remote import Remote
 from afdcli.storage.text import printable
 
 FOLDERS = "folders"
