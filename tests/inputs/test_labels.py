@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from afdcli.errors import UsageError
-from afdcli.inputs.archives import Member, Remote
 from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs, Shard
 from afdcli.inputs.labels import load_labels
+from afdcli.inputs.members import Archive
+from afdcli.inputs.remote import Remote
+from afdcli.inputs.tars import TarMember
 
 NAMES = ("stop sign", "Yin_Yang", "crane", "crane", "7", "café")
 
@@ -210,7 +212,7 @@ def test_folders_of_urls_and_archives_are_not_those_of_this_machine(
     assert labels.target(named) == 0
     deep = Found(Path("yin yang/1.jpg"), "yin yang/1.jpg", Remote("s3://b/x/yin yang/1.jpg"))
     assert labels.target(deep) == 1
-    member = Member(Path("x.tar"), 0, 1)
+    member = TarMember(Archive(Path("x.tar"), 0, 0), 1, ((0, 0, 1),))
     assert labels.target(Found(Path("x.tar/1.jpg"), "x.tar/1.jpg", member)) is None
     inside = "x.tar/yin yang/1.jpg"
     assert labels.target(Found(Path(inside), inside, member)) == 1
