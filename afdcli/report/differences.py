@@ -11,7 +11,17 @@ Metadata = Mapping[str, object]
 #: Options that change no answer, or whose effect the metadata tell elsewhere.
 _HARMLESS = {
     *("out", "rows_per_part", "overwrite", "resume", "shard", "engine", "actors", "actor_gpus"),
-    *("batch_size", "workers", "timeout", "memory", "strict", "labels", "topk", "compare"),
+    *(
+        "batch_size",
+        "workers",
+        "timeout",
+        "memory",
+        "strict",
+        "suffixes",
+        "labels",
+        "topk",
+        "compare",
+    ),
     *("afd", "backbone", "device", "precision", "runtime"),
 }
 _NAMES = {"name": "backbone", "sha256": "module", "afd": "afd version"}

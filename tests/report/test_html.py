@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from kit.profiles import ADOBE_RGB, rgb_profile
 from kit.results import NAMES, compared, guess, row, write
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -360,20 +361,24 @@ def test_maps_stand_beneath_the_pictures(call: Call, tmp_path: Path) -> None:
     assert "the feature drifting map (FDM)" in got.source
 
 
-def test_maps_are_of_the_view_of_the_run(call: Call, tmp_path: Path) -> None:
-    """A picture near the classifier's size is cropped, but with --resize always resized."""
+@pytest.mark.parametrize("option", [{"resize": "always"}, {"icc": False}])
+def test_maps_are_of_the_view_of_the_run(
+    call: Call, tmp_path: Path, option: dict[str, object]
+) -> None:
+    """A picture near the classifier's size, with a wide colour profile."""
     (tmp_path / "photos").mkdir()
     pixels = np.random.default_rng(1).integers(0, 255, (238, 238, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photos" / "a.jpg", quality=20)
+    profile = rgb_profile("Adobe RGB (1998)", ADOBE_RGB)
+    Image.fromarray(pixels).save(tmp_path / "photos" / "a.jpg", quality=20, icc_profile=profile)
     write("r.csv", [row("a.jpg", "cat", "dog", "cat")])
-    maps = {}
-    for resize in ("auto", "always"):
+    maps = []
+    for options in ({}, option):
         metadata = shipped()
-        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "resize": resize}
+        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "resize": "auto", **options}
         metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
         got = page(call, "r.csv", "--photos", "photos", "--maps")
-        maps[resize] = got.all("img")[1]["src"]
-    assert maps["auto"] != maps["always"]
+        maps.append(got.all("img")[1]["src"])
+    assert maps[0] != maps[1]
 
 
 def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:

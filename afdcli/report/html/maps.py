@@ -20,7 +20,7 @@ _QUALITY = 82
 
 @dataclass(frozen=True)
 class Mapper:
-    """The classifier and the module of one run, loaded again."""
+    """The classifier, with the view of one run, and the module, loaded again."""
 
     backbone: Backbone
     module: LoadedModule
@@ -48,6 +48,8 @@ class Mapper:
         )
         if options.get("resize") == "always":
             backbone = replace(backbone, spec=replace(backbone.spec, near=None))
+        if options.get("icc") is False:
+            backbone = replace(backbone, spec=replace(backbone.spec, icc=False))
         loaded = find_module(str(options.get("afd")), backbone)
         if loaded is None or loaded.sha256 != module.get("sha256"):
             raise UsageError(f"--maps: the module that made {run.name} is not there any more")
