@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import sys
 import threading
 import traceback
@@ -28,8 +29,11 @@ _MACHINE = {
     errno.EFBIG: "the file would be larger than the system allows",
     errno.EIO: "the disk or file system has failed",
     errno.ENOMEM: "no memory is left",
-    errno.EMFILE: "too many open files: raise the limit, as in `ulimit -n 1024`",
+    errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files on this machine",
+}
+_CURES = {
+    errno.EMFILE: "raise the limit, as in `ulimit -n 1024`",
 }
 _NO_MEMORY = re.compile(r"can't allocate|cannot allocate|out of memory|bad_alloc|not enough memory")
 _SEE_DEBUG = "run with --debug for the traceback"
@@ -49,19 +53,20 @@ class Group(TyperGroup):
     ) -> NoReturn:
         """Run what was typed and exit."""
         words = sys.argv[1:] if args is None else list(args)
+        debug = "--debug" in words
         try:
             code = super().main(
                 words, prog_name or "afd", complete_var, False, windows_expand_args, **extra
             )
             sys.stdout.flush()  # here and not when Python ends, which would print a traceback
-        except SystemExit as end:  # typer's answer to a reader that went away (`afd … | head`)
+        except SystemExit as end:
             if not isinstance(end.__context__, BrokenPipeError):
                 raise
-            code = EXIT_OK
-        except BrokenPipeError:
-            code = EXIT_OK
+            code = _judge_pipe(end.__context__, debug)  # typer takes every pipe for its output
+        except BrokenPipeError as error:
+            code = _judge_pipe(error, debug)
         except Exception as error:
-            code = tell(error, "--debug" in words)
+            code = tell(error, debug)
         _drop_unwritten()
         sys.exit(code)
 
@@ -94,13 +99,22 @@ def tell(error: BaseException, debug: bool = False) -> int:
     return code
 
 
+def _judge_pipe(error: BrokenPipeError, debug: bool) -> int:
+    """All is fine where the reader of standard output went away (`afd … | head`)."""
+    poll = select.poll()
+    poll.register(1, 0)
+    gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    return EXIT_OK if gone else tell(error, debug)
+
+
 def judge(error: BaseException) -> tuple[int, str]:
     """Exit code and message for *error*."""
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED, "interrupted"
     if isinstance(error, AfdError):
-        if any(isinstance(e, OSError) and e.errno in _MACHINE for e in _causes(error)):
-            return EXIT_FAULT, f"{error}; {_SEE_DEBUG}"
+        for cause in _causes(error):
+            if isinstance(cause, OSError) and (cause.errno in _MACHINE or _no_folder(cause)):
+                return EXIT_FAULT, f"{error}{_cure(cause)}; {_SEE_DEBUG}"
         hint = f"; {_SEE_DEBUG}" if error.exit_code == EXIT_FAULT else ""
         return error.exit_code, f"{error}{hint}"
     if isinstance(error, typer.Abort):
@@ -116,16 +130,29 @@ def _fault(error: BaseException) -> str:
     text = _one_line(error)
     if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
         return f"no memory is left ({text or 'MemoryError'}): close other programs, or try smaller"
+    if "shared memory" in text:  # of torch, in the processes that make training pairs
+        return f"shared memory (/dev/shm) cannot be used or has no room: {text}"
     if isinstance(error, OSError):
-        if "No usable temporary directory" in text:
-            return "no folder for temporary files can be used: set TMPDIR to one"
+        if _no_folder(error):
+            return f"no folder for temporary files can be used{_cure(error)}"
         file = f": {error.filename}" if error.filename else ""
         if error.errno in _MACHINE:
-            return f"{_MACHINE[error.errno]}{file}"
+            return f"{_MACHINE[error.errno]}{file}{_cure(error)}"
         return f"unexpected {type(error).__name__}, {error.strerror or text}{file}"
     if isinstance(error, ImportError):
         return f"a Python package cannot be loaded: {text}"
     return f"unexpected {type(error).__name__}{f', {text}' if text else ''}"
+
+
+def _no_folder(error: OSError) -> bool:
+    """True for what `tempfile` raises where no folder can be written to."""
+    return "No usable temporary directory" in str(error)
+
+
+def _cure(error: OSError) -> str:
+    cure = "set TMPDIR to a folder that can be used" if _no_folder(error) else None
+    cure = cure or _CURES.get(error.errno or 0)
+    return f"; {cure}" if cure else ""
 
 
 def _one_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from afdcli.errors import AfdError, BackboneError
+from afdcli.errors import BackboneError, MachineError
 from afdcli.results.rows import TopClass
 from afdcli.view.batch import Batch, Layout
 
@@ -146,7 +146,7 @@ class Predictor:
         if not is_out_of_memory(error):
             raise error
         if size == 1:
-            raise AfdError(
+            raise MachineError(
                 "out of memory with a single picture; choose a smaller --backbone or --device cpu"
             ) from error
         self.size = min(self.size, size // 2)

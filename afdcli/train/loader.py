@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afdcli.codec.encode import Compression
 from afdcli.codec.recipe import PAPER_QUALITIES
+from afdcli.errors import MachineError
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
@@ -84,7 +85,14 @@ def batches(pairs: Pairs, batch_size: int, workers: int) -> Iterator[Batch]:
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=4 if workers else None,
     )
-    for parts in loader:
+    try:
+        stream = iter(loader)
+    except OSError as error:
+        raise MachineError(
+            f"processes that make training pairs cannot start ({error.strerror or error}); they"
+            " need shared memory (/dev/shm)"
+        ) from error
+    for parts in stream:
         yield Batch(*parts)
 
 

