@@ -20,6 +20,7 @@ from afdcli.cli.console import (
     stop_politely,
 )
 from afdcli.cli.options import (
+    MOST_WORKERS,
     AfdOption,
     BackboneOption,
     CheckpointOption,
@@ -31,6 +32,7 @@ from afdcli.cli.options import (
     OverwriteOption,
     SuffixesOption,
     TimeoutOption,
+    a_number,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +67,9 @@ def classify(
             help="True classes: a CSV file with columns path and class, or the folders' names.",
         ),
     ] = None,
-    topk: Annotated[int, typer.Option("--topk", min=1, help="Classes per image.")] = 1,
+    topk: Annotated[
+        int, typer.Option("--topk", min=1, max=1_000_000, help="Classes per image.")
+    ] = 1,
     resize: Annotated[
         str,
         typer.Option(
@@ -91,6 +95,7 @@ def classify(
             "--rows-per-part",
             metavar="N",
             min=1,
+            max=10**12,
             help="Make --out a folder of files with N rows each; behind a URL by default 100,000.",
         ),
     ] = None,
@@ -109,10 +114,22 @@ def classify(
     ] = "local",
     actors: Annotated[
         int | None,
-        typer.Option("--actors", min=1, help="Ray: classifiers; default: one per CPU, at most 8."),
+        typer.Option(
+            "--actors",
+            min=1,
+            max=100_000,
+            help="Ray: classifiers; default: one per CPU, at most 8.",
+        ),
     ] = None,
     actor_gpus: Annotated[
-        float, typer.Option("--actor-gpus", min=0.0, help="Ray: GPUs of each classifier.")
+        float,
+        typer.Option(
+            "--actor-gpus",
+            min=0.0,
+            max=1024.0,
+            callback=a_number,
+            help="Ray: GPUs of each classifier.",
+        ),
     ] = 0.0,
     resume: Annotated[
         bool,
@@ -122,7 +139,10 @@ def classify(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            "--batch-size", min=1, help="Images per pass; default: by device and memory (CPU 16)."
+            "--batch-size",
+            min=1,
+            max=65_536,
+            help="Images per pass; default: by device and memory (CPU 16).",
         ),
     ] = None,
     workers: Annotated[
@@ -130,16 +150,22 @@ def classify(
         typer.Option(
             "--workers",
             min=1,
+            max=MOST_WORKERS,
             help="Processes that read images; default: all cores; with a GPU, all but one.",
         ),
     ] = None,
     timeout: TimeoutOption = 60.0,
     memory: Annotated[
-        int, typer.Option("--memory", metavar="MIB", min=256, help="Limit for reading one image.")
+        int,
+        typer.Option(
+            "--memory", metavar="MIB", min=256, max=2**30, help="Limit for reading one image."
+        ),
     ] = 4096,
     max_pixels: Annotated[
         int | None,
-        typer.Option("--max-pixels", min=1, help="Larger images fail. Default: 179 megapixels."),
+        typer.Option(
+            "--max-pixels", min=1, max=2**40, help="Larger images fail. Default: 179 megapixels."
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Damaged images fail instead of being classified.")

@@ -27,6 +27,7 @@ from afdcli.cli.console import (
     stop_politely,
 )
 from afdcli.cli.options import (
+    MOST_WORKERS,
     ExcludeOption,
     OverwriteOption,
     SeedOption,
@@ -85,7 +86,9 @@ def degrade(
     ] = False,
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", min=1, help="Rounds of --multi (default: 2); implies --multi."),
+        typer.Option(
+            "--rounds", min=1, max=100, help="Rounds of --multi (default: 2); implies --multi."
+        ),
     ] = None,
     codec: Annotated[
         str, typer.Option("--codec", metavar="CODEC", help="jpeg, avif or webp.")
@@ -114,6 +117,7 @@ def degrade(
         typer.Option(
             "--workers",
             min=1,
+            max=MOST_WORKERS,
             help="Processes that read and write images; default: all cores.",
         ),
     ] = None,
@@ -134,7 +138,7 @@ def degrade(
 
     from afdcli.cli.live import Live
     from afdcli.degrade.manifest import NAME
-    from afdcli.degrade.run import Settings
+    from afdcli.degrade.run import Settings, check_sources
     from afdcli.degrade.run import degrade as run
     from afdcli.inputs.inputs import STDIN, Inputs
     from afdcli.inputs.kinds import Rule
@@ -143,6 +147,7 @@ def degrade(
     from afdcli.workers.pool import MEMORY_LIMIT
 
     paths = sources or ["."]
+    check_sources([path for path in paths if path != STDIN], folder)
     inputs = Inputs(
         paths,
         exclude=[folder, *(exclude or ())],

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from afdcli.cli import console
 from afdcli.cli.options import CheckpointOption, ImportOption
-from afdcli.core import weights_file
 from afdcli.errors import UsageError
+from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
     from afdcli.core.weights_file import Fused
@@ -51,6 +51,12 @@ def fuse(
     out = out or module.with_suffix(f".fused.{kind}")
     if out.resolve() == module.resolve():
         raise UsageError("--out would overwrite the module; a fused one cannot be trained further")
+    other = out.suffix.removeprefix(".")
+    if other != kind and other in _FORMATS:
+        raise UsageError(f"--out {out} would hold {kind}; say --format {other}, or choose a name")
+    if checkpoint is not None and out.resolve() == checkpoint.resolve():
+        raise UsageError(f"--out {out} would overwrite the weights of the classifier")
+    check_file(out)
     if kind != "safetensors":
         _export(module, out, kind, backbone, checkpoint, imports, quiet)
         return
@@ -76,6 +82,8 @@ def _export(
     from afdcli.models import export
 
     if backbone is None:
+        from afdcli.core import weights_file
+
         module, _ = weights_file.load(file)
         subject = export.alone(module if module.config.fused else module.reparameterize())
     else:

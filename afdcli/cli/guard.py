@@ -112,16 +112,17 @@ def judge(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED, "interrupted"
     if isinstance(error, AfdError):
+        text = _one_line(error) if "Traceback" in str(error) else str(error)
         for cause in _causes(error):
             if isinstance(cause, OSError) and (cause.errno in _MACHINE or _no_folder(cause)):
-                return EXIT_FAULT, f"{error}{_cure(cause)}; {_SEE_DEBUG}"
+                return EXIT_FAULT, f"{text}{_cure(cause)}; {_SEE_DEBUG}"
         hint = f"; {_SEE_DEBUG}" if error.exit_code == EXIT_FAULT else ""
-        return error.exit_code, f"{error}{hint}"
+        return error.exit_code, f"{text}{hint}"
     if isinstance(error, typer.Abort):
         return EXIT_USAGE, "standard input has ended"
-    if callable(text := getattr(error, "format_message", None)):  # typer's own errors
+    if callable(message := getattr(error, "format_message", None)):  # typer's own errors
         command = getattr(getattr(error, "ctx", None), "command_path", "afd")
-        return EXIT_USAGE, f"{text().rstrip('.')}; see {command} --help"
+        return EXIT_USAGE, f"{message().rstrip('.')}; see {command} --help"
     return EXIT_FAULT, f"{_fault(error)}; {_SEE_DEBUG}"
 
 
@@ -158,7 +159,9 @@ def _cure(error: OSError) -> str:
 def _one_line(error: BaseException) -> str:
     """The message of *error* in one line; of one that carries a traceback, the end of that."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    return lines[-1] if any("Traceback" in line for line in lines) else lines[0]
+    if not any("Traceback" in line for line in lines):
+        return lines[0]
+    return re.sub(r"^[\w.]+(Error|Exception): ", "", lines[-1])
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -16,7 +16,8 @@ from afdcli.cli.options import (
     IccOption,
     ImportOption,
 )
-from afdcli.errors import AfdError, PhotoError, UsageError
+from afdcli.errors import AfdError, PhotoError, ResultsError, UsageError
+from afdcli.storage.writable import check_file
 
 
 def inspect(
@@ -84,11 +85,12 @@ def inspect(
 def _target(file: Path, sheet: Path | None) -> Path:
     """Where the figure goes. Raises UsageError for a file that it must not be written to."""
     if sheet is None:
-        return Path(f"{file.stem}.inspect.png")
+        sheet = Path(f"{file.stem}.inspect.png")
     if sheet.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--out {sheet}: the name of the figure must end in .png, .svg or .pdf")
     if sheet.resolve() == file.resolve():
         raise UsageError(f"--out {sheet}: would overwrite the image itself; choose another name")
+    check_file(sheet)
     return sheet
 
 
@@ -97,4 +99,4 @@ def _write(target: Path, figure: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(figure)
     except OSError as error:
-        raise AfdError(f"cannot write {target}: {error.strerror or error}") from error
+        raise ResultsError(f"cannot write {target}: {error.strerror or error}") from error

@@ -24,7 +24,7 @@ def models(
         ),
     ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, help="Models to show.")
+        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Models to show.")
     ] = LIMIT,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,

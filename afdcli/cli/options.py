@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+MOST_SECONDS = 10_000_000.0  # four months; much more is no time that systems can wait for
+MOST_WORKERS = 1024
+
+
+def a_number(value: float | None) -> float | None:
+    """Refuse NaN, which is within every range."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
+
 
 BackboneOption = Annotated[
     str | None,
@@ -62,10 +74,17 @@ SuffixesOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for reading one image."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        max=MOST_SECONDS,
+        callback=a_number,
+        help="Limit for reading one image.",
+    ),
 ]
 IccOption = Annotated[
     bool,
     typer.Option("--icc/--no-icc", help="Convert colours to sRGB by the photo's ICC profile."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed.")]

@@ -12,6 +12,7 @@ import typer
 from afdcli.cli.console import DebugOption, err, out
 from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
+from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
     from afdcli.report.summary import Report
@@ -217,3 +218,4 @@ def _check_target(to: Path | None, inputs: list[Path]) -> None:
         raise UsageError(f"--out {to}: the name must end in {', '.join(_FORMATS)}")
     if any(to.resolve() == path.resolve() for path in inputs):
         raise UsageError(f"--out {to}: would overwrite what is being reported; choose another name")
+    check_file(to)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afdcli.errors import ResultsError, UsageError
+from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
     from afdcli.report.runs import Run
@@ -35,6 +36,7 @@ def check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequen
         raise UsageError(f"--html {html}: the name must end in .html")
     if any(html.resolve() == path.resolve() for path in taken):
         raise UsageError(f"--html {html}: is used for something else; choose another name")
+    check_file(html, "--html")
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos {photos}: no such folder")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,15 +13,19 @@ import typer
 
 from afdcli.cli import console
 from afdcli.cli.options import (
+    MOST_SECONDS,
+    MOST_WORKERS,
     CheckpointOption,
     DeviceOption,
     IccOption,
     ImportOption,
     OverwriteOption,
     SeedOption,
+    a_number,
 )
 from afdcli.errors import UsageError
-from afdcli.train.settings import Settings
+from afdcli.storage.writable import check_file
+from afdcli.train.settings import Settings, checkpoint_path
 
 if TYPE_CHECKING:
     from afdcli.models.loader import Backbone
@@ -62,30 +67,56 @@ def train(
         ),
     ] = "auto",
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.01, help="Budget; 20 unless --steps.")
+        float | None,
+        typer.Option(
+            "--minutes",
+            min=0.01,
+            max=MOST_SECONDS / 60,
+            callback=a_number,
+            help="Budget; 20 unless --steps.",
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Budget in steps.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, max=10**9, help="Budget in steps.")
+    ] = None,
     exclude: Annotated[
         Path | None,
         typer.Option(
             "--exclude", metavar="FILE", help="List of relative paths not to train on (test split)."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")] = (
-        DEFAULTS.batch_size
-    ),
-    lr: Annotated[float, typer.Option("--lr", min=0.0, help="Peak learning rate.")] = DEFAULTS.lr,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=65_536, help="Pairs per step.")
+    ] = (DEFAULTS.batch_size),
+    lr: Annotated[
+        float, typer.Option("--lr", min=0.0, max=1.0, callback=a_number, help="Peak learning rate.")
+    ] = DEFAULTS.lr,
     divergence: Annotated[
-        float, typer.Option("--divergence", min=0.0, help="Weight of the output divergence.")
+        float,
+        typer.Option(
+            "--divergence",
+            min=0.0,
+            max=1000.0,
+            callback=a_number,
+            help="Weight of the output divergence.",
+        ),
     ] = DEFAULTS.divergence,
     deep: Annotated[
-        float, typer.Option("--deep", min=0.0, help="Weight of the loss at the stages' ends.")
+        float,
+        typer.Option(
+            "--deep",
+            min=0.0,
+            max=1000.0,
+            callback=a_number,
+            help="Weight of the loss at the stages' ends.",
+        ),
     ] = DEFAULTS.deep,
     side: Annotated[
         int,
         typer.Option(
             "--side",
             min=0,
+            max=4096,
             metavar="PX",
             help="Side of training pictures; 0: the classifier's input size.",
         ),
@@ -93,12 +124,16 @@ def train(
     angle: Annotated[
         float,
         typer.Option(
-            "--angle", min=0.0, max=1.0, help="Share of the feature angle in the feature loss."
+            "--angle",
+            min=0.0,
+            max=1.0,
+            callback=a_number,
+            help="Share of the feature angle in the feature loss.",
         ),
     ] = DEFAULTS.angle,
-    reuse: Annotated[int, typer.Option("--reuse", min=1, help="Times that each pair is used.")] = (
-        DEFAULTS.reuse
-    ),
+    reuse: Annotated[
+        int, typer.Option("--reuse", min=1, max=10_000, help="Times that each pair is used.")
+    ] = (DEFAULTS.reuse),
     precision: Annotated[
         str,
         typer.Option(
@@ -108,7 +143,7 @@ def train(
         ),
     ] = "auto",
     validation: Annotated[
-        int, typer.Option("--validation", min=5, help="Photos held out for validation.")
+        int, typer.Option("--validation", min=5, max=50_000, help="Photos held out for validation.")
     ] = DEFAULTS.validation,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
@@ -125,7 +160,10 @@ def train(
     overwrite: OverwriteOption = False,
     seed: SeedOption = DEFAULTS.seed,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Processes that make training pairs.")
+        int,
+        typer.Option(
+            "--workers", min=1, max=MOST_WORKERS, help="Processes that make training pairs."
+        ),
     ] = 1,
     device: DeviceOption = "auto",
     quiet: console.QuietOption = False,
@@ -148,6 +186,7 @@ def train(
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
+    _check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
     _check_unused(out, resume, overwrite)
     keep_freed_memory()
     chosen = choose_device(device)
@@ -197,8 +236,6 @@ def train(
 
 def _check_unused(out: Path, resume: bool, overwrite: bool) -> None:
     """Refuse to replace a module, or the checkpoint of a run that was cut off, unasked."""
-    from afdcli.train.checkpoint import checkpoint_path
-
     if resume and overwrite:
         raise UsageError("--resume goes on with the checkpoint, --overwrite drops it: choose")
     there = [path for path in (out, checkpoint_path(out)) if path.exists()]
@@ -207,6 +244,18 @@ def _check_unused(out: Path, resume: bool, overwrite: bool) -> None:
             f"{there[0]} exists already: --resume goes on with its training, --overwrite replaces"
             " it; or give another --out"
         )
+
+
+def _check_out(out: Path, weights: Sequence[Path | None]) -> None:
+    """See that the module and its checkpoint can be written, and overwrite no classifier."""
+    written = (out, checkpoint_path(out))
+    for path in written:
+        check_file(path)
+    for file in filter(None, weights):
+        if file.name and file.resolve() in {path.resolve() for path in written}:
+            raise UsageError(
+                f"--out {out}: would overwrite the weights {file}; choose another name"
+            )
 
 
 def _load(

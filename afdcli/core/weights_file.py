@@ -5,6 +5,8 @@ The only part of the core that touches files.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from afdcli.core.cost import AllOutputs, Cost, measure, random_inputs
 from afdcli.core.module import AFDModule
 from afdcli.core.repconv import RepConv
 from afdcli.errors import ModuleError
+from afdcli.storage.paths import trouble
 
 CONFIG_KEY = "afd_config"
 #: Largest relative difference between float32 outputs that rounding explains.
@@ -36,11 +39,28 @@ _OLD_NAMES = {
 def save(module: AFDModule, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write the weights of *module* to *path*, its configuration among the *metadata*.
 
+    The file is there whole, or as it was before.
+
     Raises:
-        OSError, SafetensorError: *path* cannot be written.
+        ResultsError: *path* cannot be written.
     """
     tensors = {name: value.contiguous() for name, value in module.state_dict().items()}
-    save_file(tensors, path, {**(metadata or {}), CONFIG_KEY: module.config.to_json()})
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with trouble("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            save_file(tensors, draft, {**(metadata or {}), CONFIG_KEY: module.config.to_json()})
+            draft.replace(path)
+        except SafetensorError as error:
+            raise _os_error(error) from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _os_error(error: SafetensorError) -> OSError:
+    """What the system said, of which safetensors passes on the text alone."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
 def load(path: Path) -> tuple[AFDModule, dict[str, str]]:
@@ -142,7 +162,7 @@ def fuse_file(source: Path, out: Path) -> Fused:
     Raises:
         ModuleError: *source* is no AFD module, is fused already, has no RepConv, or the fused
             outputs differ by more than `TOLERANCE`.
-        OSError, SafetensorError: *out* cannot be written.
+        ResultsError: *out* cannot be written.
     """
     module, metadata = load(source)
     if module.config.fused or module.config.block != "repconv":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import OK
+from afdcli.storage import writable
 from afdcli.storage.text import neutralise
 
 NAME = "manifest.csv"
@@ -101,12 +101,12 @@ def check_folder(folder: Path) -> None:
     """Refuse to fill a *folder* that may hold somebody's own pictures.
 
     Raises:
-        UsageError: it is no folder, or it holds files and no manifest of ours.
+        UsageError: it is no folder, cannot be made or written into, or holds files and no manifest
+            of ours.
     """
-    if not os.path.lexists(folder):
-        return
+    writable.check_folder(folder)
     if not folder.is_dir():
-        raise UsageError(f"--out {folder} exists and is not a folder")
+        return
     try:
         with (folder / NAME).open("rb") as file:
             ours = file.read(len(_HEADER)) == _HEADER.encode()

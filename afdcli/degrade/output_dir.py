@@ -96,10 +96,7 @@ class Folder:
 
     def holds(self, path: Path) -> bool:
         """Whether *path*, links followed, lies in this folder."""
-        try:
-            return Path(os.path.realpath(path)).is_relative_to(self._real)
-        except ValueError:  # a NUL in the path, which no file has
-            return False
+        return lies_in(path, self._real)
 
     def write(self, relative: PurePosixPath, data: bytes) -> bool:
         """Write the file *relative*; True if one of that name was replaced."""
@@ -127,6 +124,14 @@ class Folder:
             raise ResultsError(f"{parent} leads out of {self.path}: remove that link")
         parent.mkdir(parents=True, exist_ok=True)
         self._checked = parent
+
+
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether *path*, links followed, is *folder* or lies in it."""
+    try:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    except (ValueError, OSError):  # a NUL in the path, which no file has; links in a circle
+        return False
 
 
 def _refused(path: Path, error: OSError) -> ResultsError:

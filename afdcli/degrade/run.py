@@ -12,7 +12,7 @@ from afdcli.codec.encode import SUFFIX, Compression, compress, require
 from afdcli.codec.read import Limits, read_photo
 from afdcli.codec.recipe import Recipe
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
-from afdcli.degrade.output_dir import Folder, Names
+from afdcli.degrade.output_dir import Folder, Names, lies_in
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found, Source
@@ -170,13 +170,9 @@ def degrade(
         KeyboardInterrupt: passed on, likewise.
     """
     require(settings.recipes[0].codec)
+    check_sources(sources, settings.out)
     check_folder(settings.out)
     folder = Folder(settings.out)
-    for source in sources:
-        if folder.holds(Path(source)):
-            raise UsageError(
-                f"{source} lies in the output folder {settings.out}: choose another --out"
-            )
     with locked(settings.out / NAME):
         if not settings.overwrite:
             check_unused(settings.out)
@@ -184,6 +180,17 @@ def degrade(
             run = _Run(settings, folder, manifest)
             run.over(inputs, on_rows)
     return run.tally
+
+
+def check_sources(sources: Iterable[str | Path], out: Path) -> None:
+    """See that no source is the output folder or lies in it.
+
+    Raises:
+        UsageError: one does.
+    """
+    for source in sources:
+        if lies_in(Path(source), out):
+            raise UsageError(f"{source} lies in the output folder {out}: choose another --out")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from afdcli.results.rows import Columns, Row
 from afdcli.results.writers import Sink, check_ending, check_target, open_sink, to_parquet
 from afdcli.storage.folders import Folder
 from afdcli.storage.paths import Place, Url, file_system, trouble
+from afdcli.storage.writable import check_folder
 
 ROWS_PER_PART = 100_000  # behind a URL
 
@@ -36,11 +37,12 @@ def check_out(out: Place, rows_per_part: int | None) -> None:
     check_ending(out)
     if isinstance(out, Url):
         file_system(out)
-    elif out.is_file():
+    elif os.path.isfile(out):  # noqa: PTH113 - pathlib's raises where a name is too long
         raise UsageError(
             f"--out {out} is a file, but --rows-per-part makes a folder; give another name"
         )
     else:
+        check_folder(out)
         Folder(out).check()
 
 

@@ -23,6 +23,7 @@ from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Cell, Columns, Row
 from afdcli.storage.paths import Place, trouble
 from afdcli.storage.text import neutralise
+from afdcli.storage.writable import check_file
 
 ROW_GROUP = 5_000  # rows that Parquet holds in memory
 
@@ -220,14 +221,15 @@ def check_target(path: Path) -> None:
     """See, before the work begins, that results can be written to the file *path*.
 
     Raises:
-        UsageError: unknown ending, a folder, or Parquet without pyarrow.
+        UsageError: unknown ending, Parquet without pyarrow, or as `check_file`.
     """
     check_ending(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
         raise UsageError(
             f"--out {path} is a folder; give the name of a file in it"
             " (or --rows-per-part, if it holds the parts of an earlier run)"
         )
+    check_file(path)
 
 
 def check_ending(out: Place) -> None:

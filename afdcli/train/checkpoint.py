@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from afdcli.errors import ModuleError, UsageError
-
-
-def checkpoint_path(out: Path) -> Path:
-    """Beside the module: ``module.safetensors`` -> ``module.ckpt``."""
-    return out.with_suffix(".ckpt")
+from afdcli.storage.paths import trouble
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write *state* (tensors and plain values): a crash leaves the old file or the new one."""
+    """Write *state* (tensors and plain values) so that a crash leaves the old one or the new.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
+    data = io.BytesIO()  # torch tells of a full disk in words only, and not always
+    torch.save(state, data)
     part = path.with_suffix(".ckpt.part")
-    torch.save(state, part)
-    part.replace(path)
+    with trouble("write", path):
+        try:
+            part.write_bytes(data.getbuffer())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
@@ -34,8 +40,11 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
         raise UsageError(f"--resume: there is no checkpoint {path}; start without --resume")
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModuleError(f"the checkpoint {path} cannot be read: {error}") from error
+    except Exception as error:  # of a damaged file torch raises about anything
+        reason = str(error).partition("\n")[0]
+        raise ModuleError(f"the checkpoint {path} cannot be read: {reason}") from error
+    if not isinstance(state, dict):
+        raise ModuleError(f"{path} is no checkpoint of afd; start without --resume")
     if state.get("identity") != identity:
         raise UsageError(
             f"--resume: {path} was written with other options; start without --resume, "

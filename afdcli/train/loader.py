@@ -14,14 +14,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afdcli.codec.encode import Compression
 from afdcli.codec.recipe import PAPER_QUALITIES
-from afdcli.errors import MachineError
+from afdcli.errors import MachineError, UsageError
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
 from afdcli.view.spec import ViewSpec
-
-#: What Pillow raises for a broken file; a training photo that turns out broken is replaced.
-BROKEN = (OSError, SyntaxError, ValueError)
 
 
 class Batch(NamedTuple):
@@ -38,7 +35,7 @@ class Batch(NamedTuple):
 
 
 class Pairs(IterableDataset[tuple[Tensor, ...]]):
-    """An endless stream of random pairs.
+    """An endless stream of random pairs; raises UsageError where no photo can be read.
 
     All *folders* are drawn equally often, however many photos they hold.
     """
@@ -52,14 +49,18 @@ class Pairs(IterableDataset[tuple[Tensor, ...]]):
         """A stream of its own for every worker."""
         info = get_worker_info()
         rng = np.random.default_rng((self.seed, info.id if info else 0))
-        while True:
-            photos = self.folders[int(rng.integers(len(self.folders)))]
-            path = photos[int(rng.integers(len(photos)))]
-            try:
-                pixels = load_pixels(path, self.spec.icc)
-            except BROKEN:
-                continue  # its header was fine when the photos were collected, its data is not
+        folders = [list(photos) for photos in self.folders]
+        while folders:
+            photos = folders[int(rng.integers(len(folders)))]
+            number = int(rng.integers(len(photos)))
+            pixels = load_pixels(photos[number], self.spec.icc)
+            if pixels is None:
+                # Its header was fine when the photos were collected, its data is not.
+                photos.pop(number)
+                folders = [photos for photos in folders if photos]
+                continue
             yield tensors(make_pair(pixels, self.spec, self.mix, rng))
+        raise UsageError("no photo to train on can be read to its end: are the files damaged?")
 
 
 def tensors(pair: Pair) -> tuple[Tensor, ...]:
@@ -103,16 +104,23 @@ def validation_batches(
 
     Every second photo is cropped to the view first (the paper's protocol), the others are
     compressed at a size of their own.
+
+    Raises:
+        UsageError: none of them can be read to its end.
     """
     made: list[tuple[Tensor, ...]] = []
     for i, path in enumerate(photos):
         rng = np.random.default_rng((seed, 1, i))
-        try:
-            pixels = load_pixels(path, spec.icc)
-        except BROKEN:
+        pixels = load_pixels(path, spec.icc)
+        if pixels is None:
             continue
         picture = random_crop(pixels, (spec.height, spec.width), rng, whole=i % 2 == 1)
         rounds = [Compression("jpeg", PAPER_QUALITIES[i % len(PAPER_QUALITIES)], "4:2:0")]
         made.append(tensors(degraded_pair(picture, rounds, spec)))
+    if not made:
+        raise UsageError(
+            f"none of the {len(photos)} photos held out for validation can be read to its end, "
+            f"e.g. {photos[0]}: are the files damaged?"
+        )
     parts = [made[i : i + batch_size] for i in range(0, len(made), batch_size)]
     return [Batch(*(torch.stack(column) for column in zip(*part, strict=True))) for part in parts]

@@ -79,6 +79,9 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self._groups(module), settings.lr, weight_decay=1e-4, fused=True
         )
+        # In float16 small gradients would be rounded to nothing.
+        fp16 = settings.precision == "fp16"
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
         self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
         self.step, self.elapsed = 0, 0.0
         self.score, divergences = validation.score(self._averaged())
@@ -90,6 +93,7 @@ class Trainer:
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state.get("scaler", {}))
         self.kept = Kept.loaded(state["kept"])
         self.step, self.elapsed = state["step"], state["elapsed"]
 
@@ -147,6 +151,7 @@ class Trainer:
             "module": self.module.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "kept": self.kept.saved(),
             "step": self.step,
             "elapsed": self.elapsed,
@@ -174,9 +179,11 @@ class Trainer:
             assert isinstance(self.module, AFDModule)
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimiser)
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)  # leaves a step out whose gradients are not finite
+        self.scaler.update()
         self.average.update_parameters(self.module)
         return float(feature.detach()), float(divergence.detach())
 

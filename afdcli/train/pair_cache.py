@@ -5,6 +5,7 @@ The classifier's outputs for the clean picture of a pair are stored with it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ class Replay:
             return
         if not self._known:
             self._make_room(known)
-        if self._known and rows[-1] < self._capacity:
+        if self._known and rows[-1] < self._capacity and self._reserved(rows):
             for array, tensor in zip(self._known, known, strict=True):
                 array[rows] = tensor.cpu().numpy()
             self._is_known[rows] = True
@@ -101,12 +102,18 @@ class Replay:
         if self._capacity < _FEWEST_BATCHES * size:
             return batch
         rows = np.arange(self._next, self._next + size)
+        if not all(_reserve(array, self._next, size) for array in self._stored):
+            self._capacity, self._next = self._filled // size * size, 0  # the disk is full
+            return batch
         for array, tensor in zip(self._stored, batch, strict=True):
             array[rows] = tensor.numpy()
         self._newest, self._is_known[rows] = rows, False
         self._filled = max(self._filled, self._next + size)
         self._next = (self._next + size) % self._capacity
         return batch
+
+    def _reserved(self, rows: NDArray[np.int64]) -> bool:
+        return all(_reserve(array, int(rows[0]), len(rows)) for array in self._known)
 
     def _allocate(self, batch: Batch) -> None:
         """Make room for whole batches, as many as the limits allow."""
@@ -134,6 +141,23 @@ class Replay:
             like.numpy().dtype,
             (self._capacity, *like.shape[1:]),
         )
+
+
+def _reserve(array: NDArray[Any], first: int, count: int) -> bool:
+    """Take the room for rows on the disk; False where it is full.
+
+    Memory that is mapped to a file without room kills the process that touches it (SIGBUS).
+    """
+    assert isinstance(array, np.memmap)
+    if not hasattr(os, "posix_fallocate"):
+        return True
+    stride = array.strides[0]
+    try:
+        with Path(str(array.filename)).open("r+b") as file:
+            os.posix_fallocate(file.fileno(), array.offset + first * stride, count * stride)
+    except OSError:
+        return False
+    return True
 
 
 def _bytes(tensors: Sequence[Tensor]) -> int:

@@ -18,6 +18,7 @@ from afdcli.inputs.discover import discover
 
 SMALLEST_SIDE = 96  # pixels; below that a crop would be mostly upscaling
 FEWEST_PHOTOS = 24
+FEWEST_HELD = 4
 MOST_PHOTOS = 50_000  # more do not improve the module, but take minutes to check
 
 
@@ -45,7 +46,7 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
     """Find the photos under *folders*; *exclude* holds relative paths to leave out.
 
     *validation* photos are held out, as many of each folder and a fifth of it at most, drawn from
-    *seed*.
+    *seed*. Where the folders are too small for that, `FEWEST_HELD` of the largest ones.
 
     Raises:
         UsageError: fewer than `FEWEST_PHOTOS` can be used; the message says why others cannot.
@@ -70,13 +71,16 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
             f"training needs at least {FEWEST_PHOTOS} photos, {_names(folders)} has {len(usable)} "
             f"usable ones{_skipped_text(skipped)}"
         )
-    training, held = [], []
+    training: list[list[Path]] = []
+    held: list[Path] = []
     for number in range(len(folders)):
         photos = [path for i, path in usable if i == number]
         few = min(-(-validation // len(folders)), len(photos) // 5)
         held += photos[:few]
-        training.append(tuple(photos[few:]))
-    return PhotoSet(tuple(filter(None, training)), tuple(held), skipped)
+        training.append(photos[few:])
+    while len(held) < FEWEST_HELD:
+        held.append(max(training, key=len).pop())
+    return PhotoSet(tuple(tuple(photos) for photos in training if photos), tuple(held), skipped)
 
 
 def unusable(path: Path) -> str:
@@ -91,18 +95,22 @@ def unusable(path: Path) -> str:
     return ""
 
 
-def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8]:
+def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8] | None:
     """Upright RGB pixels (H, W, 3) uint8, decoded by Pillow: no coefficients are needed.
 
     In sRGB by the file's colour profile if *icc*.
 
-    Raises:
-        OSError, SyntaxError or ValueError, as Pillow does.
+    None for a file that cannot be read to its end.
     """
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        profile = profile_of(image)[0] if icc else None
-        return np.asarray(upright.convert("RGB") if profile is None else profile.to_srgb(upright))
+    try:
+        with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
+            upright = ImageOps.exif_transpose(image)
+            profile = profile_of(image)[0] if icc else None
+            if profile is not None:
+                return np.asarray(profile.to_srgb(upright))
+            return np.asarray(upright.convert("RGB"))
+    except Exception:  # on hostile files Pillow's plugins raise about anything
+        return None
 
 
 def _names(folders: list[Path]) -> str:

@@ -23,12 +23,11 @@ from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 from afdcli.models.precision import PRECISIONS
 from afdcli.train.auto_preset import AUTO, affordable
-from afdcli.train.checkpoint import checkpoint_path
 from afdcli.train.loader import Pairs, batches, validation_batches
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.pair_cache import Replay
 from afdcli.train.photos import PhotoSet
-from afdcli.train.settings import Settings
+from afdcli.train.settings import Settings, checkpoint_path
 from afdcli.train.validation import Score, Validation
 from afdcli.view.spec import ViewSpec
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from afdcli.constants import CELL
 from afdcli.errors import UsageError
+
+
+def checkpoint_path(out: Path) -> Path:
+    """Of a run, beside its module: ``module.safetensors`` -> ``module.ckpt``."""
+    return out.with_suffix(".ckpt")
 
 
 @dataclass(frozen=True)

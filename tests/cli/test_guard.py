@@ -5,30 +5,14 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from kit.cli import afd, one_line
 
-from afdcli.cli.main import app
 from afdcli.errors import MachineError, ResultsError, UsageError
 from afdcli.models import catalogue
 
 COMMANDS = ("classify", "report", "models", "train", "fuse", "degrade", "inspect")
-
-
-def afd(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"})
-
-
-def one_line(result: Result, code: int, *parts: str) -> None:
-    """*result* is one line on standard error that holds *parts*, and exit code *code*."""
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1, result.stderr
-    assert result.stderr.startswith("afd: ")
-    for part in parts:
-        assert part in result.stderr
 
 
 def caused(error: Exception, cause: OSError) -> Exception:

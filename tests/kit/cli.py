@@ -1,0 +1,23 @@
+"""`afd` as a user types it, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from afdcli.cli.main import app
+
+
+def afd(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"})
+
+
+def one_line(result: Result, code: int, *parts: str) -> None:
+    """*result* is one line on standard error that holds *parts*, and exit code *code*."""
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert result.stderr.startswith("afd: ")
+    for part in parts:
+        assert part in result.stderr
