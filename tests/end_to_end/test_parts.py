@@ -215,7 +215,7 @@ def test_bad_targets_are_refused_early(here: Path, monkeypatch: pytest.MonkeyPat
 
     with monkeypatch.context() as patched:
         patched.setattr("fsspec.core.url_to_fs", missing)
-        with pytest.raises(UsageError, match=r"s3fs.*pip install 'afdcli\[s3\]'"):
+        with pytest.raises(UsageError, match=r"s3:// needs pip install 'afdcli\[s3\]'"):
             check_out(Url("s3://bucket/r.csv"), 5)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'afdcli\[parquet\]'"):
