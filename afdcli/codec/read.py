@@ -98,7 +98,11 @@ def _read_file(path: Path, limits: Limits) -> bytes:
             if status.st_size > limits.max_bytes:
                 message = f"{status.st_size} bytes is more than the limit of {limits.max_bytes}"
                 raise PhotoError(ErrorCode.TOO_LARGE, message)
-            return head + file.read()
+            data = head + file.read(limits.max_bytes + 1 - len(head))
+            if len(data) > limits.max_bytes:
+                message = f"it grew to more than the limit of {limits.max_bytes} bytes"
+                raise PhotoError(ErrorCode.TOO_LARGE, message)
+            return data
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {reason}") from error

@@ -59,7 +59,7 @@ def check_path(path: Path) -> None:
     """See that *path* exists, and can be listed if it is a folder. Raises UsageError."""
     if not os.path.lexists(path):
         raise UsageError(f"{path}: no such file or folder")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - is_dir() raises for a link into a closed folder
         try:
             os.scandir(path).close()
         except OSError as error:

@@ -18,7 +18,7 @@ from afdcli.inputs.discover import check_path, discover
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
 from afdcli.inputs.remote import behind, check_url
-from afdcli.storage.paths import is_url
+from afdcli.storage.paths import is_url, place
 
 STDIN = "-"
 Lister = Callable[[Path, Rule], Iterator[Found | Skipped]]
@@ -38,7 +38,7 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Shard:
         """From "I/N". Raises UsageError."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         shard = cls(*map(int, match.groups())) if match else cls(0)
         if not 1 <= shard.index <= shard.count:
             raise UsageError(f"--shard {text}: write I/N, with I from 1 to N, as in 1/8")
@@ -87,14 +87,14 @@ class Inputs:
         self._shard = shard or Shard()
         self._rule = rule or Rule()
         self._lister = lister
-        self._paths = paths
+        self._paths = [_local(str(path)) for path in paths]
         self._exclude = exclude
         self._by_bytes = 0  # of the rows so far, those in folders that no suffix made
-        for path in map(str, paths):
+        for path in self._paths:
             if path != STDIN:
                 _check(path)
         named = chain.from_iterable(
-            _paths_in(stdin) if str(path) == STDIN else [str(path)] for path in paths
+            _paths_in(stdin) if path == STDIN else [path] for path in self._paths
         )
         found = self._counted(chain.from_iterable(map(self._open, named)))
         first = next(found, None)
@@ -112,6 +112,7 @@ class Inputs:
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """What is behind a path, which need not exist."""
+        path = _local(path)
         if is_url(path):
             return behind(path, self._rule)
         if _is_archive(path):
@@ -149,7 +150,7 @@ class Inputs:
         self.unlisted.append(f"{folder}: {error.strerror or error}")
 
     def _nothing(self) -> UsageError:
-        places = ", ".join(map(str, self._paths))
+        places = ", ".join(self._paths)
         others = f" ({skipped_text(self.skipped)})" if self.skipped.total() else ""
         if self._rule.suffixes is not None:
             return UsageError(
@@ -164,7 +165,7 @@ class Inputs:
 
     def counter(self) -> Counter:
         """Count the pictures in the background, by their names, without opening them."""
-        if any(str(p) == STDIN or is_url(str(p)) or _is_archive(str(p)) for p in self._paths):
+        if any(path == STDIN or is_url(path) or _is_archive(path) for path in self._paths):
             return Counter(None)
         names = Rule(SUFFIXES if self._rule.suffixes is None else self._rule.suffixes)
         found = discover(self._paths, exclude=self._exclude, rule=names, strict=False)
@@ -175,6 +176,11 @@ def skipped_text(skipped: Mapping[str, int]) -> str:
     """What was left out, as in "5 skipped: 3 text, 2 video"."""
     kinds = sorted(((n, kind) for kind, n in skipped.items() if n), key=lambda k: (-k[0], k[1]))
     return f"{sum(skipped.values()):,} skipped: {', '.join(f'{n:,} {kind}' for n, kind in kinds)}"
+
+
+def _local(path: str) -> str:
+    """*path*, of a ``file://`` URL what it names: folders of this machine have one search only."""
+    return str(place(path)) if path.startswith("file://") else path
 
 
 def _is_archive(path: str) -> bool:

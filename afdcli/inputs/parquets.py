@@ -16,6 +16,8 @@ from afdcli.inputs.members import Archive, DamagedError, Item
 _BYTES = ("image", "bytes", "content", "jpg", "jpeg", "png", "webp", "data")  # in this order
 _PATHS = ("path", "file_name", "filename", "name", "url", "__key__", "id")
 _ROWS = 256  # whose names are read at a time
+_CELLS = 16  # whose bytes are in memory at a time
+_BUFFER = 1 << 20  # bytes of a row group that are read ahead
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ParquetCell:
     def read(self, limit: int) -> bytes:
         """See `Source`."""
         self.archive.open().close()  # sees that it is still the same
-        value = _row_group(self.archive, self.group, self.column)[self.row].as_py()
+        value = _column(self.archive, self.group, self.column).value(self.row)
         data = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(data, bytes):
             raise PhotoError(ErrorCode.UNREADABLE, "the cell holds no bytes")
@@ -49,9 +51,10 @@ def list_parquet(path: Path) -> Iterator[Item]:
 
     archive = Archive.at(path)
     with parquet.ParquetFile(path) as table:
-        names = table.schema_arrow.names
-        column = next((name for name in _BYTES if name in names), None)
-        if column is None:
+        schema = table.schema_arrow
+        names = schema.names
+        column = next((name for name in _BYTES if name in names and _holds_bytes(schema, name)), "")
+        if not column:
             columns = ", ".join(_BYTES)
             raise DamagedError(f"no column of image bytes; one named {columns} is read")
         label = next((name for name in _PATHS if name in names), None)
@@ -65,12 +68,33 @@ def list_parquet(path: Path) -> Iterator[Item]:
             if name is not None and len(name) > members.LONGEST_NAME:
                 message = f"its name is longer than {members.LONGEST_NAME:,} characters"
                 name, source = None, Lost(ErrorCode.TOO_LARGE, message)
-            yield members.found(path, f"{number}" if name is None else members.inside(name), source)
+            yield members.found(path, members.inside(name or "") or f"{number}", source)
             number += 1
 
 
-def _names(path: Path, group: int, label: str) -> Iterator[str]:
-    """The names in a row group; of endless ones the beginning."""
+def _holds_bytes(schema: Any, name: str) -> bool:
+    """Whether cells of a column are bytes, or a struct with such a field."""
+    import pyarrow as pa
+
+    kind = schema.field(name).type
+    if pa.types.is_struct(kind):
+        number = kind.get_field_index("bytes")
+        kind = kind.field(number).type if number >= 0 else kind
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    kind = getattr(kind, "storage_type", kind)  # of an extension
+    kinds = pa.types
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            *(kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary),
+            kinds.is_binary_view,
+        )
+    )
+
+
+def _names(path: Path, group: int, label: str) -> Iterator[str | None]:
+    """The names in a row group, None where there is none; of endless ones the beginning."""
     import pyarrow as pa
     from pyarrow import compute, parquet
 
@@ -89,12 +113,39 @@ def _names(path: Path, group: int, label: str) -> Iterator[str]:
                 value = None if n is None else values[n].as_py()
                 if isinstance(value, bytes):
                     value = value.decode("utf-8", "surrogateescape")
-                yield str(value)
+                yield None if value is None else str(value)
 
 
-@functools.lru_cache(maxsize=2)
-def _row_group(archive: Archive, group: int, column: str) -> Any:
-    """A column of a row group: neighbours are read one after the other."""
-    from pyarrow import parquet
+class _Column:
+    """A column of a row group, read on from batch to batch: neighbours are asked for in order."""
 
-    return parquet.ParquetFile(archive.path).read_row_group(group, [column])[column]
+    def __init__(self, archive: Archive, group: int, column: str) -> None:
+        from pyarrow import parquet
+
+        # Pages are read one by one: a row group may be larger than memory.
+        self._file = parquet.ParquetFile(archive.path, buffer_size=_BUFFER, pre_buffer=False)
+        self._group, self._column = group, column
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: Any = self._file.iter_batches(
+            _CELLS, row_groups=[self._group], columns=[self._column]
+        )
+        self._start, self._values = 0, None  # of the batch at hand
+
+    def value(self, row: int) -> Any:
+        """The cell in *row* of the row group."""
+        if row < self._start:
+            self._begin()
+        while self._values is None or row >= self._start + len(self._values):
+            self._start += len(self._values or ())
+            self._values = None  # before the next one comes
+            if (batch := next(self._rows, None)) is None:
+                raise PhotoError(ErrorCode.CORRUPT, "the row group is damaged before this row")
+            self._values = batch.column(0)
+        return self._values[row - self._start].as_py()
+
+
+@functools.lru_cache(maxsize=1)
+def _column(archive: Archive, group: int, column: str) -> _Column:
+    return _Column(archive, group, column)

@@ -1,4 +1,4 @@
-"""Pictures behind URLs that fsspec opens (``s3://``, ``gs://``, ``https://``, ``file://``)."""
+"""Pictures behind URLs that fsspec opens (``s3://``, ``gs://``, ``https://``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from afdcli.codec.sniff import SNIFF_BYTES
-from afdcli.errors import ErrorCode, UsageError
+from afdcli.errors import ErrorCode
 from afdcli.inputs.found import Found, Lost, Skipped
 from afdcli.inputs.kinds import Rule, is_hidden
 from afdcli.inputs.members import check_size
@@ -37,14 +37,8 @@ class Remote:
 
 
 def check_url(url: str) -> None:
-    """See that *url* can be opened, and that it exists if it is on this machine.
-
-    Raises:
-        UsageError: it cannot, or does not.
-    """
-    system, top = file_system(url)
-    if url.startswith("file://") and not system.exists(top):
-        raise UsageError(f"{url}: no such file or folder")
+    """See that *url* can be opened. Raises UsageError."""
+    file_system(url)
 
 
 def behind(url: str, rule: Rule) -> Iterator[Found | Skipped]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import Any
 
 from afdcli.inputs.found import Source
-from afdcli.inputs.members import PAUSE, DamagedError, Item, Spool, TemporaryFile
+from afdcli.inputs.members import PAUSE, Item, Spool, TemporaryFile
 
 #: Members with their numbers, and None for a pause.
 Members = Iterator[tuple[int, tarfile.TarInfo | None]]
@@ -48,11 +48,11 @@ class Links:
     def follow(self) -> Iterator[Item]:
         """Find what all links lead to. What lies behind damage is not found."""
         wanted: set[int] = set()
-        with suppress(DamagedError, tarfile.TarError, OSError, EOFError):
+        with _until_damage():
             yield from self._names(wanted)
         spool = Spool()
         spool.path = self._file.path
-        with suppress(DamagedError, tarfile.TarError, OSError, EOFError), self._opened() as tar:
+        with _until_damage(), self._opened() as tar:
             for number, member in self._listed(tar):
                 if member is None:
                     yield PAUSE
@@ -93,6 +93,17 @@ class Links:
                     wanted.add(number)
                 elif name in folders:
                     self._folders.add(link)
+
+
+@contextmanager
+def _until_damage() -> Iterator[None]:
+    """End at whatever tarfile and the decompressors raise: the list of members tells of it."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception:
+        return
 
 
 def _above(name: str, known: set[str]) -> Iterator[str]:

@@ -172,7 +172,7 @@ class _Tar:
         name = members.inside(member.name)
         if not member.isreg():
             return members.skipped(self._path, name, "special")
-        if self._opener is None:
+        if self._opener is None or not _has_sound_map(member):
             source = self._place(member)
             kind = self._rule.skips(name, lambda: _head_of(source))
             return self._row(name, source) if not kind else self._skip(name, kind)
@@ -191,7 +191,9 @@ class _Tar:
     def _skip(self, name: str, kind: str) -> Item:
         return members.skipped(self._path, name, kind)
 
-    def _place(self, member: tarfile.TarInfo) -> TarMember:
+    def _place(self, member: tarfile.TarInfo) -> Source:
+        if not _has_sound_map(member):
+            return Lost(ErrorCode.CORRUPT, "the map of this sparse file is damaged in the archive")
         start, pieces = member.offset_data, []
         for to, size in _map(member):
             pieces.append((start, to, size))
@@ -216,7 +218,7 @@ class _Tar:
 
     def _take(self, tar: tarfile.TarFile, member: tarfile.TarInfo, spool: Spool) -> Source:
         """What a link leads to."""
-        if self._opener is None:
+        if self._opener is None or not _has_sound_map(member):
             return self._place(member)
         file = tar.extractfile(member)
         return self._unpacked(file, member.size, file.read(SNIFF_BYTES) if file else b"", spool)
@@ -265,6 +267,20 @@ def _map(member: tarfile.TarInfo) -> list[tuple[int, int]]:
         return []
     sparse: Any = member.sparse  # its type in typeshed is wrong
     return sparse or [(0, member.size)]
+
+
+def _has_sound_map(member: tarfile.TarInfo) -> bool:
+    """Whether the pieces of a sparse file are in order and lie inside of it.
+
+    tarfile does not look: it would read a piece of -1 bytes to the end of the archive, and search
+    for a byte in no piece for ever.
+    """
+    end = 0
+    for at, size in _map(member):
+        if size < 0 or (size and at < end):
+            return False
+        end = at + size if size else end  # unused places of the old header are (0, 0)
+    return end <= member.size
 
 
 def _head_of(source: Source) -> bytes:

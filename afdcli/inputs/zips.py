@@ -6,10 +6,10 @@ import posixpath
 import stat
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from afdcli.codec.sniff import SNIFF_BYTES
 from afdcli.errors import ErrorCode, PhotoError
@@ -51,24 +51,30 @@ class ZipMember:
         info = zipfile.ZipInfo()
         info.compress_type, info.compress_size = self.method, self.packed
         info.file_size, info.CRC = self.size, self.crc
-        try:
-            with self.archive.open() as file:
-                file.seek(self.offset)
-                magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-                if magic != b"PK\3\4":
-                    raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no such member")
-                file.seek(name + extra, 1)
-                with zipfile.ZipExtFile(file, "r", info) as member:
-                    data = member.read(size)
-                    if len(data) == size and self.part is None:
-                        member.read(1)  # at its end the checksum is compared
-        except NotImplementedError as error:
-            raise PhotoError(ErrorCode.UNSUPPORTED, f"in a zip archive: {error}") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError) as error:
-            message = f"damaged in the zip archive: {error}"
-            raise PhotoError(ErrorCode.CORRUPT, message) from error
+        with self.archive.open() as file:
+            data = self._unpacked(file, info, size)
         if len(data) < size:
             raise PhotoError(ErrorCode.TRUNCATED, "it ends early in the zip archive")
+        return data
+
+    def _unpacked(self, file: BinaryIO, info: zipfile.ZipInfo, size: int) -> bytes:
+        try:
+            file.seek(self.offset)
+            magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            if magic != b"PK\3\4":
+                raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no such member")
+            file.seek(name + extra, 1)
+            with zipfile.ZipExtFile(file, "r", info) as member:
+                data = member.read(size)
+                if len(data) == size and self.part is None:
+                    member.read(1)  # at its end the checksum is compared
+        except (PhotoError, MemoryError):
+            raise
+        except NotImplementedError as error:
+            raise PhotoError(ErrorCode.UNSUPPORTED, f"in a zip archive: {error}") from error
+        except Exception as error:  # of zipfile and the decompressors
+            message = f"damaged in the zip archive: {error}"
+            raise PhotoError(ErrorCode.CORRUPT, message) from error
         return data
 
 
