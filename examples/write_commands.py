@@ -1,11 +1,11 @@
-"""Write examples/guides/commands.md from ``afd --help``; a test keeps the two the same.
+"""Write examples/guides/commands.md from ``afd --help``; a test checks that it is up to date.
 
 python examples/write_commands.py
 """
 
 from __future__ import annotations
 
-import inspect
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,21 @@ GUIDE = Path(__file__).parent / "guides" / "commands.md"
 COMMON = ("--help", "--quiet", "--debug")
 _HEAD = """# Commands
 
-Made from `afd --help` by `python examples/write_commands.py`.
+Generated from `afd --help` by `python examples/write_commands.py`.
 
-Every command also takes `--help` (`-h`), `--quiet` (`-q`: print nothing but errors) and `--debug`
-(show the traceback of an error; also before the command). `afd --version` prints the version.
+Every command takes `--help` (`-h`) and `--debug` (show the traceback of an error; it may also stand
+before the command). All but `report` take `--quiet` (`-q`, print nothing but errors).
+`afd --version` prints the version.
 
 Exit codes:
 
 | code | meaning |
 |---|---|
-| 0 | all fine |
-| 1 | some images failed; they are listed in the results |
-| 2 | wrong usage, a file named on the command line that cannot be used, or nothing could be done |
-| 3 | a fault of afd or of the machine: a full disk, no shared memory, no temporary folder |
-| 130 | interrupted with Ctrl-C; what was done is kept |
+| 0 | success |
+| 1 | some images failed; the results list them |
+| 2 | wrong usage, an input that cannot be used, or every image failed |
+| 3 | an error of afd or of the machine, such as a full disk, no memory or no temporary folder |
+| 130 | interrupted with Ctrl-C; finished rows are kept |
 """
 
 
@@ -41,7 +42,9 @@ def guide() -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    lines = [f"## `afd {name}`", "", inspect.cleandoc(command.help), ""]
+    lines = [f"## `afd {name}`", ""]
+    for paragraph in command.help.split("\n\n"):
+        lines += [*textwrap.wrap(paragraph, 110), ""]
     lines += ["| option | meaning | default |", "|---|---|---|"]
     for parameter in command.params:
         if not set(parameter.opts) & set(COMMON):

@@ -1,1 +1,1 @@
-"""The command line: one file per command. Parses, calls, renders; no torch maths."""
+"""The command line: one file per command. Parse, call, show; no torch."""

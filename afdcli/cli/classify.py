@@ -1,4 +1,4 @@
-"""``afd classify``: one row per picture, with the AFD module in front of the answer."""
+"""``afd classify``: classify pictures with an AFD module, one row per picture."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def classify(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATHS...",
+            metavar="PATH",
             help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
-            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - for"
-            " a list of paths on standard input, one per line.",
+            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - to"
+            " read a list of paths from standard input, one per line.",
             show_default=False,
         ),
     ],
@@ -56,26 +56,26 @@ def classify(
     imports: ImportOption = None,
     class_names: ClassNamesOption = None,
     afd: AfdOption = "auto",
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Also give the answers of the plain classifier.")
-    ] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Also classify without AFD.")] = False,
     labels: Annotated[
         str | None,
         typer.Option(
             "--labels",
             metavar="FILE.csv|folders",
-            help="True classes: a CSV file with columns path and class, or the folders' names.",
+            help="True classes: a CSV file with columns path and class, or folders: the name of"
+            " each picture's folder.",
         ),
     ] = None,
     topk: Annotated[
-        int, typer.Option("--topk", min=1, max=1_000_000, help="Classes per image.")
+        int,
+        typer.Option("--topk", metavar="N", min=1, max=1_000_000, help="Classes per image."),
     ] = 1,
     resize: Annotated[
         str,
         typer.Option(
             "--resize",
             metavar="auto|always",
-            help="auto: images within 16 px of the classifier's input are only cropped;"
+            help="auto: only crop images within 16 px of the classifier's input size;"
             " always: resize them too, as timm does.",
         ),
     ] = "auto",
@@ -85,8 +85,7 @@ def classify(
             "--out",
             "-o",
             metavar="FILE|URL",
-            help="Results: .csv, .jsonl or .parquet. Behind a URL (s3://bucket/run.parquet), a"
-            " folder of parts.",
+            help="Results file: .csv, .jsonl or .parquet. At a URL it is a folder of parts.",
         ),
     ] = "results.csv",
     rows_per_part: Annotated[
@@ -95,8 +94,8 @@ def classify(
             "--rows-per-part",
             metavar="N",
             min=1,
-            max=10**12,
-            help="Make --out a folder of files with N rows each; behind a URL by default 100,000.",
+            max=10**9,
+            help="Write a folder of files with N rows each. Default at a URL: 100,000.",
         ),
     ] = None,
     exclude: ExcludeOption = None,
@@ -106,69 +105,75 @@ def classify(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Only the I-th of N parts of the inputs, by a hash of each path; I from 1.",
+            help="Process only part I of N, I from 1. A hash of each path decides its part.",
         ),
     ] = "1/1",
     engine: Annotated[
-        str, typer.Option("--engine", metavar="E", help="local, or ray for a cluster.")
+        str, typer.Option("--engine", metavar="E", help="local, or ray to use a cluster.")
     ] = "local",
     actors: Annotated[
         int | None,
         typer.Option(
             "--actors",
+            metavar="N",
             min=1,
             max=100_000,
-            help="Ray: classifiers; default: one per CPU, at most 8.",
+            help="Ray: number of classifiers. Default: one per CPU, at most 8.",
         ),
     ] = None,
     actor_gpus: Annotated[
         float,
         typer.Option(
             "--actor-gpus",
+            metavar="N",
             min=0.0,
             max=1024.0,
             callback=a_number,
-            help="Ray: GPUs of each classifier.",
+            help="Ray: GPUs per classifier.",
         ),
     ] = 0.0,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with a run that was cut off; same command again."),
+        typer.Option("--resume", help="Continue an interrupted run. Repeat its command."),
     ] = False,
     overwrite: OverwriteOption = False,
     batch_size: Annotated[
         int | None,
         typer.Option(
             "--batch-size",
+            metavar="N",
             min=1,
             max=65_536,
-            help="Images per pass; default: by device and memory (CPU 16).",
+            help="Images per batch. Default: by device and memory (CPU: 16).",
         ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
+            metavar="N",
             min=1,
             max=MOST_WORKERS,
-            help="Processes that read images; default: all cores; with a GPU, all but one.",
+            help="Processes that read images. Default: one per core; with a GPU, one fewer.",
         ),
     ] = None,
     timeout: TimeoutOption = 60.0,
     memory: Annotated[
         int,
-        typer.Option(
-            "--memory", metavar="MIB", min=256, max=2**30, help="Limit for reading one image."
-        ),
+        typer.Option("--memory", metavar="MIB", min=256, max=2**30, help="Memory limit per image."),
     ] = 4096,
     max_pixels: Annotated[
         int | None,
         typer.Option(
-            "--max-pixels", min=1, max=2**40, help="Larger images fail. Default: 179 megapixels."
+            "--max-pixels",
+            metavar="N",
+            min=1,
+            max=10**10,
+            help="Images with more pixels fail. Default: 179 million.",
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Damaged images fail instead of being classified.")
+        bool, typer.Option("--strict", help="Fail damaged images instead of classifying them.")
     ] = False,
     icc: IccOption = True,
     device: DeviceOption = "auto",
@@ -177,7 +182,7 @@ def classify(
         typer.Option(
             "--precision",
             metavar="P",
-            help="auto, fp32, bf16, fp16 or int8; auto takes bf16 where it is faster.",
+            help="auto, fp32, bf16, fp16 or int8. auto uses bf16 where the hardware is fast at it.",
         ),
     ] = "auto",
     runtime: Annotated[
@@ -185,20 +190,20 @@ def classify(
         typer.Option(
             "--runtime",
             metavar="R",
-            help="auto, torch or openvino; auto takes openvino on processors.",
+            help="auto, torch or openvino. auto uses openvino on CPUs.",
         ),
     ] = "auto",
     compiled: Annotated[
         bool,
-        typer.Option("--compile", help="Compile the network (torch.compile): slow start, faster."),
+        typer.Option("--compile", help="Use torch.compile: starts more slowly, runs faster."),
     ] = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Classify images; badly compressed ones better than the classifier alone.
+    """Classify images, and correct for bad compression with an AFD module.
 
-    Writes one row per image, in input order, and FILE.meta.json about the run. Images that cannot
-    be read get a row too; the exit code is then 1.
+    Writes one row per image, in input order. FILE.meta.json beside the results describes the run.
+    Images that cannot be read get a row too; the exit code is then 1.
     """
     from afdcli.inputs.inputs import Inputs, Shard
     from afdcli.inputs.kinds import Rule
@@ -220,7 +225,7 @@ def classify(
         rule=Rule.parse(suffixes),
         lister=Lister(timeout, memory * MEBI),
     )
-    if engine == "local":  # Ray has processes of its own
+    if engine == "local":  # Ray starts its own processes
         start_server()
 
     from afdcli.classify.settings import Settings
@@ -260,11 +265,11 @@ def classify(
 
 
 def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite: bool) -> None:
-    """Classify, show how it goes and what came of it. Raises typer.Exit unless all is fine."""
+    """Classify, show progress and summary. Raises typer.Exit unless all went well."""
     from afdcli.results.claim import claimed
 
     with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
-        # Loaded with the results in hand: whoever must wait for another run is told at once.
+        # Imported after the lock is taken, so that a second run to the same --out fails at once.
         from afdcli.classify.run import classify
         from afdcli.classify.session import set_up
         from afdcli.cli.classify_screen import show_summary
@@ -278,8 +283,8 @@ def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrit
                 summary = classify(inputs, setup, live.update, _command(), inputs.skipped)
             except KeyboardInterrupt:
                 how = "--resume instead of --overwrite" if overwrite else "--resume"
-                message = f"afd: interrupted; {live.rows} rows are in {results}; go on with the"
-                err().print(f"{message} same command and {how}", markup=False, soft_wrap=True)
+                message = f"afd: interrupted; {live.rows} rows are in {results}; to continue, run"
+                err().print(f"{message} the same command with {how}", markup=False, soft_wrap=True)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     if inputs.unlisted:
         summary.notes.append(

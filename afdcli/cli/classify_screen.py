@@ -1,4 +1,4 @@
-"""What ``afd classify`` shows when it is done."""
+"""The summary that ``afd classify`` prints at the end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from afdcli.classify.session import Setup
 
 TOP_LABELS = 8
-FEW = 5  # answers that are shown of a run too long to show all
+FEW = 5  # answers shown if there are too many to show all
 
 
 def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
-    """Print what a run gave: answers, failed files, counts, and what to type next."""
+    """Print the first answers, failed files, counts, and the next command to run."""
     if summary.first:
         screen.print(_answers(summary, setup.columns))
     if summary.first_failed:
@@ -38,7 +38,7 @@ def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
 
 
 def _answers(summary: Summary, columns: Columns) -> Table:
-    """The first answers: all of them if they are few."""
+    """The first answers, or all of them if there are only a few."""
     few = summary.classified <= FIRST_ROWS
     rows = summary.first if few else summary.first[:FEW]
     title = "answers" if few else f"first {FEW} answers"
@@ -55,7 +55,7 @@ def _answers(summary: Summary, columns: Columns) -> Table:
 
 
 def _files(title: str) -> Table:
-    """An empty table with one row per file to come."""
+    """An empty table for one row per file."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("file", overflow="fold")
     return table
@@ -91,7 +91,7 @@ def _counts(summary: Summary, setup: Setup) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _lines(summary, setup):
-        table.add_row(name, Text(text))  # Text: names of files and classes are no markup
+        table.add_row(name, Text(text))  # Text: file and class names are not markup
     return table
 
 

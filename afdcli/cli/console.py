@@ -1,4 +1,4 @@
-"""What every command shares: consoles, exit codes and common options."""
+"""Consoles, exit codes and options that all commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing 
 
 class _Output(Console):
     def on_broken_pipe(self) -> None:
-        """Go on in silence: the reader went away (`afd … | head`), and that is no failure."""
+        """Continue without output: the reader has gone (`afd … | head`). That is not an error."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -42,12 +42,12 @@ def err(quiet: bool = False) -> Console:
 
 
 def reasons(failed: Counter[str]) -> str:
-    """Error codes and how often each came, the most frequent first."""
+    """Error codes with their counts, most frequent first."""
     return ", ".join(f"{code} {count:,}" for code, count in failed.most_common())
 
 
 def say_all_failed(done: str, failed: Counter[str], where: str) -> None:
-    """Say that nothing was *done* and why; the rows are in *where*."""
+    """Print that nothing was *done*, and why. The rows are in *where*."""
     who = "the only image" if failed.total() == 1 else f"all {failed.total():,} images"
     message = f"nothing was {done}: {who} failed ({reasons(failed)});"
     err().print(f"[bold red]afd:[/] {escape(message)} see {escape(where)}", soft_wrap=True)
@@ -55,10 +55,10 @@ def say_all_failed(done: str, failed: Counter[str], where: str) -> None:
 
 @contextmanager
 def stop_politely() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, so that nothing is left half-written.
+    """Make SIGTERM and SIGHUP end a run like Ctrl-C, so that nothing is left half-written.
 
-    A signal that was ignored when the program started stays ignored, as ``nohup`` wants it. (Python
-    does the same with SIGINT, which a shell ignores for what a script starts with ``&``.)
+    A signal that was ignored when the program started stays ignored, as ``nohup`` expects. (Python
+    does the same with SIGINT, which shells ignore for background jobs of a script.)
     """
 
     def interrupt(number: int, frame: object) -> None:

@@ -1,4 +1,4 @@
-"""``afd degrade``: photos become the badly compressed photos that the paper is about."""
+"""``afd degrade``: compress photos badly, as in the paper."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def degrade(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SRC",
+            metavar="PATH",
             help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
-            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - for"
-            " a list of paths on standard input, one per line. Default: the current folder.",
+            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - to"
+            " read a list of paths from standard input, one per line. Default: the current folder.",
             show_default=False,
         ),
     ] = None,
@@ -65,7 +65,8 @@ def degrade(
         typer.Option(
             "--qf",
             metavar="N[,N...]",
-            help="Quality factor, 1 to 100 (default: 10). Several give a subfolder each: qf25/ ...",
+            help="Quality factor, 1 to 100. Several write one subfolder each: qf25/ ..."
+            " Default: 10.",
         ),
     ] = None,
     severity: Annotated[
@@ -73,21 +74,25 @@ def degrade(
         typer.Option(
             "--severity",
             metavar="N[,N...]",
-            help="ImageNet-C severity instead: 1 to 5 stand for QF 25, 18, 15, 10, 7.",
+            help="ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
         ),
     ] = None,
     multi: Annotated[
         bool,
         typer.Option(
             "--multi",
-            help="Compress several times, each round with a quality factor drawn from"
-            " 25, 18, 15, 10, 7; --qf fixes that of the last round.",
+            help="Compress several times. Each round draws its quality factor from"
+            " 25, 18, 15, 10, 7; --qf sets that of the last round.",
         ),
     ] = False,
     rounds: Annotated[
         int | None,
         typer.Option(
-            "--rounds", min=1, max=100, help="Rounds of --multi (default: 2); implies --multi."
+            "--rounds",
+            metavar="N",
+            min=1,
+            max=100,
+            help="Number of rounds; implies --multi. Default: 2.",
         ),
     ] = None,
     codec: Annotated[
@@ -95,7 +100,9 @@ def degrade(
     ] = "jpeg",
     subsampling: Annotated[
         str,
-        typer.Option("--subsampling", metavar="S", help="Of chroma: 4:4:4, 4:2:2 or 4:2:0."),
+        typer.Option(
+            "--subsampling", metavar="S", help="Chroma subsampling: 4:4:4, 4:2:2 or 4:2:0."
+        ),
     ] = "4:2:0",
     crop: Annotated[
         int | None,
@@ -104,8 +111,8 @@ def degrade(
             metavar="N",
             min=1,
             max=8192,
-            help="First resize the short side to N x 256/224 and cut out the central N x N pixels;"
-            " photos of N to N + 16 pixels a side are only cut.",
+            help="First resize the short side to N x 256/224 and crop the central N x N pixels;"
+            " photos with sides of N to N + 16 pixels are only cropped.",
         ),
     ] = None,
     exclude: ExcludeOption = None,
@@ -116,9 +123,10 @@ def degrade(
         int | None,
         typer.Option(
             "--workers",
+            metavar="N",
             min=1,
             max=MOST_WORKERS,
-            help="Processes that read and write images; default: all cores.",
+            help="Processes that read and write images. Default: one per core.",
         ),
     ] = None,
     timeout: TimeoutOption = 120.0,
@@ -127,8 +135,8 @@ def degrade(
 ) -> None:
     """Compress images badly, as the paper does: once or several times.
 
-    Keeps relative paths and writes DIR/manifest.csv with a row per file. Images that cannot be
-    read get a row too; the exit code is then 1. The same seed gives the same bytes.
+    Keeps relative paths and writes DIR/manifest.csv with one row per file. Images that cannot be
+    read get a row too; the exit code is then 1. The same seed gives the same files.
     """
     if multi and rounds is None:
         rounds = _DEFAULT_ROUNDS
@@ -174,11 +182,11 @@ def degrade(
 
 
 def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | None]:
-    """Quality factor of the last round, one per subfolder; None where it is drawn."""
+    """Quality factor of the last round for each subfolder; None if it is drawn."""
     from afdcli.codec import recipe
 
     if qf is not None and severity is not None:
-        raise UsageError("--qf and --severity say the same thing: choose one")
+        raise UsageError("--qf and --severity set the same thing: give only one")
     if severity is not None:
         return [recipe.severity(level) for level in _numbers("--severity", severity)]
     if qf is not None:
@@ -191,14 +199,14 @@ def _recipes(
 ) -> tuple[Recipe, ...]:
     from afdcli.codec.recipe import Recipe
 
-    name: Codec = codec.lower()  # type: ignore[assignment]  # Recipe refuses what is no codec
+    name: Codec = codec.lower()  # type: ignore[assignment]  # Recipe checks the name
     if re.fullmatch(r"4\d\d", subsampling):
         subsampling = ":".join(subsampling)
     return tuple(Recipe(name, quality, subsampling, rounds) for quality in qualities)
 
 
 def _numbers(option: str, text: str) -> list[int]:
-    """The numbers in "25,18" or "1..5", each once."""
+    """The numbers in "25,18" or "1..5", without repeats."""
     found: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})(?:\.\.(\d{1,4}))?\s*", part)
@@ -216,7 +224,7 @@ def _show(screen: Console, tally: Tally, settings: Settings, inputs: Inputs) -> 
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _lines(tally, settings, inputs):
-        table.add_row(name, Text(text))  # Text: names of files are no markup
+        table.add_row(name, Text(text))  # Text: file names are not markup
     screen.print(table)
 
 

@@ -1,4 +1,4 @@
-"""``afd fuse``: fold a trained module's branches, and write it for afd or for other runtimes."""
+"""``afd fuse``: fold a module's branches, and write it for afd or for other runtimes."""
 
 from __future__ import annotations
 
@@ -23,39 +23,52 @@ def fuse(
     module: Annotated[Path, typer.Argument(help="Module file written by `afd train`.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Default: beside MODULE, named *.fused.*"),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="File to write. Default: MODULE's name with .fused before the suffix.",
+        ),
     ] = None,
     kind: Annotated[
         str,
         typer.Option(
             "--format",
             metavar="F",
-            help="safetensors (for afd), pt2 or onnx (for other runtimes).",
+            help="safetensors for afd; pt2 or onnx for other runtimes.",
         ),
     ] = "safetensors",
     backbone: Annotated[
         str | None,
-        typer.Option("--backbone", help="pt2 and onnx: write this classifier with the module."),
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="pt2, onnx: export the module inside this classifier.",
+        ),
     ] = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
-    """Fold RepConv branches into plain 3x3 convolutions, check that nothing changed, and save.
+    """Fold a module's RepConv branches into 3x3 convolutions, or export it to pt2 or ONNX.
 
-    `afd classify` does the same in memory when it loads a module; a fused file is what you ship.
+    The outputs are compared before the file is kept. `afd classify` folds modules in memory when
+    it loads them; fuse a module to ship it.
     """
     if kind not in _FORMATS:
         raise UsageError(f"--format {kind}: choose {', '.join(_FORMATS)}")
     out = out or module.with_suffix(f".fused.{kind}")
     if out.resolve() == module.resolve():
-        raise UsageError("--out would overwrite the module; a fused one cannot be trained further")
+        raise UsageError(
+            "--out would overwrite the module, and a fused module cannot be trained further"
+        )
     other = out.suffix.removeprefix(".")
     if other != kind and other in _FORMATS:
-        raise UsageError(f"--out {out} would hold {kind}; say --format {other}, or choose a name")
+        raise UsageError(f"--out {out} would contain {kind}; use --format {other}, or another name")
     if checkpoint is not None and out.resolve() == checkpoint.resolve():
-        raise UsageError(f"--out {out} would overwrite the weights of the classifier")
+        raise UsageError(
+            f"--out {out} would overwrite the classifier's weights; choose another name"
+        )
     check_file(out)
     if kind != "safetensors":
         _export(module, out, kind, backbone, checkpoint, imports, quiet)
@@ -67,7 +80,7 @@ def fuse(
     result = fuse_file(module, out)
     screen = console.out(quiet)
     screen.print(_table(result))
-    screen.print(f"largest difference of the outputs {result.difference:.1e}; written: {out}")
+    screen.print(f"largest output difference {result.difference:.1e}; written: {out}")
 
 
 def _export(
@@ -107,7 +120,7 @@ def _export(
 
 
 def _table(result: Fused) -> Table:
-    table = Table(title="per picture of 224x224, one thread setting, median of 7 runs")
+    table = Table(title="per 224x224 picture, median of 7 runs")
     table.add_column("")
     for column in ("parameters", "MACs", "milliseconds"):
         table.add_column(column, justify="right")

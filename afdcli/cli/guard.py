@@ -1,4 +1,4 @@
-"""The one guard around every command: whatever happens ends in one line and the right exit code."""
+"""Error handling of all commands: one line on standard error and the right exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from afdcli.cli.console import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from afdcli.errors import AfdError, UsageError
 from afdcli.storage.text import clean
 
-#: What the machine refuses, whatever was typed.
+#: Errors of the machine, not of the command line.
 _MACHINE = {
     errno.ENOSPC: "no space is left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -40,7 +40,7 @@ _SEE_DEBUG = "run with --debug for the traceback"
 
 
 class Group(TyperGroup):
-    """The commands of ``afd``. No error of any of them leaves as a traceback, but for --debug."""
+    """The commands of ``afd``. Their errors print no traceback without --debug."""
 
     def main(
         self,
@@ -51,26 +51,29 @@ class Group(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
-        """Run what was typed and exit."""
+        """Parse, run the command, and exit."""
         words = sys.argv[1:] if args is None else list(args)
         debug = "--debug" in words
+        output = os.fstat(1)
         try:
             code = super().main(
                 words, prog_name or "afd", complete_var, False, windows_expand_args, **extra
             )
-            sys.stdout.flush()  # here and not when Python ends, which would print a traceback
+            sys.stdout.flush()  # at exit, a failure would print a traceback
         except SystemExit as end:
             if not isinstance(end.__context__, BrokenPipeError):
                 raise
-            code = _judge_pipe(end.__context__, debug)  # typer takes every pipe for its output
+            code = _judge_pipe(
+                end.__context__, output, debug
+            )  # typer assumes it was standard output
         except BrokenPipeError as error:
-            code = _judge_pipe(error, debug)
+            code = _judge_pipe(error, output, debug)
         except Exception as error:
             code = tell(error, debug)
         _drop_unwritten()
         sys.exit(code)
 
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own is hidden
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer vendors its own Context
         """Run the command."""
         try:
             Path.cwd()
@@ -80,18 +83,18 @@ class Group(TyperGroup):
             ) from error
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:  # typer would end in silence
+        except KeyboardInterrupt as error:  # typer would print nothing
             raise typer.Exit(tell(error)) from None
 
 
 def tell(error: BaseException, debug: bool = False) -> int:
-    """Say in one line on standard error what *error* means; returns the exit code.
+    """Print *error* in one line on standard error and return its exit code.
 
     Args:
         debug: show the traceback, too.
     """
     code, message = judge(error)
-    with suppress(OSError, ValueError):  # nobody can be told where standard error is full or closed
+    with suppress(OSError, ValueError):  # standard error may be closed or full
         if debug:
             traceback.print_exception(error)
         line = Text.assemble(("afd:", "bold red"), f" {clean(' '.join(message.split()))}")
@@ -99,11 +102,16 @@ def tell(error: BaseException, debug: bool = False) -> int:
     return code
 
 
-def _judge_pipe(error: BrokenPipeError, debug: bool) -> int:
-    """All is fine where the reader of standard output went away (`afd … | head`)."""
+def _judge_pipe(error: BrokenPipeError, output: os.stat_result, debug: bool) -> int:
+    """Exit code 0 if the reader of standard output has gone (`afd … | head`).
+
+    Args:
+        output: what standard output was at the start; rich replaces it when its reader has gone.
+    """
     poll = select.poll()
     poll.register(1, 0)
     gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    gone = gone or not os.path.samestat(output, os.fstat(1))
     return EXIT_OK if gone else tell(error, debug)
 
 
@@ -127,11 +135,11 @@ def judge(error: BaseException) -> tuple[int, str]:
 
 
 def _fault(error: BaseException) -> str:
-    """What went wrong, where afd did not expect it."""
+    """The message for an unexpected *error*."""
     text = _one_line(error)
     if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
         return f"no memory is left ({text or 'MemoryError'}): close other programs, or try smaller"
-    if "shared memory" in text:  # of torch, in the processes that make training pairs
+    if "shared memory" in text:  # from torch, in the processes that make training pairs
         return f"shared memory (/dev/shm) cannot be used or has no room: {text}"
     if isinstance(error, OSError):
         if _no_folder(error):
@@ -146,18 +154,18 @@ def _fault(error: BaseException) -> str:
 
 
 def _no_folder(error: OSError) -> bool:
-    """True for what `tempfile` raises where no folder can be written to."""
+    """True if `tempfile` found no folder that it can write to."""
     return "No usable temporary directory" in str(error)
 
 
 def _cure(error: OSError) -> str:
-    cure = "set TMPDIR to a folder that can be used" if _no_folder(error) else None
+    cure = "set TMPDIR to a folder that is writable" if _no_folder(error) else None
     cure = cure or _CURES.get(error.errno or 0)
     return f"; {cure}" if cure else ""
 
 
 def _one_line(error: BaseException) -> str:
-    """The message of *error* in one line; of one that carries a traceback, the end of that."""
+    """The first line of the message; if it contains a traceback, the last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if not any("Traceback" in line for line in lines):
         return lines[0]
@@ -165,18 +173,18 @@ def _one_line(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """*error*, what caused it, what caused that, …"""
+    """*error* and its chain of causes."""
     while error is not None:
         yield error
         error = error.__cause__  # type: ignore[assignment]
 
 
 def prepare(debug: bool) -> None:
-    """Make this process ready for streams that are closed or not UTF-8, and for errors in threads.
+    """Handle closed or non-UTF-8 standard streams, and errors in threads.
 
-    For the program only, not for a caller in Python.
+    Only for the program, not for callers in Python.
     """
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest free number
         pass  # a file opened later must not become standard output
     os.close(number)
     sys.stdin = sys.stdin or open(0)  # noqa: SIM115
@@ -186,7 +194,7 @@ def prepare(debug: bool) -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if not debug:
         threading.excepthook = _thread_ended
-        sys.unraisablehook = lambda _: None  # noise of libraries while Python ends
+        sys.unraisablehook = lambda _: None  # libraries complain while Python exits
 
 
 def _thread_ended(gone: threading.ExceptHookArgs) -> None:
@@ -195,7 +203,7 @@ def _thread_ended(gone: threading.ExceptHookArgs) -> None:
 
 
 def _drop_unwritten() -> None:
-    """Let what cannot be written to a stream go, or Python would complain when it ends."""
+    """Discard output that cannot be written, or Python complains at exit."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             try:

@@ -1,4 +1,4 @@
-"""``afd inspect``: everything known about one file, on the screen and as a picture."""
+"""``afd inspect``: everything that is known about one file, as text and as a figure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from afdcli.storage.writable import check_file
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An image.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Image to inspect.", show_default=False)
+    ],
     backbone: BackboneOption = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
@@ -33,20 +35,21 @@ def inspect(
             "--out",
             "-o",
             metavar="FILE",
-            help="The figure, .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
+            help="Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current"
+            " folder.",
         ),
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Write the figure, or print only.")
+        bool, typer.Option("--picture/--no-picture", help="Write the figure, or only print.")
     ] = True,
     icc: IccOption = True,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what is known about one image, what the classifier sees of it, and where it drifts.
+    """Show how one image was compressed, what the classifier sees, and where features drift.
 
-    Codec, sizes, quality factor, quantisation tables, the classes without and with AFD; and a
-    figure of crop, blocks, drift and energy. Says what cannot be known from a format.
+    Prints codec, size, quality factor, quantisation tables, and the classes without and with AFD.
+    Draws a figure of the crop, its blocks, the drift and the DCT energy.
     """
     from afdcli.codec.read import read_photo
     from afdcli.storage.text import clean
@@ -83,7 +86,7 @@ def inspect(
 
 
 def _target(file: Path, sheet: Path | None) -> Path:
-    """Where the figure goes. Raises UsageError for a file that it must not be written to."""
+    """Where to write the figure. Raises UsageError if it cannot be written there."""
     if sheet is None:
         sheet = Path(f"{file.stem}.inspect.png")
     if sheet.suffix.lower() not in (".png", ".svg", ".pdf"):

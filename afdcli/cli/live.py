@@ -11,7 +11,7 @@ from afdcli.inputs.inputs import Inputs
 
 
 class Counts(Protocol):
-    """What can be shown: rows so far, failures among them, images per second."""
+    """Progress of a run: rows so far, failures among them, images per second."""
 
     @property
     def rows(self) -> int: ...  # noqa: D102
@@ -22,12 +22,12 @@ class Counts(Protocol):
 
 
 class Live:
-    """Progress on a terminal, nothing elsewhere; a context manager.
+    """A progress bar, on terminals only. A context manager.
 
     Args:
-        screen: where.
-        inputs: what the run goes over; counted in the background.
-        per_input: rows that each input gives.
+        screen: where to draw it.
+        inputs: of the run; they are counted in the background.
+        per_input: rows per input.
 
     Attributes:
         rows: written so far.

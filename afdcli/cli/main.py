@@ -1,8 +1,10 @@
-"""The ``afd`` program: registers one command per file, nothing else."""
+"""The ``afd`` program: registers the commands, one file each."""
 
 from __future__ import annotations
 
+import re
 import sys
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
@@ -15,8 +17,8 @@ from afdcli.cli.guard import Group, prepare
 app = typer.Typer(
     name="afd",
     cls=Group,
-    help="Classify folders of badly compressed photos with a frozen classifier, and win back "
-    "the accuracy that compression took (adaptive feature de-drifting, arXiv 2401.01724).",
+    help="Classify folders of badly compressed photos with a frozen classifier, and recover "
+    "accuracy that compression cost (adaptive feature de-drifting, arXiv 2401.01724).",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -27,6 +29,11 @@ def _version(value: bool) -> None:
     if value:
         typer.echo(f"afd {__version__}")
         raise typer.Exit
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring with one line per paragraph; rich would keep its line breaks."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(text))
 
 
 @app.callback()
@@ -42,13 +49,16 @@ def _root(
         raise typer.Exit(EXIT_USAGE)
 
 
-app.command()(classify.classify)
-app.command()(report.report)
-app.command()(models.models)
-app.command()(train.train)
-app.command()(fuse.fuse)
-app.command()(degrade.degrade)
-app.command()(inspect.inspect)
+for _command in (
+    classify.classify,
+    report.report,
+    models.models,
+    train.train,
+    fuse.fuse,
+    degrade.degrade,
+    inspect.inspect,
+):
+    app.command(help=_paragraphs(_command.__doc__ or ""))(_command)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``afd models``: the classifiers that can be used, and the AFD module that each gets."""
+"""``afd models``: list classifiers, with the AFD module for each."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ LIMIT = 25
 def models(
     search: Annotated[
         str,
-        typer.Argument(
-            metavar="SEARCH", help="Part of a name, as in resnet50.", show_default=False
-        ),
+        typer.Argument(metavar="SEARCH", help="Part of a name, e.g. resnet50.", show_default=False),
     ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Models to show.")
+        int,
+        typer.Option(
+            "--limit", metavar="N", min=1, max=1_000_000, help="Number of models to show."
+        ),
     ] = LIMIT,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
-    """List the classifiers that --backbone takes. Asks no network.
+    """List the classifiers that --backbone accepts. Needs no network.
 
-    Without SEARCH: those that need no download. With SEARCH: every pretrained model of timm whose
+    Without SEARCH: models that need no download. With SEARCH: all pretrained timm models whose
     name contains it.
     """
     from afdcli.models.catalogue import find_models
@@ -41,7 +42,8 @@ def models(
     screen.print(_table(found[:limit]))
     if len(found) > limit:
         screen.print(
-            f"{len(found) - limit} more: narrow the search, or --limit {len(found)}", soft_wrap=True
+            f"{len(found) - limit} more: narrow the search, or use --limit {len(found)}",
+            soft_wrap=True,
         )
     if not search:
         screen.print(
@@ -66,7 +68,7 @@ def _table(found: list[Model]) -> Table:
             f"{model.name} (default)" if model.name == default else model.name,
             f"{model.width}x{model.height}",
             f"{count_parameters(model.name) / 1e6:.1f} M",
-            Text(model.weights),  # brackets of an extra are no markup
+            Text(model.weights),  # the brackets of an extra are not markup
             {"stem": "its own", "input": "general", "": "none"}[model.module],
         )
     return table

@@ -1,4 +1,4 @@
-"""Options that several commands share, declared once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-MOST_SECONDS = 10_000_000.0  # four months; much more is no time that systems can wait for
+MOST_SECONDS = 10_000_000.0  # four months; system timers overflow with much more
 MOST_WORKERS = 1024
 
 
 def a_number(value: float | None) -> float | None:
-    """Refuse NaN, which is within every range."""
+    """Refuse NaN, which passes every range check."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
     return value
@@ -24,7 +24,7 @@ BackboneOption = Annotated[
     typer.Option(
         "--backbone",
         metavar="NAME",
-        help="The classifier: any timm name, e.g. resnet50. Default: the one that ships with afd.",
+        help="Classifier: any timm name, e.g. resnet50. Default: EfficientNet-Lite0.",
     ),
 ]
 AfdOption = Annotated[
@@ -32,13 +32,15 @@ AfdOption = Annotated[
     typer.Option(
         "--afd",
         metavar="auto|off|FILE",
-        help="The AFD module: the best that ships, none, or a file.",
+        help="AFD module: auto picks the best one that ships with afd; off uses none.",
     ),
 ]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", metavar="FILE", help="Weights of the backbone instead of timm's own."
+        "--checkpoint",
+        metavar="FILE",
+        help="Weights file for the backbone, instead of timm's weights.",
     ),
 ]
 ImportOption = Annotated[
@@ -46,30 +48,30 @@ ImportOption = Annotated[
     typer.Option(
         "--import",
         metavar="FILE.py|MODULE",
-        help="Python that registers models of your own with timm; repeatable.",
+        help="Python code that registers your own models with timm; repeatable.",
     ),
 ]
 ClassNamesOption = Annotated[
     Path | None,
-    typer.Option("--class-names", metavar="FILE", help="One class name per line, or JSON."),
+    typer.Option("--class-names", metavar="FILE", help="Class names: one per line, or JSON."),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda or mps.", metavar="DEVICE")
 ]
 ExcludeOption = Annotated[
     list[Path] | None,
-    typer.Option("--exclude", metavar="DIR", help="Folder to leave out; repeatable."),
+    typer.Option("--exclude", metavar="DIR", help="Folder to skip; repeatable."),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what an earlier run wrote to --out.")
+    bool, typer.Option("--overwrite", help="Replace existing results at --out.")
 ]
 SuffixesOption = Annotated[
     str | None,
     typer.Option(
         "--suffixes",
         metavar="S[,S...]",
-        help="In folders, archives and stores take files by these suffixes alone, as in jpg,png."
-        " Default: image suffixes, and whatever begins as an image does.",
+        help="Select files in folders, archives and stores by these suffixes only, e.g. jpg,png."
+        " Default: files with an image suffix or whose first bytes are those of an image.",
     ),
 ]
 TimeoutOption = Annotated[
@@ -80,11 +82,13 @@ TimeoutOption = Annotated[
         min=0.1,
         max=MOST_SECONDS,
         callback=a_number,
-        help="Limit for reading one image.",
+        help="Time limit per image.",
     ),
 ]
 IccOption = Annotated[
     bool,
-    typer.Option("--icc/--no-icc", help="Convert colours to sRGB by the photo's ICC profile."),
+    typer.Option("--icc/--no-icc", help="Convert colours to sRGB with the photo's ICC profile."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Random seed.")
+]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Format(str, Enum):
-    """What is printed on standard output."""
+    """Format of standard output."""
 
     table = "table"
     csv = "csv"
@@ -32,9 +32,10 @@ def report(
     results: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Results of afd classify: .csv, .jsonl or .parquet, files, folders of parts or "
-            "URLs; several are compared side by side. Two of the same pictures, one with and one "
-            "without AFD, are compared pairwise. Default: results.csv.",
+            metavar="RESULTS",
+            help="Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
+            "URLs. Several are shown side by side. Two runs over the same pictures, one with and "
+            "one without AFD, are compared picture by picture. Default: results.csv.",
             show_default=False,
         ),
     ] = None,
@@ -42,23 +43,23 @@ def report(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Results of the same pictures uncompressed: shows which share of the loss AFD "
-            "wins back. Matched by path, whatever the suffix.",
+            help="Results of the same pictures, uncompressed: shows the share of the loss that "
+            "AFD recovers. Matched by path without the suffix.",
         ),
     ] = None,
     direct: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Results of the same pictures without AFD, for results made without --compare.",
+            help="Results of the same pictures with --afd off, if you did not use --compare.",
         ),
     ] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
             metavar="COLUMN",
-            help="Break down by this column; repeatable. folder, parent (whole folder path), "
-            "quality (in bands) or any column of the results. Default: folder and quality.",
+            help="Break down by this column; repeatable. folder, parent (full folder path), "
+            "quality (in bands), or any column of the results. Default: folder and quality.",
             show_default=False,
         ),
     ] = None,
@@ -66,29 +67,29 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep only the pictures in this list: one relative path per line, whatever the "
-            "suffix.",
+            help="Use only the pictures in this list: one relative path per line; suffixes are "
+            "ignored.",
         ),
     ] = None,
     exclude: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Leave out the pictures in this list."),
+        typer.Option(metavar="FILE", help="Skip the pictures in this list."),
     ] = None,
     manifest: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE",
             help="manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
-            "picture, for intervals count pictures. Found by itself where afd classify was given "
-            "the degraded folder; otherwise folders such as qf25/ and the clean run tell.",
+            "picture: intervals count pictures, not files. Found automatically in the folder that "
+            "was classified; without one, folders such as qf25/ and --clean are used.",
             show_default=False,
         ),
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show all groups and changes, not the 15 largest.")
+        bool, typer.Option("--all", help="Show all groups and changes, not only the 15 largest.")
     ] = False,
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="What to print on standard output.")
+        Format, typer.Option("--format", "-f", help="Format of standard output.")
     ] = Format.table,
     to: Annotated[
         Path | None,
@@ -96,22 +97,22 @@ def report(
             "--out",
             "-o",
             metavar="FILE",
-            help="Also write the summary: .csv (tidy, one number per row), .json or .md.",
+            help="Also write the summary: .csv (one number per row), .json or .md.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Also write a page with plots, tables and pictures: one .html file that needs no "
-            "network. Its numbers are in the summary, too.",
+            help="Also write a page with plots, tables and pictures: one .html file that works "
+            "offline.",
         ),
     ] = None,
     photos: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The folder that was classified: shows on the page the pictures whose answer "
+            help="The folder that was classified. The page then shows pictures whose answer "
             "changed.",
         ),
     ] = None,
@@ -119,15 +120,15 @@ def report(
         bool,
         typer.Option(
             "--maps",
-            help="Also show where the module works on them (FDM): loads the classifier and module "
-            "that the metadata name, and runs its --import files.",
+            help="Also show the module's FDM for each of them. Loads the classifier and module "
+            "named in the metadata, and runs its --import files.",
         ),
     ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
 
-    Accuracies come with 95 % intervals. Without labels: confidence, drift, and what changed.
+    Shows 95 % intervals. Without labels, it shows confidence, drift and changed answers.
     """
     from afdcli.report.groups import DEFAULT
     from afdcli.report.html.page import page_columns
@@ -167,12 +168,12 @@ _FORMATS = {".csv": Format.csv, ".json": Format.json, ".md": Format.markdown}
 
 @dataclass(frozen=True)
 class _View:
-    """What of a report is shown.
+    """Which parts of a report to show.
 
     Attributes:
-        columns: breakdowns in tables; the tidy summary has those of the page, too.
-        everything: True for all groups and changes.
-        asked: True if the user named the columns.
+        columns: breakdowns shown as tables; the summary also has those of the page.
+        everything: show all groups and changes.
+        asked: the user named the columns.
     """
 
     columns: tuple[str, ...]
@@ -188,7 +189,7 @@ class _View:
 
 
 def _document(form: Format, reports: list[Report], view: _View) -> str:
-    """The report as one text in a format other than `Format.table`."""
+    """The report as text, in any format but `Format.table`."""
     from afdcli.report import render
     from afdcli.report.summary import tidy
 
@@ -217,5 +218,5 @@ def _check_target(to: Path | None, inputs: list[Path]) -> None:
     if to.suffix.lower() not in _FORMATS:
         raise UsageError(f"--out {to}: the name must end in {', '.join(_FORMATS)}")
     if any(to.resolve() == path.resolve() for path in inputs):
-        raise UsageError(f"--out {to}: would overwrite what is being reported; choose another name")
+        raise UsageError(f"--out {to}: would overwrite an input of the report; choose another name")
     check_file(to)

@@ -1,4 +1,4 @@
-"""``afd report --html``: where the page goes, and that it gets there."""
+"""``afd report --html``: check the options and write the page."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ SUFFIXES = (".html", ".htm")
 
 
 def check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path]) -> None:
-    """See that the page can be written, before anything slow is done.
+    """Check that the page can be written, before any slow work.
 
-    *taken* are the files that are read or written besides.
+    Args:
+        taken: the other files that are read or written.
 
     Raises:
         UsageError: a wrong name, or no such folder.
     """
     if maps and photos is None:
-        raise UsageError("--maps draws on the pictures: it needs --photos DIR")
+        raise UsageError("--maps shows pictures: it needs --photos DIR")
     if html is None:
         if photos is not None:
-            raise UsageError("--photos shows pictures on the page: it needs --html FILE")
+            raise UsageError("--photos adds pictures to the page: it needs --html FILE")
         return
     if html.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--html {html}: the name must end in .html")
     if any(html.resolve() == path.resolve() for path in taken):
-        raise UsageError(f"--html {html}: is used for something else; choose another name")
+        raise UsageError(
+            f"--html {html}: would overwrite another file of this report; choose another name"
+        )
     check_file(html, "--html")
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos {photos}: no such folder")
@@ -52,8 +55,8 @@ def write_page(
     """Write the page.
 
     Raises:
-        AfdError: *maps* are asked for, and a classifier or module cannot be loaded.
-        ResultsError: it cannot be written.
+        AfdError: *maps* is set and a classifier or module cannot be loaded.
+        ResultsError: the page cannot be written.
     """
     from afdcli.report.html.page import render_page
 
@@ -63,7 +66,7 @@ def write_page(
 
 
 def save(path: Path, text: str) -> None:
-    """Write *text* to *path*, whose folders are made.
+    """Write *text* to *path*; missing folders are created.
 
     Raises:
         ResultsError: it cannot be written.

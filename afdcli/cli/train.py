@@ -1,4 +1,4 @@
-"""``afd train``: an AFD module for a frozen classifier, from unlabelled photos."""
+"""``afd train``: train an AFD module for a frozen classifier, from unlabelled photos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import typer
 
 from afdcli.cli import console
 from afdcli.cli.options import (
-    MOST_SECONDS,
     MOST_WORKERS,
     CheckpointOption,
     DeviceOption,
@@ -40,7 +39,7 @@ def train(
         typer.Option(
             "--data",
             metavar="DIR",
-            help="Folder of good, unlabelled photos; repeatable, each gives as many pairs.",
+            help="Folder of good, unlabelled photos; repeatable. Each folder gives as many pairs.",
         ),
     ],
     out: Annotated[
@@ -48,67 +47,86 @@ def train(
     ] = Path("module.safetensors"),
     backbone: Annotated[
         list[str] | None,
-        typer.Option("--backbone", help="Classifier to train for; several only with --plug input."),
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="Classifier to train for; repeatable with --plug input. Default:"
+            " EfficientNet-Lite0.",
+        ),
     ] = None,
     plug: Annotated[
         str,
-        typer.Option("--plug", help="stem: best, fits this backbone only; input: fits any."),
+        typer.Option(
+            "--plug",
+            metavar="stem|input",
+            help="stem: recovers most, for this backbone only; input: for any backbone.",
+        ),
     ] = "stem",
     plug_at: Annotated[
         str | None,
-        typer.Option("--plug-at", metavar="MODULE", help="Plug in behind this module instead."),
+        typer.Option(
+            "--plug-at",
+            metavar="MODULE",
+            help="Plug in behind this module of the backbone instead.",
+        ),
     ] = None,
     preset: Annotated[
         str,
         typer.Option(
             "--preset",
-            help="Size of the module: large, small, nano, pico, paper (stem only), or auto: by "
-            "the backbone's.",
+            metavar="P",
+            help="Module size: large, small, nano, pico, paper (stem only), or auto: by the "
+            "backbone's size.",
         ),
     ] = "auto",
     minutes: Annotated[
         float | None,
         typer.Option(
             "--minutes",
+            metavar="N",
             min=0.01,
-            max=MOST_SECONDS / 60,
+            max=100_000.0,
             callback=a_number,
-            help="Budget; 20 unless --steps.",
+            help="Training time. Default: 20, unless --steps is given.",
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, max=10**9, help="Budget in steps.")
+        int | None, typer.Option("--steps", metavar="N", min=1, max=10**9, help="Training steps.")
     ] = None,
     exclude: Annotated[
         Path | None,
-        typer.Option(
-            "--exclude", metavar="FILE", help="List of relative paths not to train on (test split)."
-        ),
+        typer.Option("--exclude", metavar="FILE", help="List of relative paths not to train on."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, max=65_536, help="Pairs per step.")
-    ] = (DEFAULTS.batch_size),
+        int,
+        typer.Option("--batch-size", metavar="N", min=1, max=65_536, help="Pairs per step."),
+    ] = DEFAULTS.batch_size,
     lr: Annotated[
-        float, typer.Option("--lr", min=0.0, max=1.0, callback=a_number, help="Peak learning rate.")
+        float,
+        typer.Option(
+            "--lr", metavar="X", min=0.0, max=1.0, callback=a_number, help="Peak learning rate."
+        ),
     ] = DEFAULTS.lr,
     divergence: Annotated[
         float,
         typer.Option(
             "--divergence",
+            metavar="X",
             min=0.0,
             max=1000.0,
             callback=a_number,
-            help="Weight of the output divergence.",
+            help="Loss weight of the output divergence.",
         ),
     ] = DEFAULTS.divergence,
     deep: Annotated[
         float,
         typer.Option(
             "--deep",
+            metavar="X",
             min=0.0,
             max=1000.0,
             callback=a_number,
-            help="Weight of the loss at the stages' ends.",
+            help="Loss weight of the features at the ends of the stages.",
         ),
     ] = DEFAULTS.deep,
     side: Annotated[
@@ -118,43 +136,54 @@ def train(
             min=0,
             max=4096,
             metavar="PX",
-            help="Side of training pictures; 0: the classifier's input size.",
+            help="Side of the training crops; 0: the classifier's input size.",
         ),
     ] = DEFAULTS.side,
     angle: Annotated[
         float,
         typer.Option(
             "--angle",
+            metavar="X",
             min=0.0,
             max=1.0,
             callback=a_number,
-            help="Share of the feature angle in the feature loss.",
+            help="Share of the angle in the feature loss; the rest is L1.",
         ),
     ] = DEFAULTS.angle,
     reuse: Annotated[
-        int, typer.Option("--reuse", min=1, max=10_000, help="Times that each pair is used.")
-    ] = (DEFAULTS.reuse),
+        int,
+        typer.Option(
+            "--reuse", metavar="N", min=1, max=10_000, help="How often each pair is used."
+        ),
+    ] = DEFAULTS.reuse,
     precision: Annotated[
         str,
         typer.Option(
             "--precision",
             metavar="P",
-            help="auto, fp32, bf16 or fp16; auto takes bf16 where it is faster.",
+            help="auto, fp32, bf16 or fp16. auto uses bf16 where the hardware is fast at it.",
         ),
     ] = "auto",
     validation: Annotated[
-        int, typer.Option("--validation", min=5, max=50_000, help="Photos held out for validation.")
+        int,
+        typer.Option(
+            "--validation",
+            metavar="N",
+            min=5,
+            max=50_000,
+            help="Photos held out for validation.",
+        ),
     ] = DEFAULTS.validation,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     init: Annotated[
         Path | None,
         typer.Option(
-            "--init", metavar="FILE", help="Begin with this trained module, not with a new one."
+            "--init", metavar="FILE", help="Start from this trained module instead of a new one."
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint beside --out.")
     ] = False,
     icc: IccOption = DEFAULTS.icc,
     overwrite: OverwriteOption = False,
@@ -162,19 +191,23 @@ def train(
     workers: Annotated[
         int,
         typer.Option(
-            "--workers", min=1, max=MOST_WORKERS, help="Processes that make training pairs."
+            "--workers",
+            metavar="N",
+            min=1,
+            max=MOST_WORKERS,
+            help="Processes that make training pairs.",
         ),
     ] = 1,
     device: DeviceOption = "auto",
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
-    """Train an AFD module for a frozen classifier. Needs no labels, and a few hundred photos.
+    """Train an AFD module for a frozen classifier, on a few hundred unlabelled photos.
 
-    A checkpoint is kept beside --out; Ctrl-C keeps the module so far.
+    Ctrl-C ends training early and keeps the module; --resume continues from its checkpoint.
     """
-    # Read once, when torch is loaded. Threads that spin while they wait fight with the readers for
-    # the cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
+    # Read once, when torch is loaded. Threads that spin while they wait compete with the readers
+    # for cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from afdcli.cli import train_screen as screen
     from afdcli.models.device import choose_device
@@ -185,7 +218,7 @@ def train(
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
-        raise UsageError(f"--out {out}: the name of a module ends in .safetensors")
+        raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
     _check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
     _check_unused(out, resume, overwrite)
     keep_freed_memory()
@@ -235,19 +268,21 @@ def train(
 
 
 def _check_unused(out: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to replace a module, or the checkpoint of a run that was cut off, unasked."""
+    """Refuse to replace a module or a checkpoint without --overwrite."""
     if resume and overwrite:
-        raise UsageError("--resume goes on with the checkpoint, --overwrite drops it: choose")
+        raise UsageError(
+            "--resume continues from the checkpoint, --overwrite drops it: give only one"
+        )
     there = [path for path in (out, checkpoint_path(out)) if path.exists()]
     if there and not (resume or overwrite):
         raise UsageError(
-            f"{there[0]} exists already: --resume goes on with its training, --overwrite replaces"
-            " it; or give another --out"
+            f"{there[0]} exists: use --resume to continue its training, --overwrite to replace it,"
+            " or another --out"
         )
 
 
 def _check_out(out: Path, weights: Sequence[Path | None]) -> None:
-    """See that the module and its checkpoint can be written, and overwrite no classifier."""
+    """Check that module and checkpoint can be written and do not overwrite a classifier."""
     written = (out, checkpoint_path(out))
     for path in written:
         check_file(path)
@@ -261,13 +296,13 @@ def _check_out(out: Path, weights: Sequence[Path | None]) -> None:
 def _load(
     names: list[str] | None, checkpoint: Path | None, imports: list[str] | None
 ) -> list[Backbone]:
-    """The classifiers that are named, NAME or NAME=FILE; the shipped one if none is."""
+    """The classifiers given as NAME or NAME=FILE, or the default one."""
     from afdcli.models.loader import load_backbone
     from afdcli.models.packaged import DEFAULT
 
     if len(names or ()) > 1 and checkpoint is not None:
         raise UsageError(
-            "--checkpoint belongs to one backbone; for several, write NAME=FILE in --backbone"
+            "--checkpoint works with one backbone; for several, use --backbone NAME=FILE"
         )
     backbones = []
     for item in names or [DEFAULT]:

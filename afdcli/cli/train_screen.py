@@ -1,4 +1,4 @@
-"""What ``afd train`` shows in the terminal."""
+"""What ``afd train`` prints."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from afdcli.train.photos import PhotoSet
     from afdcli.train.run import Outcome, Plan
 
-_LEAST = 0.02  # of the divergence: who takes away less is told that it came to nothing
+_LEAST = 0.02  # share of the divergence; a module that removes less learnt nothing
 
 
 @contextmanager
 def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """The budget used, the time left and the newest losses; to be called after each step."""
+    """A progress bar with time left and losses. Call what it yields after each step."""
     with Bar(
         BarColumn(bar_width=16),
         TextColumn("{task.percentage:>3.0f}%"),
@@ -38,7 +38,7 @@ def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 
 
 def say_skipped(photos: PhotoSet, quiet: bool) -> None:
-    """Files that are no photos to train on."""
+    """Report files that cannot be trained on."""
     if photos.skipped:
         name, reason = next(iter(photos.skipped.items()))
         console.err(quiet).print(
@@ -48,7 +48,7 @@ def say_skipped(photos: PhotoSet, quiet: bool) -> None:
 
 
 def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
-    """What is trained, where, and on how many photos."""
+    """Print what is trained, where it sits, and the number of photos."""
     names = ", ".join(backbone.name for backbone in plan.backbones)
     place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
     stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
@@ -70,7 +70,7 @@ def _line(p: Progress) -> str:
 
 
 def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
-    """The validation of the saved module, and how to use it."""
+    """Print the validation of the saved module, and the command that uses it."""
     s = outcome.score
     table = Table(title=f"{s.photos} held-out photos, QF 25, 18, 15, 10, 7 in turn")
     for column in ("", "direct", "with AFD"):
@@ -84,11 +84,11 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; module: {out}")
     if s.divergence > (1 - _LEAST) * s.divergence_direct:
         console.err(quiet).print(
-            "the module has learnt next to nothing: outputs are as far from those for the clean "
-            "photos as without it. Train longer (--minutes), or more slowly (--lr)",
+            "the module has learnt almost nothing: the output divergence is as large as without "
+            "it. Train longer (--minutes) or with a lower learning rate (--lr)",
         )
     if outcome.interrupted:
-        screen.print("go on with the same command and --resume")
+        screen.print("to continue, run the same command with --resume")
     elif plan.plug == "stem":
         options = plan.backbones[0].options
         command = f"afd classify PHOTOS {options} --afd {shlex.quote(str(out))}"

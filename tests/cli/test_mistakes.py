@@ -122,7 +122,7 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "few"), ("at least 24 photos", "few has 2")),
         (("train", "--data", "broken"), ("at least 24 photos", "no readable image")),
         (("train", "--data", "good", "--side", "100"), ("--side 100", "multiple of 8")),
-        (("train", "--data", "good", "--out", "m.pt"), ("ends in .safetensors",)),
+        (("train", "--data", "good", "--out", "m.pt"), ("must end in .safetensors",)),
         (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude no.txt",)),
         (("train", "--data", "good", "--init", "no.safetensors"), ("no.safetensors",)),
         (("train", "--data", "good", "--preset", "huge"), ("huge",)),

@@ -305,7 +305,7 @@ def test_an_interrupted_run_keeps_its_rows(kit: Path, photos: Path) -> None:
     rows = table()
     assert stderr.decode() == (
         f"afd: interrupted; {len(rows)} rows are in results.csv;"
-        " go on with the same command and --resume\n"
+        " to continue, run the same command with --resume\n"
     )
     assert run.returncode == 130
     assert list(rows["path"]) == [f"photos/Stop_Sign/{path.name}" for path in names[: len(rows)]]

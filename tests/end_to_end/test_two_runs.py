@@ -179,6 +179,6 @@ def test_train_does_not_replace_a_module_or_a_checkpoint(kit: Path, photos: Path
         line = ["train", "--data", "photos", "--out", "m.safetensors", "--steps", "1"]
         result = CliRunner().invoke(app, line)
         assert result.exit_code == 2
-        assert f"{name} exists already: --resume goes on with its training" in result.stderr
+        assert f"{name} exists: use --resume to continue its training" in result.stderr
         assert Path(name).read_text() == "hours of work"
         Path(name).unlink()
