@@ -1,1 +1,1 @@
-"""From batches of views to answers, in whichever runtime."""
+"""From batches of views to answers, in torch or OpenVINO."""

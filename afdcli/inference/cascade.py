@@ -1,8 +1,7 @@
-"""Low-margin predictions of bfloat16 or integers are re-run in float32.
+"""Re-run low-margin predictions of bfloat16 or int8 in float32.
 
-Of a thousand photos, bfloat16 turns the label of ten or twenty, and nearly all of them are photos
-whose two best classes are about as probable. Those are re-run; labels then are those of
-float32.
+bfloat16 changes the label of one or two photos in a hundred. Nearly all of these are photos whose
+two best classes are about equally probable. Re-running those in float32 restores nearly all labels.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from afdcli.inference.predictor import ImageResult, Predictor, is_out_of_memory
 from afdcli.view.batch import Batch, Layout
 from afdcli.view.spec import View
 
-PASS = 4  # pictures at a time: few, so that none waits long
+PASS = 4  # pictures per float32 batch: few, so that none waits long
 
-_BATCHES = 2  # one is being filled, or waits its turn, while the network has the other
-_TRIALS = 8  # pictures that the precision of a network is measured on
-_BEST = 10  # of their logits
-#: Standard deviations of the error of a difference of two logits. On 480 views of photos, clean and
-#: at quality factors 18 and 10, this leaves none to three labels that differ (of 8 to 47), and 3 %
-#: (ResNet-50) to 25 % (MobileNetV1) to be re-run.
+_BATCHES = 2  # one is being filled or waits while the network runs the other
+_TRIALS = 8  # pictures used to measure the error of the quick network
+_BEST = 10  # logits per picture that the error is measured on
+#: Margin in standard deviations of the error of a difference of two logits. On 480 views of photos
+#: (clean, QF 18 and 10) bfloat16 changed 8 to 47 labels; with this margin 0 to 3 still differ, and
+#: 3 % (ResNet-50) to 25 % (MobileNetV1) of the views are re-run.
 _CONFIDENCE = 1.5
-#: The same for integers, whose error on photos is up to 1.7 times that on pictures of noise. On 750
-#: such views this leaves no label that differs of 29 (ResNet-50, 19 % re-run) and 3 of 39
-#: (MobileNetV2, 20 %).
+#: The same for int8, whose error on photos is up to 1.7 times that on noise pictures. On 750 such
+#: views int8 changed 29 labels (ResNet-50) and 39 (MobileNetV2); with this margin 0 and 3 still
+#: differ, and 19 and 20 % are re-run.
 _CONFIDENCE_IN_INTEGERS = 2.5
-_FALLBACK = 0.3  # nats, what a MobileNet needs
+_FALLBACK = 0.3  # nats, enough for a MobileNet
 
 
 def close_margin(
@@ -46,13 +45,14 @@ def close_margin(
     batch_size: int,
     integers: bool = False,
 ) -> float:
-    """How near the two best logits must be for *quick* to be unsure, in nats.
+    """The margin between the two best logits below which *quick* is unsure, in nats.
 
-    From the difference of both networks on pictures that are the same in every run.
+    It is measured as the difference of both networks on fixed pictures, so it is the same in every
+    run.
 
     Args:
-        batch_size: that *quick* will run with: it is compiled for one size.
-        integers: that is what *quick* computes in.
+        batch_size: of *quick*, which may be compiled for one size.
+        integers: *quick* computes in int8.
     """
     confidence = _CONFIDENCE_IN_INTEGERS if integers else _CONFIDENCE
     rng = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def close_margin(
 
 
 def _in_passes(network: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
-    """Logits (n, K) float64 on the CPU of n inputs, *size* at a time: the last repeats some."""
+    """Logits (n, K), float64 on the CPU, in batches of *size*; the last batch repeats inputs."""
     count = len(inputs[0])
     logits = []
     for start in range(0, count, size):
@@ -87,7 +87,7 @@ def _in_passes(network: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """A picture of noise at all scales, about as rough as a photo."""
+    """A picture with noise at all scales, about as rough as a photo."""
     total = np.zeros((height, width, 3))
     for side in (2, 4, 8, 16, 32, 64):
         small = Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
@@ -98,7 +98,7 @@ def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uin
 
 
 class _Running(NamedTuple):
-    """A batch that is with the quick network, and who takes its answers."""
+    """A batch that the quick network is working on, and the callbacks for its answers."""
 
     answers: Future[list[ImageResult]]
     batch: Batch
@@ -106,19 +106,18 @@ class _Running(NamedTuple):
 
 
 class Cascade:
-    """Answers of a quick network, and of an exact one where the quick one is not sure.
+    """A quick network, and an exact one that re-runs what the quick one is unsure about.
 
-    The quick network runs in threads of its own: while it is busy with one batch the caller fills
-    the next, so that the network never waits for the caller.
+    The quick network runs in its own threads. The caller fills the next batch meanwhile.
 
     Args:
-        quick: what runs in the background.
-        exact: with batches of `PASS`; None where every answer of *quick* stands.
-        threads: batches that *quick* may have at the same time. With two, the cores that one has
-            no more work for go on with the next.
+        quick: the network that runs in the background.
+        exact: the float32 network, with batches of `PASS`; None to keep all answers of *quick*.
+        threads: batches that *quick* runs at the same time. With two, cores that the first no
+            longer needs work on the second.
 
     Attributes:
-        batch: to be filled by the caller; another one after each call.
+        batch: the batch to fill next; replaced by each call.
     """
 
     def __init__(self, quick: Predictor, exact: Predictor | None = None, threads: int = 1) -> None:
@@ -129,24 +128,24 @@ class Cascade:
         self._running: deque[_Running] = deque()
         self._threads = threads
         cores = torch.get_num_threads()
-        # What this sets counts for the thread that calls it.
+        # set_num_threads applies to the calling thread.
         self._pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(cores))
         self.batch = quick.new_batch()
 
     def fresh(self) -> Cascade:
-        """Another one of the same networks, without the pictures that wait in this one."""
+        """A new cascade of the same networks; pictures that wait in this one are dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         return Cascade(self._quick, self._exact, self._threads)
 
     def __call__(self, take: Sequence[Callable[[ImageResult], None]], last: bool = False) -> None:
-        """Have the filled part of `batch` answered, and go on with an empty one.
+        """Submit the filled part of `batch` and replace `batch` by an empty one.
 
         Args:
-            take: gets the answer of each picture, during this or a later call.
-            last: no answer may be left for later.
+            take: one callback per picture; called with its answer, in this or a later call.
+            last: deliver all answers before returning.
 
         Raises:
-            AfdError: as `Predictor.__call__`, of this batch or of an earlier one.
+            AfdError: as `Predictor.__call__`, for this batch or an earlier one.
         """
         if take:
             answers = self._pool.submit(self._quick, self.batch)
@@ -160,7 +159,7 @@ class Cascade:
             self._ask()
 
     def _deliver(self) -> None:
-        """Wait for the oldest batch, and hand its answers over."""
+        """Wait for the oldest batch and deliver its answers."""
         answers, batch, take = self._running.popleft()
         for i, (answer, done) in enumerate(zip(answers.result(), take, strict=True)):
             if self._close is None or not answer.close:

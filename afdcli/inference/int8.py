@@ -1,11 +1,11 @@
-"""A model in which the classifier's convolutions are done in 8-bit integers, by NNCF.
+"""Quantise the classifier's convolutions to 8-bit integers with NNCF.
 
-Post-training quantisation: one scale per output channel for weights, one per tensor for what goes
-in. The latter are set by the drawn photos that ship with afd, so that the same classifier and
-module give the same model, whatever is classified with it.
+This is post-training quantisation: one scale per output channel for weights, one per tensor for
+activations. Activation scales are calibrated on the drawn photos that ship with afd, so the same
+classifier and module always give the same model.
 
-The classifier's first convolution, its head, and all of the AFD module stay in float32: on
-ResNet-50, whose time they take a tenth of, that halves the labels that change.
+The classifier's first convolution, its head and the AFD module stay in float32. On ResNet-50 they
+take a tenth of the time, and keeping them exact halves the number of labels that change.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from afdcli.view.build import build_view
 from afdcli.view.crop import upright
 from afdcli.view.spec import View, ViewSpec
 
-#: Each drawn photo is seen as it is, and at these quality factors.
+#: Each drawn photo is used as it is and at these quality factors.
 _QUALITIES = (25, 10)
 
 
 def quantised_file(file: Path, network: AFDClassifier) -> Path:
-    """The model in *file* with 8-bit convolutions; made where it is not kept yet.
+    """The model in *file* with 8-bit convolutions; quantised unless it is cached.
 
     Args:
         file: from `afdcli.inference.openvino.model_file`.
-        network: that it was converted from.
+        network: the network that *file* was converted from.
 
     Raises:
-        ModuleError: there is nothing that can be done in integers.
+        ModuleError: the classifier has no convolution to quantise.
     """
 
     def make(folder: Path) -> None:
@@ -58,8 +58,11 @@ def _quantised(model: Any, network: AFDClassifier) -> Any:
     layers = [name for name in names if name.startswith(CLASSIFIER)]
     inner = sorted(layers, key=lambda name: int(name.rpartition("#")[2]))[1:]
     if not inner:
-        raise ModuleError("--precision int8: this classifier has no convolutions to do in integers")
-    import_openvino()  # before nncf, which else finds its telemetry
+        raise ModuleError(
+            "--precision int8: this classifier has no convolutions to quantise; use another"
+            " --precision"
+        )
+    import_openvino()  # before nncf, which would enable its telemetry
     import nncf
 
     prepare = prepare_for(network)
@@ -73,14 +76,14 @@ def _quantised(model: Any, network: AFDClassifier) -> Any:
         return nncf.quantize(
             model,
             nncf.Dataset(views),
-            preset=nncf.QuantizationPreset.MIXED,  # signed: timm has activations below zero, too
+            preset=nncf.QuantizationPreset.MIXED,  # signed: some timm activations go below zero
             subset_size=len(views),
             ignored_scope=exact,
         )
 
 
 def drawn_views(spec: ViewSpec) -> Iterator[View]:
-    """The drawn photos that ship with afd, clean and compressed, as the classifier sees them."""
+    """Views of the drawn photos that ship with afd, clean and compressed."""
     for found in discover([shipped("photos", "examples/photos")]):
         try:
             photo = read_photo(found.path)

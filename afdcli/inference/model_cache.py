@@ -1,8 +1,8 @@
-"""Converted models, kept in the user's cache folder between runs.
+"""Cache of converted models in the user's cache folder.
 
-A model is found by a hash of everything that it depends on: weights, the code and settings of each
-layer, this package's code, and the versions of torch and OpenVINO. The folder has a size limit: the
-least recently used models are deleted first.
+The key is a hash of everything that a model depends on: weights, the code and settings of each
+layer, this package's code, and the versions of torch, timm, OpenVINO and NNCF. The folder has a
+size limit: the least recently used models are deleted first.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from torch import nn
 import afdcli
 from afdcli.models.afd_classifier import AFDClassifier
 
-#: Bytes that all kept models may take together.
+#: Size limit of the cache, bytes.
 LIMIT = 2 << 30
 _PACKAGES = ("torch", "timm", "openvino", "nncf")
-#: This package's rooms whose code decides what a model computes.
+#: Packages of afdcli whose code decides what a model computes.
 _ROOMS = ("core", "models", "inference")
 
 
 def kept(key: str, make: Callable[[Path], None]) -> Path:
-    """The file ``model.xml`` under *key*, made where it is not kept yet.
+    """The cached file ``model.xml`` of *key*; *make* creates it if it is missing.
 
     Args:
-        make: writes ``model.xml`` and what belongs to it into a folder that exists.
+        make: writes ``model.xml`` and its other files into an existing folder.
     """
     folder = cache_folder() / key
     file = folder / "model.xml"
     if file.exists():
-        with suppress(OSError):  # it only counts as used less recently
+        with suppress(OSError):  # the model only looks less recently used
             os.utime(folder)
         return file
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
@@ -49,7 +49,7 @@ def kept(key: str, make: Callable[[Path], None]) -> Path:
         try:
             part.rename(folder)
         except OSError:
-            if not file.exists():  # else another run was first, with the same model
+            if not file.exists():  # else another run has just written the same model
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -58,7 +58,7 @@ def kept(key: str, make: Callable[[Path], None]) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where models are kept: the user's cache folder, or a temporary one where that fails."""
+    """The user's cache folder for models, or a temporary one if it is not writable."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("afd", appauthor=False) / "models"
@@ -72,7 +72,7 @@ def cache_folder() -> Path:
 
 @cache
 def _temporary() -> Path:
-    """A folder that is removed when this process ends."""
+    """A folder that is removed at exit."""
     import atexit
 
     folder = Path(tempfile.mkdtemp(prefix="afd-models-"))
@@ -81,16 +81,16 @@ def _temporary() -> Path:
 
 
 def shrink(folder: Path, keep: Path, limit: int | None = None) -> None:
-    """Delete the models in *folder* that were not used for longest, down to *limit* bytes.
+    """Delete the least recently used models in *folder* until *limit* bytes remain.
 
     Args:
-        keep: stays whatever its size.
-        limit: `LIMIT` unless given.
+        keep: a model that is never deleted.
+        limit: bytes; default `LIMIT`.
     """
     limit = LIMIT if limit is None else limit
     models = []
     for path in folder.iterdir():
-        with suppress(OSError):  # another run deletes, too
+        with suppress(OSError):  # another run may delete it first
             size = sum(file.stat().st_size for file in path.rglob("*"))
             models.append((path.stat().st_mtime, size, path))
     total = sum(size for _, size, _ in models)
@@ -103,10 +103,10 @@ def shrink(folder: Path, keep: Path, limit: int | None = None) -> None:
 
 
 def key_of(network: AFDClassifier, kind: str) -> str:
-    """A name for what *network* computes; the same only where all of it is the same.
+    """The cache key of *network*: equal only if everything it computes is equal.
 
     Args:
-        kind: of the model: "float32" or "int8".
+        kind: "float32" or "int8".
     """
     digest = hashlib.sha256()
 
@@ -133,7 +133,7 @@ def _version(package: str) -> str:
 
 
 def _sources(network: nn.Module) -> list[Path]:
-    """Files of code that decide what *network* computes; torch's own go by its version."""
+    """Source files that decide what *network* computes; torch is covered by its version."""
     package = Path(afdcli.__file__).parent
     files = {file for room in _ROOMS for file in (package / room).glob("*.py")}
     for layer in network.modules():
@@ -145,9 +145,9 @@ def _sources(network: nn.Module) -> list[Path]:
 
 
 def _settings(layer: nn.Module) -> Iterator[tuple[str, str]]:
-    """Attributes of *layer* that are plain values: strides, slopes, names of what is done."""
+    """Attributes of *layer* with plain values, such as strides and slopes."""
     for name, value in vars(layer).items():
         values = value if isinstance(value, tuple) else (value,)
-        # The text of other objects may hold an address, which is another one in each run.
+        # The repr of other objects may contain an address, which differs between runs.
         if all(isinstance(each, (bool, int, float, str)) for each in values):
             yield name, repr(value)

@@ -1,6 +1,6 @@
 """Classifier and module as one OpenVINO model: the fastest runtime on processors.
 
-Converted models are kept between runs, see `afdcli.inference.model_cache`.
+Converted models are cached, see `afdcli.inference.model_cache`.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Arrays = Sequence[NDArray[Any]]
 #: Turns a batch's (pixels, grid, file_context) into what the model takes.
 Prepare = Callable[[Arrays], Arrays]
 
-#: Convolutions of the classifier carry the name of their layer behind this in a converted model.
+#: Prefix of the names of the classifier's convolutions in a converted model.
 CLASSIFIER = "net.site.net."
 
 
 def import_openvino() -> Any:
-    """The package, without its telemetry: a run tells nobody that it took place."""
+    """Import openvino with its telemetry switched off."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -42,12 +42,12 @@ def import_openvino() -> Any:
 
 
 class OpenVINONetwork(nn.Module):
-    """Gives the answers of an `AFDClassifier`, computed by OpenVINO on the processor.
+    """An `AFDClassifier` that runs in OpenVINO, on the CPU.
 
     Args:
         file: the model, from `model_file` or `afdcli.inference.int8.quantised_file`.
-        network: what the model was converted from.
-        precision: of the arithmetic: float32 or bfloat16; a quantised model brings its integers.
+        network: the network that the model was converted from.
+        precision: float32 or bfloat16; a quantised model contains its 8-bit layers.
     """
 
     def __init__(self, file: Path, network: AFDClassifier, precision: torch.dtype) -> None:
@@ -56,7 +56,7 @@ class OpenVINONetwork(nn.Module):
         self._model = _PerPicture(file, precision, prepare_for(network))
 
     def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
-        """As `AFDClassifier.forward`; float32 on the processor."""
+        """As `AFDClassifier.forward`; the outputs are float32 on the CPU."""
         arrays = (pixels.numpy(), grid.numpy(), file_context.numpy())
         outputs = [torch.from_numpy(array) for array in self._model(arrays)]
         logits = outputs.pop(0)
@@ -65,9 +65,9 @@ class OpenVINONetwork(nn.Module):
 
 
 class _PerPicture:
-    """A compiled model that takes pictures one by one, as many at a time as there are cores.
+    """A compiled model that takes single pictures, as many in parallel as there are cores.
 
-    Readers need the cores, too: they then hold up one picture and not a whole batch.
+    The reader processes need the cores too. This way they delay one picture, not a whole batch.
     """
 
     def __init__(self, file: Path, precision: torch.dtype, prepare: Prepare) -> None:
@@ -101,8 +101,8 @@ class _PerPicture:
         inputs = self._prepare([array[None] for array in picture])
         if self._met_numpy:
             return self._infer(inputs)
-        # OpenVINO's bindings get to know numpy when first given an array. Two threads that do so
-        # at once wait for each other for ever.
+        # OpenVINO's bindings load numpy support with the first array. Two threads that do this at
+        # the same time deadlock.
         with self._first:
             answer = self._infer(inputs)
             self._met_numpy = True
@@ -116,7 +116,7 @@ class _PerPicture:
 
 
 def prepare_for(network: AFDClassifier) -> Prepare:
-    """What the model of *network* needs done to its inputs."""
+    """The function that prepares inputs for the model of *network*."""
     return partial(_log_grid, network.grid_channels) if network.takes_log_grid else _in_float32
 
 
@@ -135,9 +135,9 @@ def _log_grid(channels: int, arrays: Arrays) -> Arrays:
 
 @cache
 def _logarithms() -> NDArray[np.float32]:
-    """`signed_log1p` of every float16, by its bits: to look it up takes half as long.
+    """A table of `signed_log1p` for all float16 values; a look-up takes half the time.
 
-    All 2**16 are there, so ``np.take`` need not check: "clip" is its quickest mode.
+    It has all 2**16 entries, so ``np.take`` needs no bounds check: "clip" is its fastest mode.
     """
     bits = torch.arange(1 << 16, dtype=torch.int32).to(torch.uint16)
     table: NDArray[np.float32] = signed_log1p(bits.view(torch.float16)).float().numpy()
@@ -145,19 +145,19 @@ def _logarithms() -> NDArray[np.float32]:
 
 
 def model_file(network: AFDClassifier) -> Path:
-    """The OpenVINO model of *network* for one picture; converted where it is not kept yet.
+    """The OpenVINO model file of *network* for one picture; converted unless it is cached.
 
     Args:
         network: in float32.
 
     Raises:
-        ModuleError: the network cannot be converted, or the model computes something else.
+        ModuleError: the network cannot be converted, or the model's outputs differ from torch's.
     """
     return kept(key_of(network, "float32"), lambda folder: _save(convert(network), folder))
 
 
 def convert(network: AFDClassifier) -> Any:
-    """*network* as an ``openvino.Model`` for one picture, compared with torch.
+    """Convert *network* to an ``openvino.Model`` for one picture, and compare it with torch.
 
     Raises:
         ModuleError: as `model_file`.
@@ -169,7 +169,7 @@ def convert(network: AFDClassifier) -> Any:
         exported = program(subject, batch=1)
         try:
             model = ov.convert_model(exported)
-        except Exception as error:  # whatever OpenVINO has no counterpart of
+        except Exception as error:  # OpenVINO raises many kinds
             first = str(error).strip().partition("\n")[0]
             raise ModuleError(f"OpenVINO cannot convert this network: {first}") from error
         shapes = [list(tensor.shape) for tensor in inputs]
@@ -180,7 +180,7 @@ def convert(network: AFDClassifier) -> Any:
         got = [torch.from_numpy(np.array(found[i])) for i in range(len(subject.outputs))]
         worst = relative_difference(subject.net(*inputs), got)
     if worst > TOLERANCE:
-        raise ModuleError(f"OpenVINO's result differs from torch by {worst:.1e}")
+        raise ModuleError(f"OpenVINO's output differs from torch's by {worst:.1e}")
     return model
 
 
@@ -189,9 +189,9 @@ def _save(model: Any, folder: Path) -> None:
 
 
 def _name_convolutions(model: Any, exported: torch.export.ExportedProgram) -> None:
-    """Name the model's convolutions after the layers that they come from.
+    """Name the model's convolutions after their layers.
 
-    OpenVINO numbers them in the order of the program.
+    OpenVINO numbers them in program order.
     """
     layers = [
         list(node.meta["nn_module_stack"].values())[-1][0]

@@ -1,4 +1,4 @@
-"""The classifier on one batch after the other: from a filled `Batch` to the top classes."""
+"""Run the classifier on batches: from a filled `Batch` to the top classes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from afdcli.errors import BackboneError, MachineError
 from afdcli.results.rows import TopClass
 from afdcli.view.batch import Batch, Layout
 
-#: Significant digits of a probability in the results; float32 is good for no more.
+#: Significant digits of a probability in the results, about what float32 holds.
 DIGITS = 6
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What the network says about one picture.
+    """The answer for one picture.
 
     Attributes:
-        top_classes: the top-k classes, best first; None where an output was not a number.
-        direct: those of the plain backbone, likewise; () unless ``compare``.
-        drift: degrees, None without an AFD module.
-        close: the two best classes are about as probable, see `Predictor`.
+        top_classes: the top-k classes, best first; None if an output is not finite.
+        direct: the same for the backbone without AFD; () unless ``compare``.
+        drift: mean feature angle, degrees; None without an AFD module.
+        close: the two best classes are almost equally probable, see `Predictor`.
     """
 
     top_classes: tuple[TopClass, ...] | None
@@ -38,18 +38,18 @@ class ImageResult:
 
 
 class Predictor:
-    """A plugged network that answers for the pictures in a batch.
+    """Runs a network on batches and returns the top classes of each picture.
 
-    Every pass has the full batch size, also the last of a run: a processor adds up in another
-    order for another size, which moves the last digits. At a fixed size they depend neither on a
-    picture's place nor on its neighbours.
+    Every pass has the full batch size, including the last one of a run. The order of summation,
+    and so the last digits, depend on the batch size. At a fixed size they depend neither on a
+    picture's place in the batch nor on its neighbours.
 
     Args:
-        margin: answers whose two best classes (of the plain backbone, too, where it is asked) are
-            at most so far apart, in nats, are marked as close.
+        margin: an answer is marked as close if its two best logits differ by at most this many
+            nats, with AFD or (with ``compare``) without.
 
     Attributes:
-        size: pictures per pass; halved for good when memory runs out.
+        size: pictures per pass; halved for the rest of the run when memory runs out.
     """
 
     def __init__(
@@ -72,24 +72,24 @@ class Predictor:
         self.size = batch_size
 
     def new_batch(self) -> Batch:
-        """An empty batch of the size that the network is meant to run with."""
+        """An empty batch of the requested size."""
         pinned = self._device.type == "cuda"
         return Batch(self._layout, self._most, _pinned if pinned else np.zeros)
 
     def __call__(self, batch: Batch) -> list[ImageResult]:
-        """Answers for the filled part of *batch*, in its order. Threads may call it, too.
+        """Answers for the filled part of *batch*, in its order. Safe to call from several threads.
 
         Args:
             batch: from `new_batch`.
 
         Raises:
-            AfdError: not even one picture at a time fits into memory.
+            MachineError: not even one picture fits into memory.
             BackboneError: the outputs do not match the class names.
         """
         answers: list[ImageResult] = []
         while len(answers) < batch.filled:
             size = self.size
-            # Where the size does not divide the batch, the last chunk begins earlier.
+            # If the size does not divide the batch, the last chunk overlaps the one before.
             start = min(len(answers), batch.size - size)
             try:
                 chunk = self._chunk([array[start : start + size] for array in batch.arrays])
@@ -126,9 +126,9 @@ class Predictor:
         if logits.ndim != 2 or logits.shape[1] != len(self._names):
             raise BackboneError(
                 f"the backbone's output has shape {tuple(logits.shape)}, not one number for each"
-                f" of its {len(self._names)} classes; give --class-names FILE or another backbone"
+                f" of its {len(self._names)} classes; use --class-names FILE or another backbone"
             )
-        # A stable sort, so that equal probabilities come in the order of their classes.
+        # Stable, so that equal probabilities stay in class order.
         probs, order = logits.double().softmax(1).sort(dim=1, descending=True, stable=True)
         best = zip(probs[:, : self._topk].tolist(), order[:, : self._topk].tolist(), strict=True)
         return [self._top(row, classes) for row, classes in best]
@@ -142,12 +142,12 @@ class Predictor:
         )
 
     def _shrink(self, size: int, error: Exception) -> None:
-        """Halve the size after *error* at *size*, or raise it if it is not about memory."""
+        """Halve the size if *error* is about memory; otherwise raise it."""
         if not is_out_of_memory(error):
             raise error
         if size == 1:
             raise MachineError(
-                "out of memory with a single picture; choose a smaller --backbone or --device cpu"
+                "out of memory with a single picture; use a smaller --backbone or --device cpu"
             ) from error
         self.size = min(self.size, size // 2)
         if self._device.type == "cuda":
@@ -155,7 +155,7 @@ class Predictor:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """True where *error*, of torch or another runtime, says that memory ran out."""
+    """True if *error*, from torch or another runtime, says that memory ran out."""
     text = str(error).lower()
     words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
     return isinstance(error, MemoryError) or any(word in text for word in words)

@@ -1,4 +1,4 @@
-"""Where a network runs: in torch or in OpenVINO."""
+"""Choose the runtime, torch or OpenVINO, and bring a network into it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RUNTIMES = ("auto", "torch", "openvino")
 
 
 def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
-    """What *name* means here: "torch" or "openvino".
+    """Resolve *name* to "torch" or "openvino".
 
-    *auto* takes OpenVINO on a processor where it is installed, else torch.
+    "auto" is OpenVINO on a CPU if it is installed, else torch.
 
     Raises:
-        UsageError: no such runtime; it is not installed, or cannot do what is asked.
+        UsageError: unknown or not installed, or it does not support *device* or *precision*.
     """
     if name not in RUNTIMES:
         raise UsageError(f"--runtime {name}: choose {', '.join(RUNTIMES)}")
@@ -35,29 +35,33 @@ def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
     if name == "auto":
         return "openvino" if able else "torch"
     if name == "openvino" and device != "cpu":
-        raise UsageError("--runtime openvino runs on the processor; choose --device cpu, or torch")
+        raise UsageError(
+            "--runtime openvino runs on the CPU only; use --device cpu or --runtime torch"
+        )
     if name == "openvino" and not able:
-        raise UsageError("--runtime openvino: pip install openvino, or choose --runtime torch")
+        raise UsageError(
+            "--runtime openvino is not installed: pip install openvino, or use --runtime torch"
+        )
     return name
 
 
 def _check_int8(name: str, device: str) -> None:
     if name == "torch":
-        raise UsageError("--precision int8 needs OpenVINO; choose --runtime openvino")
+        raise UsageError("--precision int8 needs OpenVINO; use --runtime openvino")
     if device != "cpu":
-        raise UsageError("--precision int8 runs on the processor; choose --device cpu")
+        raise UsageError("--precision int8 runs on the CPU only; use --device cpu")
     if not find_spec("nncf"):
         raise UsageError("--precision int8 is not installed: pip install 'afdcli[int8]'")
 
 
 class Running(NamedTuple):
-    """A network that is ready.
+    """A network in its runtime.
 
     Attributes:
-        network: answers with a `Prediction`.
+        network: returns a `Prediction`.
         runtime: "torch" or "openvino".
-        note: why it is not the one that *auto* would take, or "".
-        exact: the same in float32, for pictures that less precision cannot decide; or None.
+        note: why "auto" fell back to torch, or "".
+        exact: the same network in float32, for low-margin predictions; or None.
     """
 
     network: nn.Module
@@ -74,23 +78,23 @@ def run_somewhere(
     compiled: bool = False,
     exact: bool = False,
 ) -> Running:
-    """Bring *plugged* into the runtime *name*; *auto* comes back to torch where that fails.
+    """Bring *plugged* into the runtime *name*; "auto" falls back to torch if that fails.
 
     Args:
-        compiled: through ``torch.compile``, in torch; *auto* then means torch.
-        exact: have the network in float32, too.
+        compiled: use ``torch.compile``; "auto" then means torch.
+        exact: also prepare the network in float32.
 
     Raises:
-        UsageError: as `choose_runtime`, or *compiled* is asked of another runtime.
-        ModuleError: the network cannot be exported.
+        UsageError: as `choose_runtime`, or *compiled* with OpenVINO.
+        ModuleError: the network cannot be converted.
     """
     precision = plugged.site.precision
     if compiled and name not in ("auto", "torch"):
-        raise UsageError(f"--compile is of torch: it does not go with --runtime {name}")
+        raise UsageError(f"--compile works in torch only, not with --runtime {name}")
     runtime = choose_runtime("torch" if compiled else name, device, precision)
     note = ""
     if runtime != "torch":
-        plugged.site.precision = torch.float32  # the model's; OpenVINO may compute in less
+        plugged.site.precision = torch.float32  # of the model; OpenVINO lowers it at run time
         try:
             network = with_log_grid(plugged)
             file = model_file(network)
@@ -105,22 +109,22 @@ def run_somewhere(
             note = f"{runtime} cannot run this network; using torch: {error}"
     if precision != torch.float32:
         keep_logits_exact(plugged.site.net)
-    # Kernels are kept between runs by torch itself.
+    # torch caches compiled kernels itself.
     here = _Compiled(plugged) if compiled else in_streams(plugged, device)
     return Running(here, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
 
 
 def in_float32(plugged: AFDClassifier) -> AFDClassifier:
-    """*plugged* with the same weights and in float32, whatever its own precision is."""
+    """*plugged* in float32, with shared weights."""
     exact = twin(plugged)
     exact.site.precision = torch.float32
     return exact
 
 
 def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
-    """*plugged* with the same weights, but its logarithms are left to the caller.
+    """*plugged* with shared weights, but with the logarithms of the grid as its input.
 
-    OpenVINO takes longer over them than over a convolution.
+    OpenVINO takes longer to compute them than a convolution.
     """
     network = twin(plugged)
     if network.module is not None and network.module.fde is not None:
@@ -129,14 +133,14 @@ def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
 
 
 class _Compiled(nn.Module):
-    """An `AFDClassifier` network through ``torch.compile``, whose errors say what to do."""
+    """An `AFDClassifier` under ``torch.compile``, with errors that say what to do."""
 
     def __init__(self, plugged: AFDClassifier) -> None:
         super().__init__()
         self._call = torch.compile(plugged)
 
     def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
-        """As `AFDClassifier.forward`. Raises UsageError where nothing can be compiled."""
+        """As `AFDClassifier.forward`. Raises UsageError if torch cannot compile it."""
         from torch._dynamo.exc import TorchDynamoException
 
         try:
@@ -145,6 +149,6 @@ class _Compiled(nn.Module):
             reason = next(filter(None, map(str.strip, str(error).splitlines())), "no reason given")
             raise UsageError(
                 f"--compile: torch cannot compile this classifier here ({reason});"
-                " install a C++ compiler, or leave --compile out"
+                " install a C++ compiler, or omit --compile"
             ) from error
         return answer

@@ -1,7 +1,7 @@
-"""Several pictures at a time, each on few cores, instead of one after the other on all of them.
+"""Run parts of a batch in parallel, each on few cores, instead of one batch on all cores.
 
-Readers need the cores, too. A convolution that is split evenly over all cores waits for the one
-that a reader holds; networks that run side by side do not wait for each other.
+The reader processes need the cores too. A convolution split evenly over all cores waits for the
+core that a reader holds; parts that run side by side do not wait for each other.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from afdcli.models.afd_classifier import Prediction
 Net = TypeVar("Net", bound=nn.Module)
 
 _MOST = 4
-_PARTS = 2  # of a batch for each stream: who is done first takes the next
+_PARTS = 2  # parts of a batch per stream; a stream that finishes early takes the next
 
 
 class Streams(nn.Module):
-    """A network in *count* threads, which share its weights; answers as the network does.
+    """A network in *count* threads that share its weights; same outputs as the network.
 
     Args:
-        count: streams; each has an equal share of torch's threads.
+        count: number of streams; each gets an equal share of torch's threads.
     """
 
     def __init__(self, network: nn.Module, count: int) -> None:
@@ -38,7 +38,7 @@ class Streams(nn.Module):
         for each in self.copies:
             self._free.put(each)
         threads = max(1, torch.get_num_threads() // count)
-        # Counts for the thread that calls it.
+        # set_num_threads applies to the calling thread.
         self._pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(threads))
 
     def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
@@ -59,19 +59,19 @@ class Streams(nn.Module):
 
 
 def twin(network: Net) -> Net:
-    """Another *network* with the same weights, not copies of them."""
+    """A copy of *network* that shares its weights."""
     weights = {id(t): t for t in chain(network.parameters(), network.buffers())}
     return copy.deepcopy(network, dict(weights))
 
 
 def in_streams(network: nn.Module, device: str) -> nn.Module:
-    """*network*, in streams where the maths runs on several cores."""
+    """*network*, in streams if it runs on several CPU cores."""
     count = min(_MOST, torch.get_num_threads())
     return Streams(network, count) if device == "cpu" and count > 1 else network
 
 
 def joined(parts: list[Prediction]) -> Prediction:
-    """The predictions of a batch from those of its parts."""
+    """Join the predictions of a batch's parts."""
 
     def join(which: Callable[[Prediction], Tensor | None]) -> Tensor | None:
         tensors = [tensor for part in parts if (tensor := which(part)) is not None]

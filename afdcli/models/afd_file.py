@@ -29,12 +29,12 @@ _TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
 
 @dataclass(frozen=True)
 class LoadedModule:
-    """A module ready to be plugged in, fused, eval mode.
+    """A module that is ready to use: fused, in eval mode.
 
     Attributes:
         module: the network.
         plug: "stem" or "input".
-        where: name of the backbone's module behind which it sits; "" at the input.
+        where: name of the backbone's layer that it sits behind; "" at the input.
         path: its file.
         sha256: of that file.
         note: a sentence for the user, or "".
@@ -49,29 +49,29 @@ class LoadedModule:
 
 
 def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:
-    """The backbone's view *spec* with the coefficients that a module of *config* reads."""
-    # Without gates nothing reads the grid, and graphs for other runtimes take all of it.
+    """The view *spec* with the coefficients that a module of *config* reads."""
+    # Without gates nothing reads the grid, but exported models still take all of it.
     means = config.grid_channels == GRID_CHANNELS or config.gate == "none"
     return replace(spec, coefficients=config.coefficients, means=means)
 
 
 def view_of(backbone: Backbone, loaded: LoadedModule | None) -> ViewSpec:
-    """The view for *backbone* with that module; it holds only the coefficients that are read."""
+    """The view for *backbone* with the module *loaded*, without coefficients it does not read."""
     if loaded is None:
         return replace(backbone.spec, coefficients="none")
-    if not isinstance(loaded.module, AFDModule):  # a reference method, called as one
+    if not isinstance(loaded.module, AFDModule):  # a reference method of the benchmarks
         return backbone.spec
     return view_for(loaded.module.config, backbone.spec)
 
 
 def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
-    """The module for *backbone*: *afd* is "auto", "off" or the path of a module file.
+    """The module for *backbone*. *afd* is "auto", "off" or the path of a module file.
 
-    "auto" takes the shipped stem module of that very backbone, else the shipped `input` module,
-    and says so in the note.
+    "auto" is the shipped stem module of this backbone, else the shipped `input` module, with a note
+    that says so.
 
     Raises:
-        ModuleError: the file is no AFD module, or was trained for other stem features.
+        ModuleError: the file is not an AFD module, or was trained for other stem features.
     """
     if afd == "off":
         return None
@@ -79,8 +79,8 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
         return load_module(Path(afd), backbone)
     stem = shipped_module(backbone.name, "stem")
     if stem is not None:
-        path = weights.verified(stem.file.name)  # a changed file is no reason for another
-        # The same name with other weights (--checkpoint): the input module fits any.
+        path = weights.verified(stem.file.name)  # raises if the file was changed
+        # It does not fit other weights of the same name (--checkpoint); the input module fits any.
         with suppress(ModuleError, BackboneError):
             return load_module(path, backbone)
     general = shipped_module(backbone.name, "input")
@@ -96,10 +96,10 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
 def shipped_module(
     name: str, plug: Plug, cards: Sequence[weights.Card] | None = None
 ) -> weights.Card | None:
-    """The shipped module of that *plug* for the classifier *name*, by its card alone.
+    """The card of the shipped *plug* module for the classifier *name*, or None.
 
     Args:
-        cards: `weights.cards()`, where they were read already.
+        cards: `weights.cards()`, if they were read before.
     """
     architecture = name.split(".", 1)[0]
     for card in weights.cards() if cards is None else cards:
@@ -112,7 +112,7 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
     """Load a module file, check that it fits *backbone*, and fuse it.
 
     Raises:
-        ModuleError: no AFD module, or trained for other stem features.
+        ModuleError: not an AFD module, or trained for other stem features.
         BackboneError: the plug point does not exist in this backbone.
     """
     module, metadata = weights_file.load(path)
@@ -121,11 +121,11 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
     if plug == "stem":
         _check_fit(path, metadata, config, backbone)
     elif plug != "input":
-        raise ModuleError(f"{path} does not say where it is plugged in; train it again")
+        raise ModuleError(f"{path} does not say where to plug it in; train it again")
     elif where or config.corrected_names or config.channels != 3:
         raise ModuleError(
-            f"{path} is damaged: a module in front of a classifier takes RGB, and changes nothing "
-            "behind; train it again"
+            f"{path} is damaged: an input module takes RGB and changes no layers of the "
+            "classifier; train it again"
         )
     if not module.config.fused:
         module = module.reparameterize()
@@ -136,16 +136,16 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
 
 
 def train_command(backbone: Backbone) -> str:
-    """What to type for a module of *backbone*'s own."""
+    """The command that trains a module for *backbone*."""
     options = backbone.options or shlex.join(("--backbone", backbone.name))
     return f"afd train {options} --data DIR"
 
 
 def _check_fit(path: Path, metadata: dict[str, str], config: AFDConfig, backbone: Backbone) -> None:
-    """See that a stem module was trained for this very backbone. Raises ModuleError."""
+    """Check that a stem module was trained for these weights. Raises ModuleError."""
     where = metadata.get("where", "")
     if not where:
-        raise ModuleError(f"{path} does not say behind which layer it sits; train it again")
+        raise ModuleError(f"{path} does not name the layer that it sits behind; train it again")
     compared = [where, *config.signature_names]
     mine = _stored_signature(path, metadata, len(compared))
     channels = {stage.where: stage.channels for stage in config.stages}
@@ -156,25 +156,25 @@ def _check_fit(path: Path, metadata: dict[str, str], config: AFDConfig, backbone
     if not same or not all(_alike(m, theirs[name]) for m, name in zip(mine, compared, strict=True)):
         trained_for = clean(metadata.get("backbone", ""))[:200] or "another backbone"
         raise ModuleError(
-            f"{path} was trained for the features of {trained_for}, not for those of "
-            f"{backbone.name} with these weights: use --afd auto, or train one with "
+            f"{path} was trained for {trained_for}, not for {backbone.name} with these weights: "
+            f"use --afd auto, or train a module with "
             f"`{train_command(backbone)}`"
         )
 
 
 def _stored_signature(path: Path, metadata: dict[str, str], count: int) -> list[Tensor]:
-    """The signature in a module's metadata, of *count* outputs. Raises ModuleError."""
+    """Read the signature, of *count* outputs, from a module's metadata. Raises ModuleError."""
     text = metadata.get("signature", "")
     try:
         parts = json.loads(text) if len(text) <= _LONGEST_SIGNATURE else None
         if not isinstance(parts, list) or len(parts) != count:
-            raise ValueError("it is not of as many outputs as the module changes")
+            raise ValueError(f"it does not have {count} outputs")
         vectors = [torch.tensor(part, dtype=torch.float32) for part in parts]
         if not all(vector.ndim == 1 and vector.isfinite().all() for vector in vectors):
             raise ValueError("its numbers are not finite")
     except (ValueError, TypeError, RuntimeError, OverflowError, RecursionError) as error:
         raise ModuleError(
-            f"{path} does not say for which weights it was trained (its signature is missing or "
+            f"{path} does not tell which weights it was trained for (its signature is missing or "
             "damaged); train it again"
         ) from error
     return vectors
@@ -186,9 +186,9 @@ def _alike(mine: Tensor, theirs: Tensor) -> bool:
 
 
 def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
-    """Mean of each channel of the *outputs* (modules' names) for one fixed picture, (C,) float32.
+    """Channel means of the *outputs* (names of layers) for one fixed picture, each (C,) float32.
 
-    Tells two sets of weights of the same architecture apart: a stem module fits only one.
+    They tell two sets of weights of one architecture apart; a stem module fits only one.
     """
     means = _channel_means(net, outputs)
     return [means[name] for name in outputs]
@@ -196,7 +196,7 @@ def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
 
 @torch.inference_mode()
 def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
-    """See `signature`; without the names that *net* has not, or whose outputs have another form."""
+    """As `signature`, by name; skips layers that *net* lacks or whose output is not 4-D."""
     captured: dict[str, Tensor] = {}
 
     def capture(name: str, output: object) -> None:
@@ -219,7 +219,7 @@ def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
 
 
 def _probe() -> Tensor:
-    """A fixed colourful picture with all orientations and frequencies, (1, 3, 224, 224)."""
+    """A fixed picture with all orientations and frequencies, (1, 3, 224, 224) float32."""
     y, x = torch.meshgrid(torch.linspace(-1, 1, 224), torch.linspace(-1, 1, 224), indexing="ij")
     waves = [
         torch.sin(40 * (x * x + y * y) + k) + 0.5 * torch.cos(9 * x - 5 * y * k) for k in range(3)

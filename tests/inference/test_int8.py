@@ -131,7 +131,7 @@ def test_where_int8_can_be_had(kit: Path, here: Path) -> None:
     assert choose_runtime("auto", "cpu", torch.int8) == "openvino"
     for name, device, message in (
         ("torch", "cpu", "needs OpenVINO"),
-        ("auto", "cuda", "choose --device cpu"),
+        ("auto", "cuda", "use --device cpu"),
     ):
         with pytest.raises(UsageError, match=message):
             choose_runtime(name, device, torch.int8)

@@ -259,7 +259,7 @@ def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
 
 def test_stem_module_of_other_weights_is_refused(tmp_path: Path) -> None:
     file = module_file(tmp_path, small_backbone(0), "stem")
-    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
+    with pytest.raises(ModuleError, match="trained for resnet10t"):
         find_module(str(file), small_backbone(1))
 
 
@@ -273,12 +273,12 @@ def test_module_for_stages_of_other_weights_is_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in backbone.net.layer2.parameters():
             parameter.normal_(0, 0.1)
-    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
+    with pytest.raises(ModuleError, match="trained for resnet10t"):
         find_module(str(file), backbone)
     other = small_backbone()
     other.net.layer3 = torch.nn.Identity()
     other.net.layer4 = other.net.fc = torch.nn.Identity()
-    with pytest.raises(ModuleError, match="trained for the features of resnet10t"):
+    with pytest.raises(ModuleError, match="trained for resnet10t"):
         find_module(str(module_file(tmp_path, small_backbone(), "stages")), other)
 
 
@@ -436,12 +436,12 @@ def test_real_classifiers_load(shared: Path, name: str) -> None:
 
 
 HOSTILE: list[tuple[dict[str, str], str]] = [
-    ({"plug": "evil"}, "does not say where it is plugged in"),
-    ({"plug": "input"}, "a module in front of a classifier"),
-    ({"where": ""}, "does not say behind which layer"),
-    ({"where": "nowhere.at.all"}, "trained for the features of resnet10t"),
-    ({"where": "layer1"}, "trained for the features of resnet10t"),
-    ({"where": "fc"}, "trained for the features of resnet10t"),
+    ({"plug": "evil"}, "does not say where to plug it in"),
+    ({"plug": "input"}, "an input module takes RGB"),
+    ({"where": ""}, "does not name the layer"),
+    ({"where": "nowhere.at.all"}, "trained for resnet10t"),
+    ({"where": "layer1"}, "trained for resnet10t"),
+    ({"where": "fc"}, "trained for resnet10t"),
     ({"signature": ""}, "its signature is missing or damaged"),
     ({"signature": "[" * 100_000}, "its signature is missing or damaged"),
     ({"signature": "[]"}, "its signature is missing or damaged"),
@@ -473,7 +473,7 @@ def test_a_module_of_another_backbone_says_whose_it_is(tmp_path: Path) -> None:
     other = replace(small_backbone(), name="mine", net=net, options=options)
     with pytest.raises(ModuleError) as caught:
         find_module(str(file), other)
-    assert "features of resnet10t, not for those of mine" in str(caught.value)
+    assert "trained for resnet10t, not for mine" in str(caught.value)
     assert f"`afd train {options} --data DIR`" in str(caught.value)
     assert "--plug-at" not in str(caught.value)
     note = find_module("auto", other)

@@ -68,13 +68,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ans
 
 ANSWERS = [
     (404, "RepoNotFound", "has no model nobody/nothing: check the name"),
-    (404, "RevisionNotFound", "but not that revision"),
-    (404, "EntryNotFound", "it is no timm model"),
-    (404, "", "answers that it has no nobody/nothing"),
+    (404, "RevisionNotFound", "but not this revision"),
+    (404, "EntryNotFound", "is not a timm model"),
+    (404, "", "has no nobody/nothing (404)"),
     (401, "", "check the name; if it is private, log in"),
-    (403, "GatedRepo", "consent"),
-    (418, "", "was reached, but answers 418"),
-    (200, "", "not as a Hugging Face hub does"),
+    (403, "GatedRepo", "is gated: ask for access"),
+    (418, "", "answers with HTTP status 418"),
+    (200, "", "does not answer like a Hugging Face hub"),
 ]
 
 
@@ -134,8 +134,8 @@ def test_a_folder_of_timm_s_form_brings_its_names(tmp_path: Path) -> None:
     backbone = load_backbone(f"local-dir:{tmp_path}")
     assert backbone.class_names == ("ant", "bee", "cat")
     assert backbone.spec.height == 64
-    with pytest.raises(BackboneError, match="write local-dir:"):
+    with pytest.raises(BackboneError, match="use local-dir:"):
         load_backbone(str(tmp_path))
     (tmp_path / "config.json").write_text('{"architectures": ["ViT"]}')
-    with pytest.raises(BackboneError, match="no model that timm can build"):
+    with pytest.raises(BackboneError, match="timm cannot build"):
         load_backbone(f"local-dir:{tmp_path}")

@@ -61,9 +61,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 NETS = [
     ("odd_one", "one output"),
-    ("odd_grey", "takes pictures of 1 channel; afd gives RGB"),
-    ("odd_headless", "ends in features, without classes"),
-    ("odd_map", "no classifier: it answers a picture with"),
+    ("odd_grey", "takes pictures with 1 channel, not RGB"),
+    ("odd_headless", "has no classes"),
+    ("odd_map", "not a classifier: its output for one picture is"),
     ("odd_failing", "cannot be built: KeyError"),
 ]
 
@@ -76,14 +76,14 @@ def test_networks_that_are_no_classifiers_of_rgb(odd: str, name: str, message: s
 
 
 NAMES = [
-    ("resnet50.a9_in1k", r"There are: a1_in1k, .*tv_in1k"),
-    ("microsoft/resnet-50", "write --backbone hf-hub:microsoft/resnet-50"),
+    ("resnet50.a9_in1k", r"available: a1_in1k, .*tv_in1k"),
+    ("microsoft/resnet-50", "use --backbone hf-hub:microsoft/resnet-50"),
     ("https://huggingface.co/microsoft/resnet-50", "hf-hub:microsoft/resnet-50"),
     ("hf:microsoft/resnet-50", "hf-hub:microsoft/resnet-50"),
-    ("vit_small_patch14_dinov2.lvd142m", "without classes"),
-    ("vit_base_patch16_clip_224.openai", "no classifier: its 512 outputs"),
+    ("vit_small_patch14_dinov2.lvd142m", "has no classes"),
+    ("vit_base_patch16_clip_224.openai", "not a classifier: its 512 outputs"),
     ("resnet5o", "did you mean"),
-    ("local-dir:nowhere", "no folder with a config.json"),
+    ("local-dir:nowhere", "has no config.json"),
 ]
 
 
