@@ -1,9 +1,9 @@
-"""Write the card beside a module file: what, trained on what, command, date, numbers, licence.
+"""Write the card of a module file: what it is, training photos, command, date, numbers, licence.
 
     python examples/write_card.py weights/FILE.safetensors \\
         --what TEXT --trained-on TEXT --numbers TEXT [--command TEXT] [--date YYYY-MM-DD]
 
-Plug, backbone and command come from the module's own metadata.
+Plug, backbone and command are read from the module's metadata.
 """
 
 from __future__ import annotations

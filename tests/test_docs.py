@@ -75,6 +75,18 @@ def test_architecture_names_every_room() -> None:
         assert f"{room}/" in picture, f"architecture.md: afdcli/{room}/ is missing"
 
 
+def test_files_that_architecture_points_to_exist() -> None:
+    """Every path in the answers of "Where is it?"."""
+    table = read("architecture.md").split("## Where is it?")[1].split("\n## ")[0]
+    answers = [row.split("|")[2] for row in table.splitlines() if row.startswith("| ")][1:]
+    assert len(answers) >= 20
+    for answer in answers:
+        paths = re.findall(r"`([\w/]+\.py)`", answer)
+        assert paths, f"architecture.md: no file in: {answer}"
+        for path in paths:
+            assert (ROOT / "afdcli" / path).is_file(), f"architecture.md: {path} does not exist"
+
+
 def test_every_error_code_is_described() -> None:
     from afdcli.errors import ErrorCode
 

@@ -21,6 +21,7 @@ from afdcli.cli.console import (
 )
 from afdcli.cli.options import (
     MOST_WORKERS,
+    PATHS_HELP,
     AfdOption,
     BackboneOption,
     CheckpointOption,
@@ -45,9 +46,7 @@ def classify(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
-            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - to"
-            " read a list of paths from standard input, one per line.",
+            help=PATHS_HELP,
             show_default=False,
         ),
     ],
@@ -62,8 +61,7 @@ def classify(
         typer.Option(
             "--labels",
             metavar="FILE.csv|folders",
-            help="True classes: a CSV file with columns path and class, or folders: the name of"
-            " each picture's folder.",
+            help="True classes: a CSV file with columns path and class, or the folders' names.",
         ),
     ] = None,
     topk: Annotated[

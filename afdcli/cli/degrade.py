@@ -28,6 +28,7 @@ from afdcli.cli.console import (
 )
 from afdcli.cli.options import (
     MOST_WORKERS,
+    PATHS_HELP,
     ExcludeOption,
     OverwriteOption,
     SeedOption,
@@ -51,9 +52,7 @@ def degrade(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …),"
-            " .parquet files with a column of image bytes, URLs (s3://, gs://, https://), or - to"
-            " read a list of paths from standard input, one per line. Default: the current folder.",
+            help=PATHS_HELP + " Default: the current folder.",
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,11 @@ import typer
 
 MOST_SECONDS = 10_000_000.0  # four months; system timers overflow with much more
 MOST_WORKERS = 1024
+PATHS_HELP = (
+    "Images, folders (searched recursively), archives (.tar, .tar.gz, .zip, …), .parquet files with"
+    " a column of image bytes, URLs (s3://, gs://, https://), or - to read a list of paths from"
+    " standard input, one per line."
+)
 
 
 def a_number(value: float | None) -> float | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,13 +21,9 @@ from afdcli.cli.options import (
     SeedOption,
     a_number,
 )
+from afdcli.cli.train_inputs import check_out, check_unused, collect_photos, load_backbones
 from afdcli.errors import UsageError
-from afdcli.storage.writable import check_file
-from afdcli.train.settings import Settings, checkpoint_path
-
-if TYPE_CHECKING:
-    from afdcli.models.loader import Backbone
-    from afdcli.train.photos import PhotoSet
+from afdcli.train.settings import Settings
 
 DEFAULTS = Settings()
 
@@ -219,8 +214,8 @@ def train(
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
-    _check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
-    _check_unused(out, resume, overwrite)
+    check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
+    check_unused(out, resume, overwrite)
     keep_freed_memory()
     chosen = choose_device(device)
     settings = Settings(
@@ -238,12 +233,12 @@ def train(
         icc=icc,
         seed=seed,
     )
-    photos = _collect(data, exclude, settings)
+    photos = collect_photos(data, exclude, settings)
     screen.say_skipped(photos, quiet)
 
     from afdcli.train import run as session
 
-    backbones = _load(backbone, checkpoint, imports)
+    backbones = load_backbones(backbone, checkpoint, imports)
     plan = session.make_plan(
         backbones, "stem" if plug == "stem" else "input", preset, plug_at, chosen
     )
@@ -265,63 +260,3 @@ def train(
     screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
         raise typer.Exit(console.EXIT_INTERRUPTED)
-
-
-def _check_unused(out: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to replace a module or a checkpoint without --overwrite."""
-    if resume and overwrite:
-        raise UsageError(
-            "--resume continues from the checkpoint, --overwrite drops it: give only one"
-        )
-    there = [path for path in (out, checkpoint_path(out)) if path.exists()]
-    if there and not (resume or overwrite):
-        raise UsageError(
-            f"{there[0]} exists: use --resume to continue its training, --overwrite to replace it,"
-            " or another --out"
-        )
-
-
-def _check_out(out: Path, weights: Sequence[Path | None]) -> None:
-    """Check that module and checkpoint can be written and do not overwrite a classifier."""
-    written = (out, checkpoint_path(out))
-    for path in written:
-        check_file(path)
-    for file in filter(None, weights):
-        if file.name and file.resolve() in {path.resolve() for path in written}:
-            raise UsageError(
-                f"--out {out}: would overwrite the weights {file}; choose another name"
-            )
-
-
-def _load(
-    names: list[str] | None, checkpoint: Path | None, imports: list[str] | None
-) -> list[Backbone]:
-    """The classifiers given as NAME or NAME=FILE, or the default one."""
-    from afdcli.models.loader import load_backbone
-    from afdcli.models.packaged import DEFAULT
-
-    if len(names or ()) > 1 and checkpoint is not None:
-        raise UsageError(
-            "--checkpoint works with one backbone; for several, use --backbone NAME=FILE"
-        )
-    backbones = []
-    for item in names or [DEFAULT]:
-        name, _, file = item.partition("=")
-        weights = Path(file) if file else checkpoint
-        backbones.append(load_backbone(name, checkpoint=weights, imports=imports or ()))
-    return backbones
-
-
-def _collect(data: list[Path], exclude: Path | None, settings: Settings) -> PhotoSet:
-    from afdcli.train.photos import collect
-
-    for folder in data:
-        if not folder.is_dir():
-            raise UsageError(f"--data {folder}: no such folder")
-    listed: set[str] = set()
-    if exclude is not None:
-        try:
-            listed = set(exclude.read_text(encoding="utf-8").splitlines())
-        except OSError as error:
-            raise UsageError(f"--exclude {exclude} cannot be read: {error.strerror}") from error
-    return collect(data, settings.validation, settings.seed, listed)

@@ -77,7 +77,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--versoin",), ("--versoin", "--version")),
         (("classify", "x", "--labls", "f"), ("--labls", "--labels", "see afd classify --help")),
         (("train",), ("Missing option", "--data")),
-        (("classify",), ("Missing argument", "PATHS")),
+        (("classify",), ("Missing argument", "PATH")),
         (("report", "x.csv", "--format", "xml"), ("--format", "markdown")),
         (("inspect", "a.jpg", "b.jpg"), ("b.jpg",)),
     ],

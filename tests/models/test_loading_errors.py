@@ -192,10 +192,11 @@ def test_the_command_says_it_in_one_line_and_exits_with_2(odd: str, here: Path, 
 
 
 def test_assumed_names_are_said_on_the_screen_and_in_the_metadata(here: Path, kit: Path) -> None:
-    source = ODD.replace("def odd_one", "def odd_thousand").replace("num_classes=1)", ")")
+    source = ODD.replace("odd_one", "odd_thousand").replace("odd_", "named_")
+    source = source.replace("num_classes=1)", ")")
     (here / "thousand.py").write_text(source)
     (here / "1.jpg").write_bytes(jpeg(1))
-    options = ["--backbone", "odd_thousand", "--import", "thousand.py", "--afd", "off"]
+    options = ["--backbone", "named_thousand", "--import", "thousand.py", "--afd", "off"]
     result = afd(kit, "1.jpg", *options, "--runtime", "torch", backbone=False)
     assert result.exit_code == 0, result.output
     said = "class names are assumed to be those of imagenet-1k"
