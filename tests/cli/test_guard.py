@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 
@@ -110,3 +111,13 @@ def test_help_loads_nothing_heavy() -> None:
         "print(sorted({'torch', 'timm', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_help_whose_reader_has_gone_is_fine() -> None:
+    """``afd train --help | head``: rich replaces the broken pipe before the guard looks at it."""
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "afdcli", "train", "--help"]
+    result = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, timeout=120)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (0, b"")
