@@ -1,4 +1,4 @@
-"""Results belong to one run at a time, and are never replaced unasked."""
+"""Lock results for one run, and refuse to replace existing ones unless asked to."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from afdcli.storage.paths import Place, is_file, trouble
 
 @contextmanager
 def claimed(out: Place, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
-    """Hold the results *out* for a run, see `afdcli.storage.lock`.
+    """Lock the results *out* while a run writes them, see `afdcli.storage.lock`.
 
     Args:
-        resume, overwrite: what is to become of results that are there already.
+        resume: continue results that exist already.
+        overwrite: replace results that exist already.
 
     Raises:
-        UsageError: another run holds them; or they are there and neither is asked for, or both.
-        ResultsError: the disk or the store refuses.
+        UsageError: another run holds the lock; the results exist and neither *resume* nor
+            *overwrite* is set; or both are set.
+        ResultsError: the disk or the object store reports an error.
     """
     if resume and overwrite:
-        raise UsageError("--resume keeps the rows that are there, --overwrite drops them: choose")
+        raise UsageError("--resume keeps existing rows, --overwrite deletes them: give only one")
     with locked(out):
-        if not (resume or overwrite) and (there := found_at(out)):
+        if not (resume or overwrite) and (existing := found_at(out)):
             raise UsageError(
-                f"{there} exists already: --resume goes on with it, --overwrite replaces it;"
+                f"{existing} exists already: --resume continues it, --overwrite replaces it;"
                 " or give another --out"
             )
         yield
 
 
 def found_at(out: Place) -> Place | None:
-    """What an earlier run left at *out*; a file without a byte is nothing.
+    """File or folder that an earlier run left at *out*; None if there is none or it is empty.
 
     Raises:
-        ResultsError: the disk or the store refuses.
+        ResultsError: the disk or the object store reports an error.
     """
     if isinstance(out, Path):
         with trouble("read", out):
@@ -49,5 +51,5 @@ def found_at(out: Place) -> Place | None:
                     return path
     if Folder(out).parts():
         return out
-    # A run elsewhere that has no part yet, which no lock tells of.
+    # Locks do not cover URLs: a run on another machine may have written only its metadata yet.
     return metadata_path(out) if not isinstance(out, Path) and is_file(metadata_path(out)) else None

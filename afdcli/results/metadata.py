@@ -1,9 +1,10 @@
-"""What is known about a run, beside its results: ``results.csv.meta.json``."""
+"""Metadata of a run, in a file next to its results: ``results.csv.meta.json``."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -20,18 +21,24 @@ PACKAGES = ("torch", "timm", "numpy", "pillow", "pillow-avif-plugin", "jpeglib")
 
 
 def metadata_path(results: Place) -> Place:
-    """Where the metadata of *results* lie."""
+    """Path of the metadata file of *results*."""
     return results.with_name(results.name + ".meta.json")
 
 
+def metadata_part(metadata: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """Section *name* of *metadata*; empty if it is missing or, as users may edit it, no mapping."""
+    part = metadata.get(name)
+    return part if isinstance(part, dict) else {}
+
+
 def versions() -> dict[str, str]:
-    """Versions of afd, Python and the packages that results depend on."""
+    """Versions of afd, Python and the packages that affect results; "not installed" without one."""
     found = {"afd": __version__, "python": platform.python_version()}
     return found | {package: _version(package) for package in PACKAGES}
 
 
 def backbone_facts(backbone: Backbone) -> dict[str, Any]:
-    """The classifier, as metadata."""
+    """Metadata of the classifier; sizes in pixels, ``crop_pct`` a fraction from 0 to 1."""
     spec = backbone.spec
     return {
         "name": backbone.name,
@@ -47,7 +54,7 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
 
 
 def module_facts(loaded: LoadedModule | None) -> dict[str, Any] | None:
-    """The AFD module, as metadata; None where there is none."""
+    """Metadata of the AFD module; None without a module."""
     if loaded is None:
         return None
     return {
@@ -65,9 +72,9 @@ class RunMetadata:
     """The metadata file of one run; written when it starts and again when it ends.
 
     Attributes:
-        path: of the JSON file.
-        facts: what is known from the start.
-        started: time of the start, UTC.
+        path: the JSON file.
+        facts: metadata known at the start: command, options, classifier, module and device.
+        started: start time, UTC.
     """
 
     path: Place
@@ -76,16 +83,24 @@ class RunMetadata:
 
     @classmethod
     def start(cls, results: Place, facts: dict[str, Any]) -> RunMetadata:
-        """Begin: status "running"."""
+        """Write the metadata of a run that begins, with status "running".
+
+        Raises:
+            ResultsError: the file cannot be written.
+        """
         run = cls(metadata_path(results), facts, _now())
         run.write("running", None)
         return run
 
     def write(self, status: str, counts: dict[str, Any] | None) -> None:
-        """Replace the file in one step. *status*: "running", "finished", "interrupted", "failed".
+        """Replace the file atomically.
+
+        Args:
+            status: "running", "finished", "interrupted" or "failed".
+            counts: `Summary.counts`; None at the start.
 
         Raises:
-            ResultsError: it cannot be written.
+            ResultsError: the file cannot be written.
         """
         ended = None if status == "running" else _now().isoformat(timespec="seconds")
         content = {

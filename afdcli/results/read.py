@@ -1,11 +1,11 @@
-"""A results file of ``afd classify`` becomes a `Results`: its rows, exactly as measured."""
+"""Read the results of ``afd classify``: CSV, JSONL or Parquet, one file or a folder of parts."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import re
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from afdcli.errors import ResultsError
-from afdcli.results.metadata import metadata_path
+from afdcli.results.metadata import metadata_part, metadata_path
 from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK
 from afdcli.storage.folders import files_of
 from afdcli.storage.paths import Place, is_file, read_text
@@ -23,22 +23,22 @@ from afdcli.storage.text import restore
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 REQUIRED = ("path", "status", "label", "prob")
 NUMBERS = ("width", "height", "quality", "drift", "target")
-_LATER_GUESS = re.compile(rf"({DIRECT})?(label|index|prob)_\d+")
+_LOWER_RANKED = re.compile(rf"({DIRECT})?(label|index|prob)_\d+")
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 
 
 @dataclass(frozen=True)
 class Results:
-    """One results file.
+    """The results of one run.
 
     Attributes:
-        path: where it was read from.
-        rows: one row per input, in input order, columns as in `afdcli.results.rows` without the
-            top_classes after the first. Numbers are
-            float64 with NaN for an empty cell, ``correct`` columns 1, 0 or NaN, the rest text,
-            empty where a cell is.
-        metadata: what ``<path>.meta.json`` says of the run; empty without one.
-        remarks: sentences on anything that had to be left out.
+        path: file, folder of parts or URL that they were read from.
+        rows: one row per input, in input order, with the columns of `afdcli.results.rows` except
+            those of the second and later classes. Numbers are float64, NaN for an empty cell;
+            ``correct`` columns are 1.0, 0.0 or NaN; all other columns are text, "" for an empty
+            cell.
+        metadata: content of ``<path>.meta.json``; empty if there is no such file.
+        remarks: sentences about what was left out, such as an incomplete last row.
     """
 
     path: Place
@@ -53,9 +53,9 @@ class Results:
 
     @property
     def uses_afd(self) -> bool:
-        """True if ``label`` is the guess with an AFD module, False if the plain backbone's.
+        """True if ``label`` was predicted with an AFD module, False if by the plain backbone.
 
-        The metadata say so. A file that lost them still tells: only a module measures a drift.
+        Read from the metadata. Without metadata, the rows decide: only a module measures drift.
         """
         on = self._fact("afd", "on")
         if isinstance(on, bool):
@@ -69,19 +69,18 @@ class Results:
 
     @property
     def plug(self) -> str:
-        """Where the AFD module sat, "stem" or "input"; "" if there was none or it is unknown."""
+        """Plug point of the AFD module, "stem" or "input"; "" without one or if it is unknown."""
         return str(self._fact("afd", "plug") or "")
 
     def _fact(self, part: str, name: str) -> object:
-        facts = self.metadata.get(part)
-        return facts.get(name) if isinstance(facts, dict) else None
+        return metadata_part(self.metadata, part).get(name)
 
 
 def read_results(path: Place) -> Results:
-    """Read what ``afd classify`` wrote, also while it grows: a file, a folder of parts, or a URL.
+    """Read a results file, a folder of parts or a URL, also while ``afd classify`` writes to it.
 
     Raises:
-        ResultsError: not there, not readable, or no results.
+        ResultsError: *path* does not exist, cannot be read, or does not hold results.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ResultsError(
@@ -103,7 +102,7 @@ def read_results(path: Place) -> Results:
 
 
 def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The typed rows of one file, and remarks; *path* is what messages call it."""
+    """Read one file. Returns its typed rows and remarks; *path* is its name in messages."""
     try:
         raw = _READERS[file.suffix.lower()](file)
     except ImportError as error:
@@ -125,11 +124,12 @@ def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
+    cut_off = check_row_lengths(path)
     # Everything as text first: a class may be called "None", "NA" or "1e5".
     rows = pd.read_csv(
         path, dtype=str, keep_default_na=False, encoding_errors="replace", usecols=_is_needed
     )
-    if len(rows) and "status" in rows and _is_cut_off(path):
+    if cut_off and "status" in rows:
         rows.loc[rows.index[-1], "status"] = ""
     for name in rows.columns:
         text = rows[name]
@@ -139,14 +139,33 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return rows
 
 
-def _is_cut_off(path: Path) -> bool:
-    """True if the last line has no end and fewer cells than the first: pandas would fill it up."""
-    with path.open("rb") as file:
-        header = file.readline()
-        last = next(iter(deque(file, maxlen=1)), header)
-    text = [line.decode("utf-8", errors="replace") for line in (header, last)]
-    columns, cells = (len(row) for row in csv.reader(text))
-    return not last.endswith(b"\n") and cells < columns
+def check_row_lengths(path: Path) -> bool:
+    """Check that no row of a CSV file is longer than its header.
+
+    pandas would shift or drop the cells of such a row without a word.
+
+    Returns:
+        True if the last row is cut off: it has fewer cells than the header, and no line end.
+
+    Raises:
+        ValueError: a row has more cells than the header.
+        OSError, csv.Error: the file cannot be read.
+    """
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = filter(None, csv.reader(file))  # pandas skips empty lines, too
+        columns = cells = len(next(rows, ()))
+        for number, row in enumerate(rows, 1):
+            cells = len(row)
+            if cells > columns:
+                raise ValueError(
+                    f"row {number} has {cells} cells, but the header has {columns}"
+                    " (text that contains a comma must be quoted)"
+                )
+    if cells == columns:
+        return False
+    with path.open("rb") as raw:
+        raw.seek(-1, os.SEEK_END)
+        return raw.read() != b"\n"
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
@@ -176,15 +195,15 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _is_needed(column: object) -> bool:
-    """False for the classes after the first, which no report looks at."""
-    return _LATER_GUESS.fullmatch(str(column)) is None
+    """False for the columns of the second and later classes, which no report uses."""
+    return _LOWER_RANKED.fullmatch(str(column)) is None
 
 
 _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
 
 
 def _whole_rows(path: Place, rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Drop a last row that was cut off while being written; refuse any other odd one."""
+    """Drop a last row that was cut off while being written; refuse any other unknown status."""
     odd = np.flatnonzero(~rows["status"].isin([OK, DAMAGED, FAILED]).to_numpy())
     if not len(odd):
         return rows.reset_index(drop=True), ()
@@ -229,7 +248,7 @@ def _truth(path: Place, column: pd.Series[str]) -> pd.Series[float]:
 
 
 def _refuse(path: Place, column: pd.Series[str], unread: pd.Series[bool], wanted: str) -> None:
-    """Raise if a cell was not understood although it is not empty."""
+    """Raise ResultsError if a cell in *unread* is not empty: it holds no *wanted*."""
     wrong = unread & column.notna() & (column.astype(str) != "") & (column.astype(str) != "nan")
     if wrong.any():
         row = int(np.flatnonzero(wrong.to_numpy())[0])

@@ -1,4 +1,4 @@
-"""One row of a results table. Column names are stated here and nowhere else."""
+"""Rows and columns of a results table. This file alone defines the column names."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields, replace
 OK = "ok"
 DAMAGED = "damaged"
 FAILED = "failed"
-#: Prefix of the columns of the plain backbone, without AFD, in a ``--compare`` run.
+#: Prefix of the columns that hold predictions without AFD in a ``--compare`` run.
 DIRECT = "direct_"
 
 Cell = str | int | float | bool | None
 
-#: Types of the columns that are not text, by name without `DIRECT` and without ``_k``.
+#: Types of the columns that are not text. Names are without `DIRECT` prefix and ``_k`` suffix.
 _TYPES: dict[str, type] = {
     "width": int,
     "height": int,
@@ -33,7 +33,7 @@ class TopClass:
 
     Attributes:
         label: class name.
-        index: class index in the classifier's output.
+        index: class index in the classifier's output, from 0 on.
         prob: softmax probability, 0 to 1.
     """
 
@@ -44,22 +44,24 @@ class TopClass:
 
 @dataclass(frozen=True)
 class Row:
-    """Everything that the results say about one input.
+    """The result for one input.
 
     Attributes:
-        path: relative to the input folder it was found in, with forward slashes.
-        status: "ok"; "damaged" where the picture was classified but its decoder had to guess a
-            part of it; or "failed".
-        error: an `afdcli.errors.ErrorCode` value of a failed row, else empty.
-        codec, width, height: of the stored picture; None where it could not be read.
-        quality: estimated IJG quality factor, None where the file does not tell.
-        drift: mean feature angle, degrees, between what reached the plug point and what the AFD
-            module made of it: how far the module judged the features to have drifted.
-        top_classes: the top-k classes, best first; empty for a failed row.
-        direct: the top-k classes of the plain backbone (``--compare``).
-        target: true class index (``--labels``), None where unknown.
-        target_label: its name.
-        note: a sentence on what went wrong, or a remark on how the photo was read.
+        path: path relative to the input folder, with forward slashes.
+        status: "ok"; "damaged" if the picture was classified but its decoder had to guess part of
+            it; or "failed".
+        error: an `afdcli.errors.ErrorCode` value if the row failed, else "".
+        codec: codec of the file, such as "jpeg"; "" if it could not be read.
+        width, height: size of the stored picture in pixels; None if it could not be read.
+        quality: estimated IJG quality factor, 1 to 100; None if the file has no quantisation
+            tables.
+        drift: mean angle, 0 to 180 degrees, between the features at the plug point before and after
+            the AFD module: the drift that the module estimates; None without a module.
+        top_classes: the top-k classes, most probable first; empty if the row failed.
+        direct: the top-k classes without AFD (``--compare``), else empty.
+        target: index of the true class (``--labels``); None if unknown.
+        target_label: name of the true class; "" if unknown.
+        note: what went wrong, or a remark on how the photo was read.
     """
 
     path: str
@@ -79,10 +81,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns a run writes.
+    """The columns that a run writes.
 
     Attributes:
-        topk: number of top_classes per row.
+        topk: number of classes per row, at least 1.
         labels: True with ``--labels``: adds target, target_label and correct.
         compare: True with ``--compare``: adds the direct_ columns.
     """
@@ -94,26 +96,27 @@ class Columns:
     @property
     def names(self) -> list[str]:
         """Column names in file order."""
-        guess = ["label", "index", "prob"]
+        classes = ["label", "index", "prob"]
         for k in range(2, self.topk + 1):
-            guess += [f"label_{k}", f"index_{k}", f"prob_{k}"]
+            classes += [f"label_{k}", f"index_{k}", f"prob_{k}"]
         if self.labels:
-            guess = [*guess, "correct"]
-        names = ["path", "status", "error", "codec", "width", "height", "quality", "drift", *guess]
+            classes.append("correct")
+        names = ["path", "status", "error", "codec", "width", "height", "quality", "drift"]
+        names += classes
         if self.labels:
             names += ["target", "target_label"]
         if self.compare:
-            names += [DIRECT + name for name in guess]
+            names += [DIRECT + name for name in classes]
         return [*names, "note"]
 
     @property
     def types(self) -> dict[str, type]:
-        """Type of each column of `names`: str, int, float or bool."""
+        """Type of each column in `names`: str, int, float or bool."""
         bare = {name: re.sub(r"_\d+$", "", name.removeprefix(DIRECT)) for name in self.names}
         return {name: _TYPES.get(bare[name], str) for name in self.names}
 
     def flatten(self, row: Row) -> dict[str, Cell]:
-        """*row* as a flat mapping with exactly `names` as keys; None is an empty cell."""
+        """Turn *row* into cells by column name, in the order of `names`; None is an empty cell."""
         cells: dict[str, Cell] = {
             "path": row.path,
             "status": row.status,
@@ -124,36 +127,28 @@ class Columns:
             "quality": row.quality,
             "drift": row.drift,
         }
-        cells |= self._top_classes(row.top_classes, row.target, "")
+        cells |= self._flatten_classes(row.top_classes, row.target, "")
         if self.labels:
             cells |= {"target": row.target, "target_label": row.target_label}
         if self.compare:
-            cells |= self._top_classes(row.direct, row.target, DIRECT)
+            cells |= self._flatten_classes(row.direct, row.target, DIRECT)
         cells["note"] = row.note
         return cells
 
     def restore(self, cells: Mapping[str, Cell]) -> Row:
-        """Undo `flatten`; numbers may come as text, as CSV has them."""
-        values = {name: self._value(kind, cells[name]) for name, kind in self.types.items()}
+        """Undo `flatten`. Numbers may be text, as in CSV.
+
+        Raises:
+            KeyError: a column is missing.
+            ValueError: a cell is not a number.
+        """
+        values = {name: _typed(kind, cells[name]) for name, kind in self.types.items()}
         shared = {f.name: values[f.name] for f in fields(Row) if f.name in values}
         row = Row(**{name: v for name, v in shared.items() if v is not None})  # type: ignore[arg-type]
-        top_classes = self._restored(values, "")
-        return replace(
-            row,
-            top_classes=top_classes,
-            direct=self._restored(values, DIRECT) if self.compare else (),
-        )
+        direct = self._restore_classes(values, DIRECT) if self.compare else ()
+        return replace(row, top_classes=self._restore_classes(values, ""), direct=direct)
 
-    @staticmethod
-    def _value(kind: type, cell: Cell) -> Cell:
-        if kind is str:
-            return "" if cell is None else str(cell)
-        if cell is None or cell == "":
-            return None
-        value: Cell = kind(int(cell)) if kind is bool else kind(cell)
-        return value
-
-    def _restored(self, values: Mapping[str, Cell], prefix: str) -> tuple[TopClass, ...]:
+    def _restore_classes(self, values: Mapping[str, Cell], prefix: str) -> tuple[TopClass, ...]:
         top_classes = []
         for k in range(1, self.topk + 1):
             tail = "" if k == 1 else f"_{k}"
@@ -162,17 +157,26 @@ class Columns:
                 top_classes.append(TopClass(str(label), index, prob))
         return tuple(top_classes)
 
-    def _top_classes(
+    def _flatten_classes(
         self, top_classes: tuple[TopClass, ...], target: int | None, prefix: str
     ) -> dict[str, Cell]:
         cells: dict[str, Cell] = {}
         for k in range(1, self.topk + 1):
-            guess = top_classes[k - 1] if k <= len(top_classes) else None
+            top = top_classes[k - 1] if k <= len(top_classes) else None
             tail = "" if k == 1 else f"_{k}"
-            cells[f"{prefix}label{tail}"] = guess.label if guess else ""
-            cells[f"{prefix}index{tail}"] = guess.index if guess else None
-            cells[f"{prefix}prob{tail}"] = guess.prob if guess else None
+            cells[f"{prefix}label{tail}"] = top.label if top else ""
+            cells[f"{prefix}index{tail}"] = top.index if top else None
+            cells[f"{prefix}prob{tail}"] = top.prob if top else None
         if self.labels:
             known = bool(top_classes) and target is not None
             cells[f"{prefix}correct"] = top_classes[0].index == target if known else None
         return cells
+
+
+def _typed(kind: type, cell: Cell) -> Cell:
+    if kind is str:
+        return "" if cell is None else str(cell)
+    if cell is None or cell == "":
+        return None
+    value: Cell = kind(int(cell)) if kind is bool else kind(cell)
+    return value

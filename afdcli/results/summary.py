@@ -1,4 +1,4 @@
-"""What a run adds up to, counted row by row in memory that does not grow."""
+"""Running totals of a classify run, in constant memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from afdcli.results.rows import DAMAGED, FAILED, Row
 
-FIRST_ROWS = 20  # rows with an answer that are kept, to be shown
-FIRST_FAILED = 5  # rows without one
-_DRIFT_BINS = 18_000  # hundredths of a degree, up to 180
+FIRST_ROWS = 20  # classified rows that are kept to be shown
+FIRST_FAILED = 5  # failed rows that are kept to be shown
+_DRIFT_BINS = 18_000  # histogram bins of 0.01 degrees, from 0 to 180
 
 
 @dataclass
@@ -21,20 +21,21 @@ class Summary:
     """Counts over the rows of a run.
 
     Attributes:
-        rows: how many.
-        failed: error code -> rows.
-        labels: predicted label -> rows.
-        labelled: classified rows with a target.
-        correct, direct_correct: of these, right with AFD, and right without (``--compare``).
-        compared: rows with both answers.
-        changed: of these, rows whose label AFD changed.
+        rows: number of rows.
+        failed: error code -> number of rows.
+        labels: predicted label -> number of rows.
+        labelled: classified rows with a true class.
+        correct: of the labelled rows, those predicted right (with AFD, unless it is off).
+        direct_correct: of the labelled rows, those predicted right without AFD (``--compare``).
+        compared: rows with predictions both with and without AFD.
+        changed: of the compared rows, those whose class AFD changed.
         damaged: classified rows whose file is damaged.
-        skipped: kind -> files in folders and archives that are no rows.
-        resumed: rows that an earlier run had written.
-        seconds: from the first task to the last row.
+        skipped: kind -> files in folders and archives that get no row, such as text files.
+        resumed: rows written by an earlier run.
+        seconds: time from the first task to the last row.
         notes: sentences for the user.
-        first: the first `FIRST_ROWS` rows with an answer.
-        first_failed: the first `FIRST_FAILED` rows that failed.
+        first: the first `FIRST_ROWS` classified rows.
+        first_failed: the first `FIRST_FAILED` failed rows.
     """
 
     rows: int = 0
@@ -58,22 +59,22 @@ class Summary:
 
     @property
     def failures(self) -> int:
-        """Rows that failed."""
+        """Number of failed rows."""
         return self.failed.total()
 
     @property
     def classified(self) -> int:
-        """Rows with an answer."""
+        """Number of classified rows."""
         return self.rows - self.failures
 
     @property
     def rate(self) -> float:
-        """Rows per second, of this run."""
+        """Rows per second, without resumed rows; 0 before the first row."""
         return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def median_drift(self) -> float | None:
-        """Median drift in degrees, to 0.01; None without an AFD module."""
+        """Median drift in degrees, rounded to 0.01; None without an AFD module."""
         total = int(self._drift.sum())
         if not total:
             return None
@@ -104,7 +105,7 @@ class Summary:
             self.direct_correct += bool(row.direct) and row.direct[0].index == row.target
 
     def counts(self) -> dict[str, Any]:
-        """The counts as plain data, for the metadata of a run."""
+        """The totals as plain data for `RunMetadata.write`."""
         counts: dict[str, Any] = {
             "rows": self.rows,
             "classified": self.classified,

@@ -1,10 +1,11 @@
-"""Results files: CSV, JSONL and Parquet, written while the run goes on.
+"""Write results files in CSV, JSONL or Parquet while a run goes on.
 
-CSV and JSONL take their name at once and grow by whole lines, each burst of rows in one write:
-``tail -f`` shows them, and a killed run leaves every row that it had finished. Parquet cannot be
-read before its footer is written: its rows grow as JSONL in a journal, ``NAME.part``, and become
-Parquet at the end; the journal of a run that was cut off stays, so that it can be resumed.
-Paths come in the form of `afdcli.storage.text.printable`; `cells.restore` undoes what CSV adds.
+CSV and JSONL files are appended to in whole lines, one write per batch of rows: ``tail -f`` shows
+them, and a killed run leaves every finished row. A Parquet file cannot be read before its footer is
+written. So its rows are first appended to a JSONL journal, ``NAME.part``, which becomes Parquet at
+the end. The journal of an interrupted run remains, so that the run can be resumed.
+Paths are in the form of `afdcli.storage.text.printable`. CSV cells are also escaped by
+`afdcli.storage.text.neutralise`; `afdcli.storage.text.restore` undoes it.
 """
 
 from __future__ import annotations
@@ -25,19 +26,22 @@ from afdcli.storage.paths import Place, trouble
 from afdcli.storage.text import neutralise
 from afdcli.storage.writable import check_file
 
-ROW_GROUP = 5_000  # rows that Parquet holds in memory
+ROW_GROUP = 5_000  # rows per Parquet row group, which is held in memory
 
 
 def journal(path: Path) -> Path:
-    """The file that takes the rows of the results *path* while the run goes on."""
+    """File to which rows of the results *path* are appended during the run."""
     return path.with_name(path.name + ".part") if path.suffix.lower() == ".parquet" else path
 
 
 class Sink(ABC):
-    """A results file being written. A context manager: leaving it finishes the file.
+    """A results file that is being written. As a context manager it closes the file on exit.
+
+    Args:
+        columns: the columns to write.
 
     Raises:
-        ResultsError: on any trouble with the disk, from every method.
+        ResultsError: the disk reports an error; raised by every method.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -45,16 +49,20 @@ class Sink(ABC):
 
     @abstractmethod
     def write(self, rows: Sequence[Row]) -> None:
-        """Append *rows*; for CSV and JSONL they are in the file on return."""
+        """Append *rows*. CSV and JSONL files hold them on return."""
 
     @abstractmethod
     def close(self, finished: bool = True) -> None:
-        """Finish the file with the rows so far; *finished*: there are no more to come."""
+        """Finish the file with the rows so far.
+
+        Args:
+            finished: False if the run was interrupted or failed, so that rows are missing.
+        """
 
     def cells(self, row: Row) -> dict[str, Cell]:
-        """The row's cells, with all text fit for any encoding."""
+        """Cells of *row* by column name; all text can be encoded as UTF-8."""
         return {
-            # No-op for paths; a class name or a remark may still hold a lone surrogate.
+            # Paths are escaped already; class names and notes may hold lone surrogates.
             name: cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell
             for name, cell in self.columns.flatten(row).items()
         }
@@ -71,20 +79,22 @@ class Sink(ABC):
         try:
             self.close(finished=error is None)
         except ResultsError:
-            if error is None:  # else the first error is the one to tell
+            if error is None:  # otherwise the first error is passed on
                 raise
         finally:
             self.release()
 
-    def release(self) -> None:  # noqa: B027 - most hold nothing
-        """Let go of what `close` leaves, also where it failed."""
+    def release(self) -> None:  # noqa: B027 - most sinks have nothing to free
+        """Free what is left after `close`, even if `close` failed."""
 
 
 class _LineSink(Sink):
-    """A text file of one line per row.
+    """A text file with one line per row.
 
     Args:
-        keep: bytes of an older file to go on behind; 0 starts a new one.
+        path: the results file.
+        columns: the columns to write.
+        keep: bytes of an existing file to keep, after which rows are appended; 0 starts anew.
     """
 
     def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
@@ -105,7 +115,7 @@ class _LineSink(Sink):
 
     def write(self, rows: Sequence[Row]) -> None:
         """See `Sink`."""
-        self._check()
+        self._check_in_place()
         self._append("".join(self.line(row) for row in rows))
 
     def close(self, finished: bool = True) -> None:
@@ -114,33 +124,33 @@ class _LineSink(Sink):
             return
         try:
             if finished:
-                self._check()
+                self._check_in_place()
         finally:
             with trouble("write", self.path):
                 self._file.close()
 
-    def _check(self) -> None:
-        """See that the file has not lost its name, after which nobody would find the rows."""
+    def _check_in_place(self) -> None:
+        """Raise ResultsError if the path no longer leads to the open file: rows would be lost."""
         path = journal(self.path)
         try:
-            there = os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+            in_place = os.path.samestat(os.fstat(self._file.fileno()), path.stat())
         except FileNotFoundError:
-            there = False
+            in_place = False
         except OSError as error:
             raise ResultsError(f"cannot read {path}: {error.strerror}") from error
-        if not there:
+        if not in_place:
             raise ResultsError(
-                f"{path} was deleted, renamed or replaced while the run wrote to it: its rows are"
-                " lost; start again"
+                f"{path} was deleted, renamed or replaced during the run: its rows are lost;"
+                " start again"
             )
 
     def header(self) -> str:
-        """What stands before the first row."""
+        """Text before the first row."""
         return ""
 
     @abstractmethod
     def line(self, row: Row) -> str:
-        """*row* as one line, with its line end."""
+        """*row* as one line that ends with a line break."""
 
     def _append(self, text: str) -> None:
         data = memoryview(text.encode())
@@ -150,24 +160,24 @@ class _LineSink(Sink):
 
 
 class CsvSink(_LineSink):
-    """RFC 4180 with a header, UTF-8, ``\\n`` line ends; True is 1 and False is 0."""
+    """CSV as in RFC 4180, in UTF-8, with a header and ``\\n`` line ends; booleans are 1 and 0."""
 
     def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
         self._lines: list[str] = []
-        # The CRLF makes csv quote a lone \r as well as \n (Python < 3.13 looks at its own line
-        # end only); `_pop` takes it off again.
+        # With CRLF line ends, csv quotes cells with a lone \r or \n (Python < 3.13 quotes only its
+        # own line end). `_format` removes the CRLF again.
         self._writer = csv.writer(_Append(self._lines.append), lineterminator="\r\n")
         super().__init__(path, columns, keep)
 
     def header(self) -> str:
         """See `_LineSink`."""
-        return self._pop(self.columns.names)
+        return self._format(self.columns.names)
 
     def line(self, row: Row) -> str:
         """See `_LineSink`."""
-        return self._pop([self._cell(cell) for cell in self.cells(row).values()])
+        return self._format([self._cell(cell) for cell in self.cells(row).values()])
 
-    def _pop(self, cells: Sequence[Cell]) -> str:
+    def _format(self, cells: Sequence[Cell]) -> str:
         self._writer.writerow(cells)
         return self._lines.pop().removesuffix("\r\n") + "\n"
 
@@ -187,10 +197,10 @@ class JsonlSink(_LineSink):
 
 
 class ParquetSink(JsonlSink):
-    """Parquet with typed columns, a row group per `ROW_GROUP` rows; made from a JSONL journal."""
+    """Parquet with typed columns and row groups of `ROW_GROUP` rows, made from a JSONL journal."""
 
     def close(self, finished: bool = True) -> None:
-        """See `Sink`; a journal that is not *finished* stays beside the Parquet file."""
+        """See `Sink`. Unless *finished*, the journal remains next to the Parquet file."""
         if self._file.closed:
             return
         super().close(finished)
@@ -203,7 +213,11 @@ class ParquetSink(JsonlSink):
 
 
 def to_parquet(lines: Path, columns: Columns, new: Path) -> None:
-    """Make the Parquet file *new* of the JSONL file *lines*."""
+    """Write the rows of the JSONL file *lines* to the Parquet file *new*.
+
+    Raises:
+        OSError: the disk reports an error.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -218,25 +232,25 @@ _SINKS: dict[str, type[_LineSink]] = {".csv": CsvSink, ".jsonl": JsonlSink, ".pa
 
 
 def check_target(path: Path) -> None:
-    """See, before the work begins, that results can be written to the file *path*.
+    """Check, before slow work, that results can be written to the file *path*.
 
     Raises:
-        UsageError: unknown ending, Parquet without pyarrow, or as `check_file`.
+        UsageError: *path* is a folder; or see `check_ending` and `check_file`.
     """
     check_ending(path)
     if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where a name is too long
         raise UsageError(
             f"--out {path} is a folder; give the name of a file in it"
-            " (or --rows-per-part, if it holds the parts of an earlier run)"
+            " (or --rows-per-part if it holds parts of an earlier run)"
         )
     check_file(path)
 
 
 def check_ending(out: Place) -> None:
-    """See that the ending of *out* names a format that can be written.
+    """Check that the suffix of *out* names a format that can be written.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the suffix is unknown, or pyarrow is missing for Parquet.
     """
     if out.suffix.lower() not in _SINKS:
         raise UsageError(f"--out {out}: the name must end in {', '.join(_SINKS)}")
@@ -248,10 +262,16 @@ def check_ending(out: Place) -> None:
 
 
 def open_sink(path: Path, columns: Columns, keep: int = 0) -> Sink:
-    """Start the results file *path*; the ending chooses the format.
+    """Open the results file *path* for writing, in the format of its suffix.
 
     Args:
-        keep: bytes of its `journal` to go on behind; 0 replaces an older file.
+        path: ends in .csv, .jsonl or .parquet.
+        columns: the columns to write.
+        keep: bytes of its `journal` to keep, after which rows are appended; 0 replaces the file.
+
+    Raises:
+        UsageError: see `check_target`.
+        ResultsError: the disk reports an error.
     """
     check_target(path)
     return _SINKS[path.suffix.lower()](path, columns, keep)

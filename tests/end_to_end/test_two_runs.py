@@ -65,7 +65,7 @@ def test_results_are_not_replaced_unasked(kit: Path, photos: Path, ending: str) 
         assert result.stderr.count("\n") == 1
         assert result.stdout == ""
     result = as_typed(kit, "photos/red", "--out", out)
-    assert f"{out} exists already: --resume goes on with it, --overwrite" in result.stderr
+    assert f"{out} exists already: --resume continues it, --overwrite" in result.stderr
     assert "choose" in as_typed(kit, "photos", "--out", out, "--resume", "--overwrite").stderr
     assert content(Path()) == before
     assert as_typed(kit, "photos/red", "--out", out, "--overwrite").exit_code == 1
@@ -152,7 +152,7 @@ def test_a_part_of_another_run_is_not_replaced(kit: Path, photos: Path) -> None:
     with going_on(kit, "r.csv", "--rows-per-part", "7"):
         Path("r.csv/part-00000.csv").write_text("theirs")
     assert code not in (0, 1)
-    assert "part-00000.csv is there already: another run writes to r.csv" in " ".join(
+    assert "part-00000.csv exists already: another run is writing to r.csv" in " ".join(
         stderr.split()
     )
     assert Path("r.csv/part-00000.csv").read_text() == "theirs"

@@ -289,6 +289,9 @@ def test_results_csv_is_the_default(run: Run) -> None:
     assert "results: 40 files" in run().stdout
 
 
+LONG = b"path,status,label,prob\n"  # the header of rows with too many cells
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -297,6 +300,10 @@ def test_results_csv_is_the_default(run: Run) -> None:
         ("x.csv", b"a,b\n1,2\n", "x.csv: not a results file of afd classify: no column path"),
         ("x.csv", b"", "x.csv: not readable"),
         ("x.csv", b"path,status,label,prob\n", "x.csv: no rows yet"),
+        ("x.csv", LONG + b"a,ok,b,1,c\n", "x.csv: not readable as results of afd classify: row 1"),
+        ("x.csv", LONG + b"a,ok,b,1\nc,d,ok,b,1\n", "row 2 has 5 cells, but the header has 4"),
+        ("x.csv", LONG + b'a,ok,b,1\n"c\n",ok,b,1,\nd,ok,b,1', "row 2 has 5 cells"),
+        ("x.csv", LONG + b"a,ok,b,1\nc,ok,b,1,", "row 2 has 5 cells, but the header has 4"),
         ("x.csv", b"path,status,label,prob\na,ok,b,high\n", "row 1: prob is 'high', not a number"),
         ("x.csv", b"path,status,label,prob\na,ok,b,inf\n", "row 1: prob is 'inf', not a number"),
         ("x.csv", b"id;name\n1;2\n", "x.csv: not a results file of afd classify: no column path"),
