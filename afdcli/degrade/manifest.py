@@ -1,4 +1,4 @@
-"""``manifest.csv`` of a degraded folder: one row per output, or per reason why there is none."""
+"""``manifest.csv`` of a degraded folder: one row per output or failure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from afdcli.errors import ResultsError, UsageError
+from afdcli.errors import UsageError
 from afdcli.results.rows import OK
 from afdcli.storage import writable
+from afdcli.storage.paths import trouble
 from afdcli.storage.text import neutralise
 
 NAME = "manifest.csv"
@@ -17,20 +18,20 @@ NAME = "manifest.csv"
 
 @dataclass(frozen=True)
 class Entry:
-    """One row; its fields are the columns.
+    """One row of the manifest. The fields are its columns.
 
     Attributes:
         source: name of the input, as in `afdcli.inputs.found.Found`.
         output: path relative to the folder of the manifest, in the form of
-            `afdcli.storage.text.printable`; empty for a failed row.
+            `afdcli.storage.text.printable`; "" if the row failed.
         status: "ok" or "failed".
-        error: an `afdcli.errors.ErrorCode` value, empty for "ok".
-        codec: of the output.
-        qf: quality factor of every round, first to last, as in "18;10".
-        subsampling: of every round.
-        width, height: of the output, pixels; None for a failed row.
-        bytes_before: size of the input file; None where it is unknown.
-        bytes_after: size of the output; None for a failed row.
+        error: an `afdcli.errors.ErrorCode` value; "" if the status is "ok".
+        codec: codec of the output.
+        qf: quality factor (1 to 100) of each compression, first to last, such as "18;10".
+        subsampling: chroma subsampling of each compression.
+        width, height: size of the output in pixels; None if the row failed.
+        bytes_before: size of the input file in bytes; None if it is unknown.
+        bytes_after: size of the output file in bytes; None if the row failed.
         note: what went wrong, or a remark on how the input was read.
     """
 
@@ -52,43 +53,36 @@ _HEADER = ",".join(field.name for field in fields(Entry)) + "\n"
 
 
 class Manifest:
-    """The file, growing row by row; a context manager.
+    """Writes ``manifest.csv`` row by row. A context manager.
 
     Args:
-        folder: the output folder. An older manifest in it is replaced.
+        folder: the output folder. A manifest of an earlier run is replaced.
 
     Raises:
-        ResultsError: on any trouble with the disk; from `write` as well.
+        ResultsError: the disk reports an error; also raised by `write`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        try:
-            if self.path.is_symlink():  # do not write to where it leads
+        with trouble("write", self.path):
+            if self.path.is_symlink():  # never write to its target
                 self.path.unlink()
             self._file = self.path.open("wb", buffering=0)
-        except OSError as error:
-            raise self._refused(error) from error
         self._append(_HEADER)
 
     def write(self, entry: Entry) -> None:
-        """Append a row; it is in the file on return."""
-        cells = [_cell(value) for value in astuple(entry)]
+        """Append a row. The file holds it on return."""
+        cells = [neutralise(v) if isinstance(v, str) else v for v in astuple(entry)]
         line = io.StringIO(newline="")
-        # With this line end csv quotes a lone \r as well as \n, on every Python.
+        # With CRLF line ends, csv quotes cells with a lone \r or \n on every Python version.
         csv.writer(line, lineterminator="\r\n").writerow(cells)
         self._append(line.getvalue().removesuffix("\r\n") + "\n")
 
     def _append(self, text: str) -> None:
         data = memoryview(text.encode("utf-8", "backslashreplace"))
-        try:
+        with trouble("write", self.path):
             while data:
                 data = data[self._file.write(data) :]
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: OSError) -> ResultsError:
-        return ResultsError(f"cannot write {self.path}: {error.strerror or error}")
 
     def __enter__(self) -> Manifest:
         return self
@@ -98,11 +92,12 @@ class Manifest:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse to fill a *folder* that may hold somebody's own pictures.
+    """Check that *folder* is new, empty or an output folder of ``afd degrade``.
+
+    Otherwise it may hold the user's own pictures.
 
     Raises:
-        UsageError: it is no folder, cannot be made or written into, or holds files and no manifest
-            of ours.
+        UsageError: it holds other files, is not a folder, or cannot be created or written to.
     """
     writable.check_folder(folder)
     if not folder.is_dir():
@@ -120,7 +115,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_unused(folder: Path) -> None:
-    """Refuse to replace what an earlier run wrote to *folder*.
+    """Check that *folder* holds no files of an earlier run.
 
     Raises:
         UsageError: its manifest has rows.
@@ -128,10 +123,6 @@ def check_unused(folder: Path) -> None:
     path = folder / NAME
     if path.is_file() and path.stat().st_size > len(_HEADER):
         raise UsageError(
-            f"{path} exists already: --overwrite replaces what that run wrote;"
+            f"{path} exists already: --overwrite replaces the files of that run;"
             " or give another --out"
         )
-
-
-def _cell(value: str | int | None) -> str | int | None:
-    return neutralise(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Where the outputs of a run go: one free name per input, never outside the output folder."""
+"""Output folder of ``afd degrade``: a unique name per input, never outside the folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from afdcli.errors import ResultsError
 from afdcli.inputs.kinds import SUFFIXES
+from afdcli.storage.paths import trouble
 from afdcli.storage.text import unprintable
 
 _LONGEST_NAME = 255  # bytes, on every common file system
@@ -17,13 +18,13 @@ _PART = f".afd-{os.getpid()}.part"
 
 
 class Names:
-    """Hands out output paths in input order; nothing is handed out twice.
+    """Assigns a unique output path to each input, in input order.
 
-    ``a.png`` becomes ``a.jpg``; where that is taken, ``a-2.jpg``, then ``a-3.jpg``. Names that
-    differ only in case or in Unicode composition count as one, as on some file systems.
+    ``a.png`` becomes ``a.jpg``; if that is taken, ``a-2.jpg``, then ``a-3.jpg``. Names that differ
+    only in case or Unicode composition count as equal, as on some file systems.
 
     Args:
-        suffix: how outputs end, with the dot.
+        suffix: suffix of outputs, with the dot.
     """
 
     def __init__(self, suffix: str) -> None:
@@ -31,10 +32,14 @@ class Names:
         # 64-bit hashes: a run may have millions of inputs.
         self._files: set[int] = set()
         self._folders: set[int] = set()
-        self._next: dict[int, int] = {}  # taken path -> the first number that may be free
+        self._next: dict[int, int] = {}  # taken path -> lowest number that may be free
 
     def take(self, relative: str) -> PurePosixPath:
-        """The output path, relative, for the input called *relative* (see `Found`)."""
+        """Assign an output path, relative to the output folder, to the input *relative*.
+
+        Args:
+            relative: name of the input, as in `afdcli.inputs.found.Found`.
+        """
         parts = [p for p in unprintable(relative).split("/") if p not in ("", ".", "..")]
         parts = parts or ["unnamed"]
         folder = PurePosixPath()
@@ -43,7 +48,7 @@ class Names:
             self._folders.add(_key(folder))
         stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122
         if suffix.lower() not in SUFFIXES:
-            stem += suffix  # no suffix of an image, so it belongs to the name
+            stem += suffix  # not an image suffix, so part of the name
         path = self._free(folder, stem, self._suffix, (self._files, self._folders))
         self._files.add(_key(path))
         return path
@@ -58,13 +63,13 @@ class Names:
             path = folder / _name(stem, f"-{number}{suffix}")
             key = _key(path)
             number += 1
-        if key != wanted and suffix:  # an input folder keeps its number, a file gets the next
+        if key != wanted and suffix:  # folders of one name share a number, files do not
             self._next[wanted] = number
         return path
 
 
 def _name(stem: str, tail: str) -> str:
-    """*stem* + *tail*, the stem shortened by whole characters where that is too long."""
+    """*stem* + *tail*, with the stem cut at a character if the name is too long."""
     while len(os.fsencode(stem + tail)) > _LONGEST_NAME:
         stem = stem[:-1]
     return stem + tail
@@ -76,33 +81,31 @@ def _key(path: PurePosixPath) -> int:
 
 
 class Folder:
-    """An output folder; files in it appear whole or not at all.
+    """An output folder, in which each file is written atomically.
 
     Args:
-        path: made if it does not exist.
+        path: created if it does not exist.
 
     Raises:
-        ResultsError: it cannot be made or written to; from `write` as well.
+        ResultsError: the folder cannot be created or written to; also raised by `write`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._checked: Path | None = None  # the last folder that was seen to lie inside
-        try:
+        self._checked: Path | None = None  # last subfolder that was checked and created
+        with trouble("write", path):
             path.mkdir(parents=True, exist_ok=True)
             self._real = Path(os.path.realpath(path))
-        except OSError as error:
-            raise _refused(path, error) from error
 
     def holds(self, path: Path) -> bool:
-        """Whether *path*, links followed, lies in this folder."""
+        """True if *path*, with links resolved, is in this folder."""
         return lies_in(path, self._real)
 
     def write(self, relative: PurePosixPath, data: bytes) -> bool:
-        """Write the file *relative*; True if one of that name was replaced."""
+        """Write *data* to the file *relative*. Returns True if it replaced an existing file."""
         target = self.path / relative
         part = target.parent / _PART
-        try:
+        with trouble("write", target):
             self._make_parent(target.parent)
             existed = os.path.lexists(target)
             try:
@@ -112,27 +115,21 @@ class Folder:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
                 raise
-        except OSError as error:
-            raise _refused(target, error) from error
         return existed
 
     def _make_parent(self, parent: Path) -> None:
         if parent == self._checked:
             return
-        # Checked before anything is made: a link in an older output folder may lead anywhere.
+        # Check before creating anything: a link in an older output folder may lead anywhere.
         if not self.holds(parent):
-            raise ResultsError(f"{parent} leads out of {self.path}: remove that link")
+            raise ResultsError(f"{parent} leads out of {self.path}: remove the link")
         parent.mkdir(parents=True, exist_ok=True)
         self._checked = parent
 
 
 def lies_in(path: Path, folder: Path) -> bool:
-    """Whether *path*, links followed, is *folder* or lies in it."""
+    """True if *path*, with links resolved, is *folder* or is in it."""
     try:
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-    except (ValueError, OSError):  # a NUL in the path, which no file has; links in a circle
+    except (ValueError, OSError):  # a NUL in the path, or a circle of links
         return False
-
-
-def _refused(path: Path, error: OSError) -> ResultsError:
-    return ResultsError(f"cannot write {path}: {error.strerror or error}")

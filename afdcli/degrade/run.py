@@ -1,4 +1,4 @@
-"""A degrade run: files -> workers that read and compress -> files and rows of the manifest."""
+"""The degrade run: workers read and compress photos; this process writes files and manifest."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from afdcli.storage.text import printable
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.workers.pool import TIMEOUT_S, WorkerPool, default_workers
 
-_IN_FLIGHT = 4  # tasks per worker that are begun and not yet written
+_IN_FLIGHT = 4  # tasks per worker that are started but not yet written
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run does.
+    """Options of a run.
 
     Attributes:
-        recipes: at least one, all of one codec; with several, each has a subfolder of its own,
-            such as ``qf10``.
+        recipes: one or more, all for the same codec. With several, each writes to its own
+            subfolder, such as ``qf10``.
         out: the output folder.
-        crop: side of the square that is cut out first (`benchmark_crop`); None for whole photos.
-        seed: of the quality factors that are drawn.
-        workers: processes; None for one per processor.
-        timeout: seconds that one photo may take.
+        crop: side in pixels of the square that is cut out before compression (see
+            `benchmark_crop`); None for whole photos.
+        seed: random seed for quality factors, at least 0.
+        workers: number of worker processes; None for one per CPU core.
+        timeout: seconds allowed per photo.
         overwrite: replace the files and the manifest of an earlier run.
     """
 
@@ -51,15 +52,16 @@ class Settings:
 
 @dataclass
 class Tally:
-    """What a run adds up to.
+    """Running totals of a run.
 
     Attributes:
-        photos: inputs that are done.
-        rows: of the manifest; one per photo and recipe.
-        failed: error code -> rows.
-        replaced: written files that replaced older ones.
-        bytes_before, bytes_after: of the inputs and outputs of the rows that did not fail.
-        seconds: since the run began.
+        photos: inputs processed.
+        rows: rows of the manifest; one per photo and recipe.
+        failed: error code -> number of rows.
+        replaced: files that replaced existing ones.
+        bytes_before: total size of inputs, over rows that did not fail.
+        bytes_after: total size of outputs, over rows that did not fail.
+        seconds: time since the start of the run.
     """
 
     photos: int = 0
@@ -72,21 +74,21 @@ class Tally:
 
     @property
     def failures(self) -> int:
-        """Rows that failed."""
+        """Number of failed rows."""
         return self.failed.total()
 
     @property
     def written(self) -> int:
-        """Files that were written."""
+        """Number of files written."""
         return self.rows - self.failures
 
     @property
     def rate(self) -> float:
-        """Photos per second."""
+        """Photos per second; 0 before the first one."""
         return self.photos / self.seconds if self.seconds else 0.0
 
     def count(self, entry: Entry, replaced: bool) -> None:
-        """Add a row of the manifest."""
+        """Count a row of the manifest; *replaced*: its file replaced an existing one."""
         self.rows += 1
         if entry.status == FAILED:
             self.failed[entry.error] += 1
@@ -98,7 +100,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Task:
-    """One photo and what is to become of it: the rounds of each recipe."""
+    """One photo to degrade.
+
+    Attributes:
+        path: the photo's file.
+        variants: the successive compressions of each recipe.
+        source: the archive or URL to read the photo from; None to read *path*.
+    """
 
     path: Path
     variants: tuple[tuple[Compression, ...], ...]
@@ -107,12 +115,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Degraded:
-    """What a worker made of a `Task`.
+    """Result of a `Task`.
 
     Attributes:
-        files: the bytes of each variant.
-        bytes_before: size of the photo's own file.
-        width, height: of all of them, pixels.
+        files: content of the output file of each variant.
+        bytes_before: size of the input file in bytes; None if it is unknown.
+        width, height: size of every output in pixels.
         note: remarks on how the photo was read.
     """
 
@@ -125,7 +133,11 @@ class Degraded:
 
 @dataclass(frozen=True)
 class Degrade:
-    """The function that workers run: a picklable callable."""
+    """The function that workers call, as a picklable object.
+
+    Attributes:
+        crop: see `Settings`.
+    """
 
     crop: int | None
 
@@ -133,16 +145,16 @@ class Degrade:
         """Read, orient, crop and compress one photo.
 
         Raises:
-            PhotoError: the file is no usable picture, or too large for the codec.
+            PhotoError: the photo cannot be read, or is too large for the codec.
         """
-        where: Path | bytes = task.path
+        file: Path | bytes = task.path
         if task.source is not None:
-            where = read_source(task.source, Limits().max_bytes)
-        photo = read_photo(where)
+            file = read_source(task.source, Limits().max_bytes)
+        photo = read_photo(file)
         pixels = benchmark_crop(photo, self.crop) if self.crop else upright(photo)
         files = tuple(compress(pixels, rounds) for rounds in task.variants)
         height, width = pixels.shape[:2]
-        before = len(where) if isinstance(where, bytes) else _size(where)
+        before = len(file) if isinstance(file, bytes) else _size(file)
         return Degraded(files, before, width, height, "; ".join(photo.notes))
 
 
@@ -152,22 +164,25 @@ def degrade(
     sources: Sequence[str | Path] = (),
     on_rows: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Degrade *inputs* into ``settings.out``, with one manifest row per input and recipe.
+    """Write degraded copies of *inputs* to ``settings.out``, and a manifest row for each.
 
-    Equal seeds give equal files, whatever the number of workers and whichever other files there
-    are; only a name that two inputs compete for depends on both.
+    The same seed gives the same files, regardless of the number of workers and of other inputs.
+    Only the name of an output depends on other inputs, if two would get the same name.
 
     Args:
-        inputs: consumed lazily.
-        settings: see there.
-        sources: paths that the inputs come from; none of them may lie in the output folder.
-        on_rows: called with the counts so far after every photo.
+        inputs: the photos; consumed lazily.
+        settings: options of the run.
+        sources: paths that *inputs* come from; none may be in the output folder.
+        on_rows: called with the totals so far after each photo.
+
+    Returns:
+        The totals of the run.
 
     Raises:
-        UsageError: the output folder is in use for something else, by an earlier run or by one
-            that goes on; or holds a source.
-        ResultsError: the disk refuses a file; the manifest lists those written before.
-        KeyboardInterrupt: passed on, likewise.
+        UsageError: the output folder holds other files, the files of an earlier run, or a source;
+            or another run is writing to it; or the codec is not installed.
+        ResultsError: a file cannot be written; the manifest lists all files written before.
+        KeyboardInterrupt: passed on; the manifest lists all files written before.
     """
     require(settings.recipes[0].codec)
     check_sources(sources, settings.out)
@@ -178,24 +193,24 @@ def degrade(
             check_unused(settings.out)
         with Manifest(settings.out) as manifest:
             run = _Run(settings, folder, manifest)
-            run.over(inputs, on_rows)
+            run.process(inputs, on_rows)
     return run.tally
 
 
 def check_sources(sources: Iterable[str | Path], out: Path) -> None:
-    """See that no source is the output folder or lies in it.
+    """Check that no source is the output folder or in it.
 
     Raises:
-        UsageError: one does.
+        UsageError: a source is.
     """
     for source in sources:
         if lies_in(Path(source), out):
-            raise UsageError(f"{source} lies in the output folder {out}: choose another --out")
+            raise UsageError(f"{source} is in the output folder {out}: choose another --out")
 
 
 @dataclass(frozen=True)
 class _Job:
-    """An input that is with the workers, and the name of its output."""
+    """An input that was passed to the workers, and its output path."""
 
     found: Found
     target: PurePosixPath
@@ -212,10 +227,10 @@ class _Run:
         self._manifest = manifest
         self._names = Names(SUFFIX[settings.recipes[0].codec])
 
-    def over(self, inputs: Iterable[Found], on_rows: Callable[[Tally], None]) -> None:
+    def process(self, inputs: Iterable[Found], on_rows: Callable[[Tally], None]) -> None:
         settings = self._settings
         workers = settings.workers or default_workers()
-        jobs: deque[_Job] = deque()  # in order
+        jobs: deque[_Job] = deque()  # in input order
 
         def tasks() -> Iterator[Task]:
             for found in inputs:
@@ -239,11 +254,15 @@ class _Run:
         )
 
     def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
-        """Write the files and rows of one input."""
-        own = job.found.source is None
-        if own and self._folder.holds(job.found.path):
-            message = "lies in the output folder, and nothing is degraded twice"
+        """Write the output files and manifest rows of one input."""
+        is_file = job.found.source is None
+        if is_file and self._folder.holds(job.found.path):
+            message = "is in the output folder; outputs are not degraded again"
             outcome = PhotoError(ErrorCode.UNREADABLE, message)
+        if isinstance(outcome, Degraded):
+            bytes_before = outcome.bytes_before
+        else:
+            bytes_before = _size(job.found.path) if is_file else None
         for number, (recipe, rounds) in enumerate(
             zip(self._settings.recipes, job.task.variants, strict=True)
         ):
@@ -252,18 +271,14 @@ class _Run:
                 codec=recipe.codec,
                 qf=";".join(str(step.quality) for step in rounds),
                 subsampling=recipe.subsampling,
-                bytes_before=outcome.bytes_before
-                if isinstance(outcome, Degraded)
-                else _size(job.found.path)
-                if own
-                else None,
+                bytes_before=bytes_before,
             )
             replaced = False
             if isinstance(outcome, PhotoError):
                 entry = replace(entry, status=FAILED, error=str(outcome.code), note=outcome.message)
             else:
                 data = outcome.files[number]
-                path = self._place(recipe, job.target)
+                path = self._output_path(recipe, job.target)
                 replaced = self._folder.write(path, data)
                 entry = replace(
                     entry,
@@ -276,7 +291,7 @@ class _Run:
             self._manifest.write(entry)
             self.tally.count(entry, replaced)
 
-    def _place(self, recipe: Recipe, target: PurePosixPath) -> PurePosixPath:
+    def _output_path(self, recipe: Recipe, target: PurePosixPath) -> PurePosixPath:
         return target if len(self._settings.recipes) == 1 else f"qf{recipe.quality}" / target
 
 

@@ -108,8 +108,8 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (("degrade", "good", "--out", "good"), ("lies in the output folder", "another --out")),
-        (("degrade", "good/1.jpg", "--out", "good"), ("lies in the output folder",)),
+        (("degrade", "good", "--out", "good"), ("is in the output folder", "another --out")),
+        (("degrade", "good/1.jpg", "--out", "good"), ("is in the output folder",)),
         (("degrade", "good", "--out", "file"), ("is not a folder",)),
         (("fuse", "m.safetensors", "--out", "m.safetensors"), ("would overwrite the module",)),
         (("fuse", "m.safetensors", "--out", "x.onnx"), ("--format onnx",)),
