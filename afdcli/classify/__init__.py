@@ -1,1 +1,1 @@
-"""A classify run, from options to a finished results file."""
+"""The classify run: from options to a results file."""

@@ -1,4 +1,4 @@
-"""The classifier as a Python object, for notebooks and for engines such as Spark, Dask and Ray."""
+"""The Python `Classifier`, for notebooks and for engines such as Spark, Dask and Ray."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from afdcli.workers.read_task import prepared
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What of `Settings` is about files and processes, which this has not.
-_ELSEWHERE = (
+#: Options about results files and processes, which `Classifier` does not have.
+_UNSUPPORTED = (
     *("out", "labels", "workers", "timeout", "memory", "resume", "shard"),
     *("engine", "actors", "actor_gpus"),
 )
@@ -33,87 +33,89 @@ _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}  # of
 class Classifier:
     """A frozen classifier with its AFD module: pictures in, rows out.
 
-    Pickles as its options, and loads the networks at the first call, once per process. Pictures are
-    read in this process, one by one: a file made to kill its reader kills it, and there is no time
-    limit. `afd classify` has neither weakness.
+    Only the options are pickled; the networks are loaded at the first call, once per process.
+    Pictures are read in this process, one by one and without a time limit: a malicious file can
+    crash or block it. ``afd classify`` reads files in worker processes instead.
 
     Args:
-        backbone: as ``--backbone``.
-        options: the other options of ``afd classify`` by their names in `Settings`, e.g.
-            ``afd="off"``, ``compare=True``, ``topk=5``.
+        backbone: name of the classifier, as for ``--backbone``.
+        options: other options of ``afd classify``, by their names in `Settings`, such as
+            ``afd="off"``, ``compare=True`` or ``topk=5``.
 
     Raises:
-        UsageError: no such option.
+        UsageError: there is no such option, or a value is not allowed.
     """
 
     def __init__(self, backbone: str = Settings.backbone, **options: Any) -> None:
-        known = {f.name for f in fields(Settings)} - {"backbone", *_ELSEWHERE}
+        known = {f.name for f in fields(Settings)} - {"backbone", *_UNSUPPORTED}
         if unknown := set(options) - known:
             names = ", ".join(sorted(unknown))
             raise UsageError(f"Classifier has no option {names}; it has {', '.join(sorted(known))}")
         self._settings = Settings(backbone=backbone, **options)
         self._settings.check()
-        self._ready: tuple[Setup, Cascade] | None = None
+        self._loaded: tuple[Setup, Cascade] | None = None
         self._lock = threading.RLock()
 
     def __call__(
         self, images: Picture | Iterable[Picture], names: Sequence[str] | None = None
     ) -> list[dict[str, Cell]]:
-        """Classify *images*: one picture, or several of any kinds.
+        """Classify *images*: one picture, or several of any types.
 
-        A picture is a path (str or Path), the bytes of a file, a uint8 array (height, width, 3) RGB
-        or (height, width) grey, or a PIL image. Files are best: arrays and PIL images have lost
-        their file's coefficients, and those of their pixels serve instead. Threads may call at
-        the same time; they wait for each other.
+        A picture is a path (str or Path), the bytes of a file, a uint8 array of shape
+        (height, width, 3) in RGB or (height, width) in grey, or a PIL image. Files are best: arrays
+        and PIL images have lost their DCT coefficients, which are then computed from the pixels.
+        Several threads may call; their calls run one after another.
 
         Args:
-            names: what stands in the column ``path``; by default the path, or the number.
+            images: one picture, or an iterable of pictures.
+            names: values of the column ``path``, one per picture; by default the path, or the
+                picture's index if it has none.
 
         Returns:
-            One row per picture, in order, with the columns of `afd classify`. Pictures that cannot
-            be read are rows, too, with status "failed".
+            One row per picture, in order: cells by the column names of ``afd classify``. A picture
+            that cannot be read gets a row with status "failed".
 
         Raises:
             AfdError: the classifier cannot be loaded; see `afdcli.errors`.
-            ValueError: there are not as many names as pictures.
+            ValueError: the number of names differs from the number of pictures.
         """
         several: Iterable[Any] = [images] if is_one(images) else images  # type: ignore[assignment]
         if isinstance(names, str):
             names = [names]
         with self._lock:
-            setup, forward = self._load()
+            setup, cascade = self._load()
             try:
-                rows = self._rows(setup, forward, several, names)
+                rows = self._rows(setup, cascade, several, names)
             except BaseException:
                 # Pictures of this call must not get into the next one.
-                self._ready = setup, forward.fresh()
+                self._loaded = setup, cascade.fresh()
                 raise
         return [setup.columns.flatten(row) for row in rows]
 
     def _rows(
-        self, setup: Setup, forward: Cascade, images: Iterable[Any], names: Sequence[str] | None
+        self, setup: Setup, cascade: Cascade, images: Iterable[Any], names: Sequence[str] | None
     ) -> list[Row]:
         rows: list[Row] = []
-        open_: list[int] = []  # numbers of the rows whose pictures are in the batch
+        in_batch: list[int] = []  # indices of the rows whose pictures are in the batch
         for number, image in enumerate(images):
             if names is not None and number >= len(names):
-                raise ValueError(f"there are {len(names)} names, and more pictures")
+                raise ValueError(f"there are only {len(names)} names for more pictures")
             default = str(image) if isinstance(image, str | Path) else str(number)
             name = default if names is None else names[number]
-            rows.append(self._read(setup, forward, image, Row(name)))
+            rows.append(self._read(setup, cascade, image, Row(name)))
             if rows[-1].status != FAILED:
-                open_.append(number)
-            if forward.batch.full:
-                self._answer(setup, forward, rows, open_)
+                in_batch.append(number)
+            if cascade.batch.full:
+                self._predict(setup, cascade, rows, in_batch)
         if names is not None and len(names) != len(rows):
             raise ValueError(f"there are {len(names)} names for {len(rows)} pictures")
-        self._answer(setup, forward, rows, open_, last=True)
+        self._predict(setup, cascade, rows, in_batch, last=True)
         return rows
 
     def frame(
         self, images: Picture | Iterable[Picture], names: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """The same as a DataFrame; a missing number is <NA>, a missing text ""."""
+        """Classify *images* into a DataFrame, see `__call__`; a missing number is <NA>."""
         import pandas as pd
 
         rows, types = self(images, names), self._load()[0].columns.types
@@ -123,13 +125,13 @@ class Classifier:
 
     def _load(self) -> tuple[Setup, Cascade]:
         with self._lock:
-            if self._ready is None:
+            if self._loaded is None:
                 setup = set_up(self._settings)
-                self._ready = setup, setup.forward()
-            return self._ready
+                self._loaded = setup, setup.cascade()
+            return self._loaded
 
     @staticmethod
-    def _read(setup: Setup, forward: Cascade, image: object, row: Row) -> Row:
+    def _read(setup: Setup, cascade: Cascade, image: object, row: Row) -> Row:
         limits = Limits(max_pixels=setup.settings.max_pixels)
         try:
             view, facts = prepared(source_of(image), setup.spec, limits, setup.settings.strict)
@@ -139,26 +141,26 @@ class Classifier:
             raise
         except MemoryError:
             failure = PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it")
-        except Exception as error:  # as a worker of `afd classify` does
+        except Exception as error:  # as the workers of `afd classify` do
             message = f"unexpected {type(error).__name__}: {error}"
             failure = PhotoError(ErrorCode.CORRUPT, message)
         else:
-            forward.batch.add(view)
+            cascade.batch.add(view)
             return replace(row, **asdict(facts if has_file(image) else replace(facts, codec="")))
         return replace(row, status=FAILED, error=str(failure.code), note=failure.message)
 
     @staticmethod
-    def _answer(
-        setup: Setup, forward: Cascade, rows: list[Row], open_: list[int], last: bool = False
+    def _predict(
+        setup: Setup, cascade: Cascade, rows: list[Row], in_batch: list[int], last: bool = False
     ) -> None:
-        def done(number: int, answer: ImageResult) -> None:
-            rows[number] = setup.answered(rows[number], answer)
+        def complete(number: int, result: ImageResult) -> None:
+            rows[number] = setup.with_result(rows[number], result)
 
-        forward([partial(done, number) for number in open_], last)
-        open_.clear()
+        cascade([partial(complete, number) for number in in_batch], last)
+        in_batch.clear()
 
     def __getstate__(self) -> Settings:
         return self._settings
 
     def __setstate__(self, settings: Settings) -> None:
-        self._settings, self._ready, self._lock = settings, None, threading.RLock()
+        self._settings, self._loaded, self._lock = settings, None, threading.RLock()

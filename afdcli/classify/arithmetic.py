@@ -1,4 +1,4 @@
-"""In what a run computes. One that is resumed goes on as it began, wherever it goes on."""
+"""Precision, runtime and batch size of a run. A resumed run keeps those it began with."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from afdcli.classify.resume import earlier_facts
+from afdcli.classify.resume import earlier_metadata
 from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
 from afdcli.inference.runtime import choose_runtime
 from afdcli.models.precision import choose_precision
 from afdcli.results.claim import found_at
 
-_CLOSE = ", close calls in float32"
+_EXACT_SUFFIX = ", close calls in float32"
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What the answers of a run depend on, to their last digits.
+    """Numerical settings: everything that may change the last digits of a probability.
 
     Attributes:
-        precision: of the networks.
-        exact: close calls are re-run in float32.
-        runtime: "torch" or "openvino"; "auto" before it was chosen.
-        batch_size: pictures per pass; None before it was chosen.
+        precision: dtype that the networks compute in.
+        exact: True if low-margin predictions are re-run in float32.
+        runtime: "torch" or "openvino"; "auto" if not chosen yet.
+        batch_size: pictures per pass; None if not chosen yet.
     """
 
     precision: torch.dtype
@@ -34,29 +34,33 @@ class Arithmetic:
 
     @property
     def name(self) -> str:
-        """The precision, as metadata have it."""
-        return str(self.precision).removeprefix("torch.") + (_CLOSE if self.exact else "")
+        """The precision as in the metadata: "bfloat16, close calls in float32"."""
+        return str(self.precision).removeprefix("torch.") + (_EXACT_SUFFIX if self.exact else "")
 
 
 def choose_arithmetic(settings: Settings, device: str) -> Arithmetic:
-    """What *settings* ask for; with ``--resume``, what the run began with where they ask nothing.
+    """Choose as *settings* request; with ``--resume``, as recorded by the run to be resumed.
+
+    Args:
+        settings: options of the run.
+        device: torch device type, such as "cpu".
 
     Raises:
-        UsageError: *settings* ask for something else than the run began with, or for something
-            that this machine does not have.
+        UsageError: *settings* contradict the run to be resumed, its metadata are incomplete, or
+            this machine does not support the runtime or precision.
     """
     if not (settings.resume and found_at(settings.out)):
-        return _asked(settings, device)
+        return _requested(settings, device)
     earlier = _recorded(settings)
-    for option, asked, before in (
-        ("runtime", settings.runtime, earlier.runtime),
-        ("precision", settings.precision, earlier.name),
+    requested = _requested(settings, device)
+    for option, value, now, before in (
+        ("runtime", settings.runtime, requested.runtime, earlier.runtime),
+        ("precision", settings.precision, requested.name, earlier.name),
     ):
-        now = asked if option == "runtime" else _asked(settings, device).name
-        if asked != "auto" and now != before:
+        if value != "auto" and now != before:
             raise UsageError(
                 f"--resume: {settings.out} was made with {option} {before}, this run has {now};"
-                f" leave --{option} out, or give another --out"
+                f" omit --{option}, or give another --out"
             )
     try:
         choose_runtime(earlier.runtime, device, earlier.precision)
@@ -67,22 +71,22 @@ def choose_arithmetic(settings: Settings, device: str) -> Arithmetic:
     return replace(earlier, batch_size=settings.batch_size or earlier.batch_size)
 
 
-def _asked(settings: Settings, device: str) -> Arithmetic:
-    asked = settings.precision
-    precision = choose_precision(asked, device, integers=True)
-    exact = precision == torch.int8 or (asked == "auto" and precision != torch.float32)
+def _requested(settings: Settings, device: str) -> Arithmetic:
+    precision = choose_precision(settings.precision, device, integers=True)
+    chosen = settings.precision == "auto" and precision != torch.float32
+    exact = chosen or precision == torch.int8
     return Arithmetic(precision, exact, settings.runtime, settings.batch_size)
 
 
 def _recorded(settings: Settings) -> Arithmetic:
-    """What the metadata of the earlier run say."""
-    facts = earlier_facts(settings.out)
+    """Read the numerical settings from the metadata of the earlier run."""
+    facts = earlier_metadata(settings.out)
     name = str(facts.get("precision"))
-    precision = getattr(torch, name.removesuffix(_CLOSE), None)
+    precision = getattr(torch, name.removesuffix(_EXACT_SUFFIX), None)
     runtime, size = facts.get("runtime"), facts.get("batch_size")
     if isinstance(precision, torch.dtype) and isinstance(runtime, str) and isinstance(size, int):
-        return Arithmetic(precision, name.endswith(_CLOSE), runtime, size)
+        return Arithmetic(precision, name.endswith(_EXACT_SUFFIX), runtime, size)
     raise UsageError(
-        f"--resume: the metadata of {settings.out} do not say in what it was computed;"
+        f"--resume: the metadata of {settings.out} lack precision, runtime or batch size;"
         " start again with --overwrite, or give another --out"
     )

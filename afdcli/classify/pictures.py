@@ -1,4 +1,4 @@
-"""What the Python `Classifier` takes for a picture, as a file's bytes or path."""
+"""Convert pictures given to the Python `Classifier` into a path or the bytes of a file."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from afdcli.errors import ErrorCode, PhotoError
 
 Picture = str | Path | bytes | bytearray | memoryview | NDArray[Any] | Image.Image
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
-_IN_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def is_one(images: object) -> bool:
-    """True for one picture, False for several; a string is a path, not a row of letters."""
+    """True for one picture, False for several. A string is one picture: a path."""
     if isinstance(images, np.ndarray):
         return images.ndim < 4
     return isinstance(images, str | Path | bytes | bytearray | memoryview | Image.Image)
 
 
 def has_file(image: object) -> bool:
-    """True where *image* is a file or its bytes, with its own coefficients."""
+    """True if *image* is a file, or the bytes of one: it may hold DCT coefficients."""
     return isinstance(image, str | Path | bytes | bytearray | memoryview)
 
 
 def source_of(image: object) -> Path | bytes:
-    """*image* as `afdcli.codec.read.read_photo` takes it; pixels become a PNG, without loss.
+    """Convert *image* to what `afdcli.codec.read.read_photo` reads; pixels become a lossless PNG.
 
     Args:
-        image: a path; the bytes of a file; (height, width), (height, width, 1), (height, width, 3)
-            or (height, width, 4) uint8 grey, RGB or RGBA; or a PIL image of any mode.
+        image: a path; the bytes of a file; a uint8 array of shape (height, width),
+            (height, width, 1), (height, width, 3) or (height, width, 4), which is grey, grey, RGB
+            or RGBA, 0 to 255; or a PIL image of any mode.
 
     Raises:
-        PhotoError: it is none of these.
+        PhotoError: *image* is of another type, shape or dtype, or the PIL image cannot be used.
     """
     if isinstance(image, str | Path):
         return Path(image)
@@ -45,14 +46,15 @@ def source_of(image: object) -> Path | bytes:
         return bytes(image)
     picture = _from_array(image) if isinstance(image, np.ndarray) else image
     if not isinstance(picture, Image.Image):
-        message = f"a {type(image).__name__} is no picture: give a path, bytes, array or PIL image"
+        kind = type(image).__name__
+        message = f"not a picture but a {kind}: give a path, bytes, an array or a PIL image"
         raise PhotoError(ErrorCode.NOT_AN_IMAGE, message)
     file = io.BytesIO()
     try:
-        if picture.mode not in _IN_PNG:
+        if picture.mode not in _PNG_MODES:
             picture = picture.convert("RGB")
         picture.save(file, "PNG", compress_level=1, exif=picture.getexif())
-    except (OSError, ValueError, SystemError) as error:  # empty, closed, or of an odd mode
+    except (OSError, ValueError, SystemError) as error:  # empty, closed or an unknown mode
         message = f"the PIL image cannot be used: {error}"
         raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
     return file.getvalue()
@@ -62,8 +64,8 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
     shape = array.shape if array.ndim != 2 else (*array.shape, 1)
     if array.dtype != np.uint8 or len(shape) != 3 or shape[2] not in _CHANNELS or not array.size:
         message = (
-            f"an array {array.shape} of {array.dtype}: give (height, width, 3) or (height, width)"
-            " of uint8"
+            f"array of shape {array.shape} and dtype {array.dtype}: give uint8 of shape"
+            " (height, width, 3) or (height, width)"
         )
         raise PhotoError(ErrorCode.UNSUPPORTED, message)
     return Image.fromarray(

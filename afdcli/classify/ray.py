@@ -1,12 +1,12 @@
-"""The loop of `afdcli.classify.run` on a Ray cluster: readers and networks are actors.
+"""The classify run on a Ray cluster: readers and networks are actors.
 
 ::
 
-    driver ── batch of paths ──> reader ── views ──> network ── answers ──> driver ── rows ──> sink
+    driver ── batch of paths ──> reader ── views ──> network ── results ──> driver ── rows ──> sink
 
-Rows are written by the driver, in input order, so the results and their resuming are those of a
-local run. At most `_AHEAD` batches per network are on their way: memory does not grow with the
-number of files. Ray starts an actor that died again and repeats its calls.
+The driver writes rows in input order, so results and ``--resume`` work as in a local run. At most
+`_AHEAD` batches per actor are in flight, so memory does not grow with the number of files. Ray
+restarts an actor that died and repeats its calls.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from afdcli.view.spec import View, ViewSpec
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Facts, Prepare, Task
 
-_AHEAD = 3  # batches per reader and per network
-_MOST_ACTORS = 8  # where no number is given: each holds the networks once
+_AHEAD = 3  # batches in flight per actor
+_MAX_ACTORS = 8  # unless --actors is given: each actor loads its own copy of the networks
 
 Outcome = Facts | PhotoError
 
 
 class Views(NamedTuple):
-    """The pictures of a batch that could be read, stacked as in `View`."""
+    """The pictures of a batch that could be read: the arrays of `View`, stacked along axis 0."""
 
     pixels: NDArray[np.uint8]
     grid: NDArray[np.float16]
@@ -55,7 +55,7 @@ class Views(NamedTuple):
 
 
 class Reader:
-    """Reads files in a process of its own, which may die; lives in an actor."""
+    """Ray actor that reads files in a worker process of its own, which may die."""
 
     def __init__(self, spec: ViewSpec, settings: Settings, size: int) -> None:
         self._slots = Slots(Layout.of(spec), size)
@@ -66,10 +66,10 @@ class Reader:
         ).__enter__()
 
     def ready(self) -> None:
-        """Come back once the process has started."""
+        """Return when the worker process has started."""
 
     def read(self, inputs: list[Found]) -> tuple[list[Outcome], Views]:
-        """What became of each input, and the views of those that could be read."""
+        """Read *inputs*. Returns an outcome for each, and the views of those that could be read."""
         tasks = [
             Task(found.path, n % self._slots.count, found.source) for n, found in enumerate(inputs)
         ]
@@ -88,30 +88,30 @@ class Reader:
 
 
 class Network:
-    """Classifier and module; lives in an actor."""
+    """Ray actor that runs classifier and module."""
 
     def __init__(self, settings: Settings, arithmetic: Arithmetic) -> None:
-        self._forward = set_up(settings, arithmetic).forward()
+        self._cascade = set_up(settings, arithmetic).cascade()
 
     def ready(self) -> None:
-        """Come back once the networks are loaded."""
+        """Return when the networks are loaded."""
 
-    def answer(self, views: Views) -> list[ImageResult]:
-        """Answers for the views, in order; as many of them as a batch holds at most."""
+    def predict(self, views: Views) -> list[ImageResult]:
+        """Classify *views*, at most one batch of them. Returns one result per view, in order."""
         for pixels, grid, file_context in zip(*views, strict=True):
-            self._forward.batch.add(View(pixels, grid, file_context))
-        answers: dict[int, ImageResult] = {}
-        self._forward([partial(answers.__setitem__, n) for n in range(len(views.pixels))], True)
-        return [answers[n] for n in range(len(views.pixels))]
+            self._cascade.batch.add(View(pixels, grid, file_context))
+        results: dict[int, ImageResult] = {}
+        self._cascade([partial(results.__setitem__, n) for n in range(len(views.pixels))], True)
+        return [results[n] for n in range(len(views.pixels))]
 
 
 def _actors(settings: Settings) -> int:
-    """How many networks: Ray gives each of them one thread."""
+    """Number of networks; Ray gives each of them one thread."""
     if settings.actors is not None:
         return settings.actors
-    there: Any = ray.cluster_resources  # untyped
-    cpus = int(there().get("CPU", 1))
-    return 1 if settings.actor_gpus else max(1, min(cpus, _MOST_ACTORS))
+    resources: Any = ray.cluster_resources  # untyped
+    cpus = int(resources().get("CPU", 1))
+    return 1 if settings.actor_gpus else max(1, min(cpus, _MAX_ACTORS))
 
 
 class RayRun:
@@ -123,11 +123,11 @@ class RayRun:
         self._setup, self._sink, self._summary, self._on_rows = setup, sink, summary, on_rows
         self._started = time.monotonic()
 
-    def over(self, inputs: Iterable[Found]) -> None:
+    def process(self, inputs: Iterable[Found]) -> None:
         """Classify *inputs*.
 
         Raises:
-            AfdError: Ray cannot start, or lost an actor for good.
+            AfdError: Ray cannot start, or an actor cannot be restarted.
         """
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -140,31 +140,31 @@ class RayRun:
 
     def _run(self, inputs: Iterator[Found]) -> None:
         setup, settings = self._setup, self._setup.settings
-        lasting: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
-        remote: Any = ray.remote  # its types know nothing of methods
-        reader = remote(**lasting, num_cpus=0.5)(Reader)
-        network = remote(**lasting, num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
-        there = replace(settings, labels=None, resume=False, device=str(setup.device))
+        restarts: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
+        actor_class: Any = ray.remote  # its types know nothing of methods
+        reader = actor_class(**restarts, num_cpus=0.5)(Reader)
+        network = actor_class(**restarts, num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
+        remote = replace(settings, labels=None, resume=False, device=str(setup.device))
         readers = [
             reader.remote(setup.spec, settings, setup.batch_size) for _ in range(setup.workers)
         ]
-        networks = [network.remote(there, setup.arithmetic) for _ in range(_actors(settings))]
+        networks = [network.remote(remote, setup.arithmetic) for _ in range(_actors(settings))]
         ray.get([actor.ready.remote() for actor in (*readers, *networks)])
         self._started = time.monotonic()
-        most = _AHEAD * (len(readers) + len(networks))
+        in_flight = _AHEAD * (len(readers) + len(networks))
         pending: deque[tuple[list[Found], Any, Any]] = deque()
         try:
             turns = zip(cycle(readers), cycle(networks), strict=True)
             while batch := list(islice(inputs, setup.batch_size)):
                 reading, classifying = next(turns)
-                # Actors have folders of their own, and perhaps another machine.
+                # Actors have other working folders, and may be on other machines.
                 files = [
                     replace(found, path=found.path.absolute(), source=portable(found.source))
                     for found in batch
                 ]
                 outcomes, views = reading.read.options(num_returns=2).remote(files)
-                pending.append((batch, outcomes, classifying.answer.remote(views)))
-                if len(pending) >= most:
+                pending.append((batch, outcomes, classifying.predict.remote(views)))
+                if len(pending) >= in_flight:
                     self._finish(*pending.popleft())
             while pending:
                 self._finish(*pending.popleft())
@@ -172,15 +172,17 @@ class RayRun:
             for actor in (*readers, *networks):
                 ray.kill(actor)
 
-    def _finish(self, batch: list[Found], outcomes: Any, answers: Any) -> None:
+    def _finish(self, batch: list[Found], outcomes: Any, results: Any) -> None:
         """Wait for a batch, and write its rows."""
-        read, said = ray.get([outcomes, answers])
-        remaining = iter(said)
+        read, classified = ray.get([outcomes, results])
+        remaining = iter(classified)
         rows = []
         for found, outcome in zip(batch, read, strict=True):
-            row = self._setup.begun(found, outcome)
-            rows.append(row if row.status == FAILED else self._setup.answered(row, next(remaining)))
-            self._summary.add(rows[-1])
+            row = self._setup.row_after_reading(found, outcome)
+            if row.status != FAILED:
+                row = self._setup.with_result(row, next(remaining))
+            rows.append(row)
+            self._summary.add(row)
         self._summary.seconds = time.monotonic() - self._started
         self._sink.write(rows)
         self._on_rows(self._summary)

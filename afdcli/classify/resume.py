@@ -1,7 +1,7 @@
-"""Going on with a classify run that was cut off, at any moment and in any way.
+"""Resume a classify run that was interrupted or killed at any moment.
 
-Rows stand in the results in input order, so the whole rows of an earlier run say how many inputs
-are done; what stands behind the last of them is the torn end of one write, and is cut off.
+Rows are written in input order, so the number of complete rows is the number of inputs done. Bytes
+after the last complete row are an unfinished write, and are removed.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from afdcli.storage.folders import Folder
 from afdcli.storage.paths import Place, read_text, trouble
 from afdcli.storage.text import restore
 
-#: What must be the same in both runs, among the facts of the metadata and among the options.
+#: Metadata and options that must be equal in both runs.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
 _OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard")
 
 
-def earlier_facts(out: Place) -> dict[str, Any]:
-    """The metadata of the run that wrote *out*.
+def earlier_metadata(out: Place) -> dict[str, Any]:
+    """Read the metadata of the run that wrote *out*.
 
     Raises:
-        UsageError: they are lost.
+        UsageError: they are missing or unreadable.
     """
     path = metadata_path(out)
     try:
         facts: dict[str, Any] = json.loads(read_text(path))
-        _identity(facts)
+        _identity(facts)  # fails if anything that it needs is missing
     except (OSError, ResultsError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"--resume: {path}, which says how {out} was made, is missing or unreadable"
+            f"--resume: {path}, the metadata of {out}, is missing or unreadable"
             f" ({type(error).__name__}); start again with --overwrite, or give another --out"
         ) from error
     return facts
 
 
 def check_same_run(out: Place, facts: dict[str, Any]) -> None:
-    """See that *facts* describe the run that wrote *out*.
+    """Check that *facts*, the metadata of this run, match those of the run that wrote *out*.
 
     Raises:
-        UsageError: they do not, or its metadata are lost; says what differs.
+        UsageError: they differ, or the metadata of *out* are missing or unreadable.
     """
-    before = _identity(earlier_facts(out))
+    before = _identity(earlier_metadata(out))
     now = _identity(json.loads(json.dumps(facts)))
     for name, value in now.items():
         if before[name] != value:
@@ -65,18 +65,18 @@ def check_same_run(out: Place, facts: dict[str, Any]) -> None:
 def take_over(
     out: Path, columns: Columns, inputs: Iterator[Found], labels: Labels | None, summary: Summary
 ) -> int:
-    """Count the rows of an earlier run into *summary*, and take their inputs off *inputs*.
+    """Add the rows of an earlier run to *summary*, and skip their inputs in *inputs*.
 
     Returns:
-        How many bytes of the journal of *out* hold whole rows, see
+        Size in bytes of the complete rows in the journal of *out*, see
         `afdcli.results.writers.journal`.
 
     Raises:
         UsageError: the inputs are not those of the earlier run.
     """
     kept = 0
-    for row, end in _whole_rows(journal(out), columns, out):
-        _take(row, out, inputs, labels, summary)
+    for row, end in _complete_rows(journal(out), columns, out):
+        _skip_input(row, out, inputs, labels, summary)
         kept = end
     summary.resumed = summary.rows
     return kept
@@ -89,25 +89,25 @@ def take_over_parts(
     labels: Labels | None,
     summary: Summary,
 ) -> None:
-    """Do as `take_over` with the rows of all parts of *folder*.
+    """Like `take_over`, for the rows of all parts in *folder*.
 
     Raises:
-        UsageError: the inputs are not those of the earlier run, or a part is unreadable.
+        UsageError: the inputs are not those of the earlier run, or a part cannot be read.
     """
     for name in folder.parts():
         with folder.opened(name) as file:
             for row in _part_rows(file, columns, folder.place):
-                _take(row, folder.place, inputs, labels, summary)
+                _skip_input(row, folder.place, inputs, labels, summary)
     summary.resumed = summary.rows
 
 
-def _take(
+def _skip_input(
     row: Row, out: Place, inputs: Iterator[Found], labels: Labels | None, summary: Summary
 ) -> None:
-    """Count a row that is there already, and take its input off *inputs*."""
+    """Add a row of the earlier run to *summary*, and skip its input."""
     found = next(inputs, None)
     if found is None or found.relative != row.path:
-        now = "there is no more input" if found is None else f"the input is {found.relative}"
+        now = "there is no such input" if found is None else f"the input is {found.relative}"
         raise UsageError(
             f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
             " the inputs have changed, so start again with --overwrite"
@@ -118,13 +118,13 @@ def _take(
 
 
 def reopen(out: Path, columns: Columns) -> None:
-    """Bring back the journal of the finished Parquet file *out*, to go on behind its rows.
+    """Recreate the journal of the finished Parquet file *out*, so that rows can be appended.
 
     Raises:
-        UsageError: it is not readable.
-        ResultsError: the disk refuses the journal.
+        UsageError: *out* cannot be read.
+        ResultsError: the journal cannot be written.
     """
-    new = out.with_name(out.name + ".new")  # a kill leaves all of the journal, or none
+    new = out.with_name(out.name + ".new")  # a kill must not leave a partial journal
     with JsonlSink(new, columns) as lines:
         for row in _part_rows(out, columns, out):
             lines.write([row])
@@ -133,12 +133,12 @@ def reopen(out: Path, columns: Columns) -> None:
 
 
 def _part_rows(file: Path, columns: Columns, out: Place) -> Iterator[Row]:
-    """The rows of a part, which is whole unless something else than afd wrote it."""
+    """Read the rows of a finished part or file."""
     try:
         if file.suffix == ".parquet":
             yield from _parquet_rows(file, columns)
         else:
-            yield from (row for row, _ in _whole_rows(file, columns, out))
+            yield from (row for row, _ in _complete_rows(file, columns, out))
     except (OSError, ValueError, KeyError) as error:  # of pyarrow, csv and json
         raise UsageError(
             f"--resume: {out}: {file.name} is not readable ({error}); start again with --overwrite"
@@ -155,13 +155,14 @@ def _parquet_rows(file: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _identity(facts: dict[str, Any]) -> dict[str, Any]:
+    """The part of the metadata that must be equal for a run to be resumed."""
     module = facts["afd"] and {k: v for k, v in facts["afd"].items() if k != "path"}
     found = {name: facts[name] for name in _FACTS} | {"afd": module}
     return found | {f"--{name}": facts["options"].get(name) for name in _OPTIONS}
 
 
-def _whole_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
-    """Rows and the offset behind each."""
+def _complete_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
+    """Complete rows, each with the offset of its end in bytes."""
     is_csv = out.suffix.lower() == ".csv"
     records = _records(path, quoted=is_csv)
     if not is_csv:
@@ -180,7 +181,7 @@ def _whole_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row,
 
 
 def _records(path: Path, quoted: bool) -> Iterator[tuple[bytes, int]]:
-    """Whole records and the offset behind each; in a quoted cell a line end ends no record."""
+    """Complete records, each with the offset of its end; a quoted cell may hold line breaks."""
     record, end = b"", 0
     with path.open("rb") as file:
         for line in file:

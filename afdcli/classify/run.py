@@ -1,7 +1,7 @@
-"""A classify run: files -> workers -> batches -> the plugged network -> rows -> a results file.
+"""The classify run: files -> workers -> batches -> network -> rows -> results file.
 
-Rows leave in input order. A picture that fails becomes its row and nothing else: it takes no place
-in a batch, so that the rows of its neighbours are the same with and without it.
+Rows are written in input order. A picture that fails gets a row but no place in a batch, so it does
+not change the rows of other pictures.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from afdcli.view.batch import Layout, Slots
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Facts, Prepare, Task
 
-_PEEK = 10_000  # inputs that are looked at before the run for one with a label
-_LONGEST = 32  # batches of rows that may wait for the picture before them
+_PEEK = 10_000  # inputs that are searched for a label before the run starts
+_MAX_WAITING = 32  # batches of rows that may wait until an earlier picture is classified
 
 OnRows = Callable[[Summary], None]
 
@@ -47,41 +47,43 @@ def classify(
     command: str = "",
     skipped: Counter[str] | None = None,
 ) -> Summary:
-    """Classify *inputs* and write ``setup.settings.out`` with its metadata.
+    """Classify *inputs*; write the results to ``setup.settings.out``, and their metadata.
 
     Args:
-        inputs: consumed lazily.
+        inputs: the pictures; consumed lazily.
         setup: from `set_up`.
-        on_rows: called with the counts so far whenever rows were written.
-        command: as it was typed, for the metadata.
-        skipped: files that are no rows, counted by kind while *inputs* are consumed.
+        on_rows: called with the totals so far whenever rows were written.
+        command: the command as typed, for the metadata.
+        skipped: files without a row by kind, counted while *inputs* are consumed.
+
+    Returns:
+        The totals of the run.
 
     Raises:
-        UsageError: no picture has a label that fits, or there is another run to resume.
-        ResultsError: the disk refuses the results.
-        KeyboardInterrupt: passed on; the rows so far are in the results.
+        UsageError: no picture has a label, or the results to resume are those of another run.
+        ResultsError: the results cannot be written.
+        KeyboardInterrupt: passed on; the results hold all rows so far.
     """
     labels = setup.labels
     if labels is not None:
         inputs = _labelled(inputs, labels)
-    # No note when AFD was switched off on purpose.
-    told = setup.note and setup.settings.afd != "off"
-    notes = (setup.note if told else "", setup.backbone.note)
+    # No note if AFD was switched off on purpose.
+    notes = (setup.note if setup.settings.afd != "off" else "", setup.backbone.note)
     summary = Summary(notes=[note for note in notes if note])
     if skipped is not None:
         summary.skipped = skipped
-    facts, inputs = setup.facts(command), iter(inputs)
-    with _opened(setup, facts, inputs, summary) as sink:
+    facts, inputs = setup.metadata(command), iter(inputs)
+    with _open_results(setup, facts, inputs, summary) as sink:
         metadata = RunMetadata.start(setup.settings.out, facts)
         status = "failed"
         try:
             if setup.settings.engine == "ray":
                 from afdcli.classify.ray import RayRun
 
-                RayRun(setup, sink, summary, on_rows).over(inputs)
+                RayRun(setup, sink, summary, on_rows).process(inputs)
             else:
-                _Run(setup, sink, summary, on_rows).over(inputs)
-            sink.close()  # the last rows are in their place before the metadata say so
+                _Run(setup, sink, summary, on_rows).process(inputs)
+            sink.close()  # the last rows must be written before the metadata say "finished"
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -93,8 +95,10 @@ def classify(
     return summary
 
 
-def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summary: Summary) -> Sink:
-    """The results, empty or behind the rows of an earlier run, whose inputs are taken off."""
+def _open_results(
+    setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summary: Summary
+) -> Sink:
+    """Open the results: empty, or after the rows of an earlier run, whose inputs are skipped."""
     settings, columns, labels = setup.settings, setup.columns, setup.labels
     out, keep = settings.out, 0
     if settings.part is None and isinstance(out, Path):
@@ -104,7 +108,7 @@ def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summar
                 reopen(out, columns)
             keep = take_over(out, columns, inputs, labels, summary)
         if not keep and out != journal(out):
-            with trouble("write", out):  # beside a new journal nobody must find old rows
+            with trouble("write", out):  # no old rows next to a new journal
                 out.unlink(missing_ok=True)
         return open_sink(out, columns, keep)
     folder = Folder(out)
@@ -119,7 +123,7 @@ def _opened(setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summar
 
 @dataclass
 class _Waiting:
-    """A row that is not written yet; while it is not *ready* it lacks its top classes."""
+    """A row that is not written yet. Until it is *ready*, it lacks its classes."""
 
     row: Row
     ready: bool
@@ -134,24 +138,23 @@ class _Run:
         self._summary = summary
         self._on_rows = on_rows
         self._waiting: deque[_Waiting] = deque()
-        self._forward = setup.forward()
+        self._cascade = setup.cascade()
         self._in_batch: list[_Waiting] = []
         self._started = time.monotonic()
 
-    def over(self, inputs: Iterable[Found]) -> None:
-        """Classify *inputs*."""
+    def process(self, inputs: Iterable[Found]) -> None:
         setup = self._setup
-        # Two batches ahead: workers go on reading while the network is busy with one.
+        # Two batches ahead, so that workers read while the network runs.
         window = 2 * setup.batch_size + setup.workers
         with Slots(Layout.of(setup.spec), window) as slots:
             limits = Limits(max_pixels=setup.settings.max_pixels)
             work = Prepare(slots.address, setup.spec, limits, setup.settings.strict)
-            queue: deque[Found] = deque()  # the inputs that are with the workers, in order
+            queue: deque[Found] = deque()  # inputs that were passed to the workers, in order
 
             def tasks() -> Iterator[Task]:
                 for number, found in enumerate(inputs):
                     queue.append(found)
-                    # The slot of the task that left the window just before this one entered it.
+                    # Reuses the slot of the task that left the window just before.
                     yield Task(found.path, number % slots.count, found.source)
 
             settings = setup.settings
@@ -160,32 +163,32 @@ class _Run:
             ) as pool:
                 for task, outcome in pool.ordered(work, tasks(), slots.count):
                     self._take(queue.popleft(), outcome, slots, task.slot)
-        self._answer(last=True)
+        self._predict(last=True)
 
     def _take(self, found: Found, outcome: Facts | PhotoError, slots: Slots, slot: int) -> None:
-        row = self._setup.begun(found, outcome)
+        row = self._setup.row_after_reading(found, outcome)
         self._waiting.append(_Waiting(row, ready=row.status == FAILED))
         if row.status != FAILED:
-            self._forward.batch.add(slots.read(slot))
+            self._cascade.batch.add(slots.read(slot))
             self._in_batch.append(self._waiting[-1])
-        long = len(self._waiting) >= _LONGEST * self._setup.batch_size
-        if self._forward.batch.full or long:
-            self._answer(last=long)
+        too_many = len(self._waiting) >= _MAX_WAITING * self._setup.batch_size
+        if self._cascade.batch.full or too_many:
+            self._predict(last=too_many)
         elif self._waiting[0].ready:
             self._write()
 
-    def _answer(self, last: bool = False) -> None:
-        """Run the network on what is in the batch; *last*: and leave no row without an answer."""
-        self._forward([partial(self._answered, row) for row in self._in_batch], last)
+    def _predict(self, last: bool = False) -> None:
+        """Run the network on the batch; with *last*, also wait until all rows are complete."""
+        self._cascade([partial(self._complete, row) for row in self._in_batch], last)
         self._in_batch.clear()
         self._write()
 
-    def _answered(self, waiting: _Waiting, answer: ImageResult) -> None:
-        waiting.row = self._setup.answered(waiting.row, answer)
+    def _complete(self, waiting: _Waiting, result: ImageResult) -> None:
+        waiting.row = self._setup.with_result(waiting.row, result)
         waiting.ready = True
 
     def _write(self) -> None:
-        """Write the rows before the first that is not ready."""
+        """Write all rows before the first one that is not ready."""
         rows = []
         while self._waiting and self._waiting[0].ready:
             rows.append(self._waiting.popleft().row)
@@ -196,10 +199,10 @@ class _Run:
 
 
 def _labelled(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:
-    """*inputs*, once one of the first `_PEEK` was found to have a label that fits.
+    """Check that one of the first `_PEEK` *inputs* has a label. Returns all inputs.
 
     Raises:
-        UsageError: none has.
+        UsageError: none of them has, and there are no more inputs.
     """
     inputs = labels.prepare(inputs)
     seen = []

@@ -1,4 +1,4 @@
-"""What must be ready before a classify run begins: classifier, AFD module, labels, machine."""
+"""Prepare a classify run: load classifier, AFD module and labels; choose device and runtime."""
 
 from __future__ import annotations
 
@@ -35,17 +35,23 @@ from afdcli.workers.read_task import Facts
 
 @dataclass(frozen=True)
 class Setup:
-    """What is ready when a run begins.
+    """A classify run that is ready to start.
 
     Attributes:
-        backbone, module: the classifier and its AFD module, None where there is none.
-        note: a sentence for the user on the module, or "".
-        labels: the true classes, or None.
-        columns: of the results.
-        network: both as one that answers with a `Prediction`.
-        exact: the same in float32, asked where *network* is not sure; None where it is not.
-        runtime: in which it runs: "torch" or "openvino".
-        workers: processes that read files.
+        settings: options of the run.
+        backbone: the classifier.
+        module: its AFD module; None to classify without AFD.
+        note: sentences for the user about module and runtime, or "".
+        labels: the true classes; None without ``--labels``.
+        columns: columns of the results.
+        device: where the network runs.
+        precision: dtype that *network* computes in.
+        network: classifier and module as one network that returns a `Prediction`.
+        exact: the same network in float32, which re-runs low-margin predictions; None if they are
+            not re-run.
+        runtime: runtime of *network*, "torch" or "openvino".
+        batch_size: pictures per pass.
+        workers: number of processes that read files.
     """
 
     settings: Settings
@@ -64,33 +70,33 @@ class Setup:
 
     @property
     def spec(self) -> ViewSpec:
-        """What the workers prepare: the backbone's view, with what the module reads."""
+        """The view that workers build: what the classifier and the module need as input."""
         return view_of(self.backbone, self.module)
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """In what the run computes."""
+        """Numerical settings of the run."""
         exact = self.exact is not None
         return Arithmetic(self.precision, exact, self.runtime, self.batch_size)
 
-    def forward(self) -> Cascade:
-        """The network, ready for batches."""
+    def cascade(self) -> Cascade:
+        """A new cascade: *network*, and *exact* for low-margin predictions."""
         if self.exact is None:
-            return Cascade(self._forward(self.network, self.batch_size), threads=self._threads)
-        exact = self._forward(self.exact, PASS)
+            return Cascade(self._predictor(self.network, self.batch_size), threads=self._threads)
+        exact = self._predictor(self.exact, PASS)
         self.network.to(self.device)
         layout, device = Layout.of(self.spec), self.device
         integers = self.precision == torch.int8
         margin = close_margin(self.network, self.exact, layout, device, self.batch_size, integers)
-        quick = self._forward(self.network, self.batch_size, margin)
+        quick = self._predictor(self.network, self.batch_size, margin)
         return Cascade(quick, exact, threads=self._threads)
 
     @property
     def _threads(self) -> int:
-        """Batches at a time: two where pictures go through the network independently."""
+        """Batches that run at the same time: two on the CPU, unless the network is compiled."""
         return 1 if self.device.type != "cpu" or self.settings.compile else 2
 
-    def _forward(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Predictor:
+    def _predictor(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Predictor:
         return Predictor(
             network,
             Layout.of(self.spec),
@@ -101,8 +107,8 @@ class Setup:
             margin=margin,
         )
 
-    def begun(self, found: Found, outcome: Facts | PhotoError) -> Row:
-        """The row of an input after reading: failed, or without its top classes."""
+    def row_after_reading(self, found: Found, outcome: Facts | PhotoError) -> Row:
+        """Row of an input that was read: without classes yet, or failed if it could not be."""
         target = self.labels.target(found) if self.labels is not None else None
         name = "" if target is None else self.backbone.class_names[target]
         row = Row(found.relative, target=target, target_label=name)
@@ -110,19 +116,22 @@ class Setup:
             return replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
         return replace(row, **asdict(outcome))
 
-    def answered(self, row: Row, answer: ImageResult) -> Row:
-        """*row* of a picture that was read, with what the network says."""
-        direct = answer.direct
+    def with_result(self, row: Row, result: ImageResult) -> Row:
+        """*row* completed by the network's output, or failed if that is not a number."""
+        direct = result.direct
         if self.settings.compare and self.module is None:
-            direct = answer.top_classes  # nothing is plugged in: this is the plain backbone
-        if answer.top_classes is None or direct is None:
+            direct = result.top_classes  # without a module, this is the plain backbone
+        if result.top_classes is None or direct is None:
             message = "the classifier's output is not a number"
             return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
-        return replace(row, top_classes=answer.top_classes, direct=direct, drift=answer.drift)
+        return replace(row, top_classes=result.top_classes, direct=direct, drift=result.drift)
 
-    def facts(self, command: str) -> dict[str, Any]:
-        """The run as metadata."""
-        options = {name: _plain(value) for name, value in asdict(self.settings).items()}
+    def metadata(self, command: str) -> dict[str, Any]:
+        """Metadata of the run, as plain data for JSON; *command* is the command as typed."""
+        options = {
+            name: str(value) if isinstance(value, Path | Url) else value
+            for name, value in asdict(self.settings).items()
+        }
         return {
             "command": command,
             "options": options,
@@ -141,16 +150,18 @@ class Setup:
 
 
 def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
-    """Load the classifier, its module and the labels.
+    """Load the classifier, its module and the labels; choose device, precision and runtime.
 
     Args:
-        arithmetic: that of a run which this is a part of, instead of that in *settings*.
+        settings: options of the run.
+        arithmetic: numerical settings to use instead of choosing them, on Ray.
 
     Raises:
-        AfdError: anything that makes the run impossible; see `afdcli.errors`.
+        AfdError: the run cannot start, such as for a missing file or an unknown classifier; see
+            `afdcli.errors`.
     """
     settings.check()
-    if "OMP_NUM_THREADS" not in os.environ:  # torch looks at the affinity, not at the quota
+    if "OMP_NUM_THREADS" not in os.environ:  # torch ignores the cgroup's CPU quota
         torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
     device = torch.device(choose_device(settings.device))
     backbone = _backbone(settings)
@@ -187,7 +198,7 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
 
 
 def _backbone(settings: Settings) -> Backbone:
-    """The classifier, with the view that is asked for."""
+    """Load the classifier, with the view as ``--resize`` and ``--no-icc`` request."""
     backbone = load_backbone(
         settings.backbone,
         checkpoint=settings.checkpoint,
@@ -199,7 +210,7 @@ def _backbone(settings: Settings) -> Backbone:
 
 
 def _note(afd: str, module: LoadedModule | None) -> str:
-    """What the user must know about the module."""
+    """What to tell the user about the module, or ""."""
     if module is not None:
         return module.note
     if afd == "off":
@@ -208,15 +219,10 @@ def _note(afd: str, module: LoadedModule | None) -> str:
 
 
 def _workers(device: torch.device) -> int:
-    """Processes that read files: one per core, though on a processor the maths needs them too.
+    """Number of processes that read files: one per core, even if the network needs the cores too.
 
-    A heavy classifier still gets all cores, for workers sleep while enough pictures are waiting. A
-    light one, quicker than half of the cores can read, would wait for its pictures.
+    A heavy classifier still gets all cores, because workers sleep while enough pictures are
+    waiting. A light one would wait for pictures if only half of the cores read them.
     """
     cores = default_workers()
     return cores if device.type == "cpu" else max(1, cores - 1)
-
-
-def _plain(value: Any) -> Any:
-    """*value* as JSON knows it."""
-    return str(value) if isinstance(value, (Path, Url)) else value

@@ -21,24 +21,36 @@ _POSITIVE = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything about a run but its inputs; see ``afd classify --help``.
+    """All options of a run; see ``afd classify --help``.
 
     Attributes:
-        out: where the results go; behind a URL always in parts.
-        rows_per_part: makes of *out* a folder of parts with so many rows each.
-        resize: "auto" only crops pictures that fit the classifier already, see
-            `ViewSpec.near`; "always" resizes them, too, as timm does.
-        batch_size, workers: None for a choice by device and processor.
-        timeout: seconds that one file may take.
-        memory: MiB that a process which reads files may hold.
+        out: results file, folder of parts or URL; results at a URL are always in parts.
+        rows_per_part: rows per file if *out* is to be a folder of parts; None for one file.
+        backbone: name of the classifier.
+        checkpoint: file with weights of the classifier; None for its pretrained weights.
+        imports: Python files or modules to import first, which may register classifiers.
+        class_names: file with class names; None for those of the classifier.
+        afd: "auto", "off", or the path of an AFD module.
+        compare: also predict without AFD.
+        labels: file with true classes, or "folders"; None if unknown.
+        topk: classes per row, at least 1.
+        resize: "auto" only crops pictures that are close to the classifier's input size, see
+            `ViewSpec.near`; "always" resizes these too, as timm does.
+        batch_size: pictures per pass; None to choose by device.
+        workers: processes that read files; None for one per CPU core.
+        timeout: seconds allowed per file.
+        memory: memory limit of each worker process, in MiB.
+        max_pixels: pictures with more pixels fail.
         strict: damaged files fail.
-        icc: colour profiles are applied.
-        shard: which part of the inputs this is, "I/N".
+        icc: apply ICC colour profiles.
+        device: "auto" or a torch device.
+        precision, runtime: see ``--precision`` and ``--runtime``.
+        compile: run the network through ``torch.compile``.
+        shard: share of the inputs to classify, "I/N" with I from 1 to N.
         engine: "local" or "ray".
-        actors, actor_gpus: on Ray, how many networks, None for one per CPU (at most 8; 1 with
-            GPUs); and the share of a GPU that each has.
-        compile: through ``torch.compile``.
-        resume: go on behind the rows that are in the results already.
+        actors: networks on Ray; None for one per CPU (at most 8; 1 with GPUs).
+        actor_gpus: share of a GPU per network on Ray.
+        resume: continue after the rows that the results hold already.
     """
 
     out: Place = Path("results.csv")
@@ -71,14 +83,14 @@ class Settings:
 
     @property
     def part(self) -> int | None:
-        """Rows of a part; None for results in one file."""
+        """Rows per part; None for results in one file."""
         return self.rows_per_part or (ROWS_PER_PART if isinstance(self.out, Url) else None)
 
     def check(self) -> None:
-        """See that the settings fit together, before anything slow is done.
+        """Check, before slow work, that the options are valid and fit together.
 
         Raises:
-            UsageError: they do not.
+            UsageError: they are not, or results cannot be written to *out*.
         """
         check_out(self.out, self.part)
         if self.resize not in ("auto", "always"):
@@ -92,4 +104,4 @@ class Settings:
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
+                raise UsageError(f"--{name.replace('_', '-')} must be greater than 0")
