@@ -132,7 +132,7 @@ def report(
     """
     from afdcli.report.groups import DEFAULT
     from afdcli.report.html.page import page_columns
-    from afdcli.report.runs import load_runs
+    from afdcli.report.load import load_runs
     from afdcli.report.summary import summarise
     from afdcli.storage.paths import place
 

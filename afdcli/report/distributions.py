@@ -1,4 +1,4 @@
-"""How a run is spread: trust in its answers by how sure they are, quality factors, sizes."""
+"""Distributions of a run: calibration, quality factors and picture sizes."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from afdcli.report.estimates import Facts
+from afdcli.report.estimates import RunArrays
 from afdcli.report.groups import UNKNOWN
 from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate, Floats, Ids, count_pictures, proportion
 
-#: Bins of equal width that calibration is told in.
+#: Calibration bins, of equal width.
 BINS = 10
+#: Quality factors per bin.
 QUALITY_STEP = 5
-#: First longer side, in pixels, of each bin of sizes but the smallest.
+#: Lower edges of the size bins but the first: longer side in pixels.
 SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
-#: One bin: its name and what is known of it.
+#: One bin: its name and its estimates by metric.
 Bin = tuple[str, dict[str, Estimate]]
 
 
-def distributions(run: Run, facts: Facts) -> Mapping[str, tuple[Bin, ...]]:
-    """Every distribution of *run* by the name of its group in the tidy table.
+def distributions(run: Run, arrays: RunArrays) -> Mapping[str, tuple[Bin, ...]]:
+    """Compute all distributions of *run*, by the name of their group in the tidy table.
 
-    ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are left
-    out where the truth is unknown; ``quality_histogram`` and ``size_histogram`` have all bins.
+    ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are absent
+    if true classes are unknown. ``quality_histogram`` and ``size_histogram`` have all bins.
     """
     found = {
-        f"calibration_{name}": _calibration(name, *_judged(facts, name)) for name in facts.prob
+        f"calibration_{name}": _calibration(name, *_known(arrays, name)) for name in arrays.prob
     }
     found["quality_histogram"] = _qualities(run.rows)
     found["size_histogram"] = _sizes(run.rows)
     return {name: bins for name, bins in found.items() if bins}
 
 
-def calibration_errors(facts: Facts) -> dict[str, Estimate]:
-    """``ece_direct`` and ``ece_afd``, as far as they can be known.
+def calibration_errors(arrays: RunArrays) -> dict[str, Estimate]:
+    """Compute ``ece_direct`` and ``ece_afd``, as far as true classes are known.
 
-    The expected calibration error: the mean distance, over pictures, of the accuracy of a
-    picture's bin from the mean probability in it.
+    The expected calibration error, 0 to 1: the difference between accuracy and mean probability of
+    each bin, averaged over bins weighted by their rows.
 
     Source: M. Pakdaman Naeini, G. Cooper, M. Hauskrecht, AAAI 29 (2015); C. Guo et al., ICML 34
-    (2017), with equal bins as here.
+    (2017), with bins of equal width as here.
     """
     found = {}
-    for name in facts.prob:
-        right, prob, pictures = _judged(facts, name)
+    for name in arrays.prob:
+        right, prob, pictures = _known(arrays, name)
         if len(right):
             gaps = np.bincount(_bin_of(prob), weights=right - prob, minlength=BINS)
             error = float(np.abs(gaps).sum()) / len(right)
@@ -58,23 +59,23 @@ def calibration_errors(facts: Facts) -> dict[str, Estimate]:
     return found
 
 
-def _judged(facts: Facts, name: str) -> tuple[Floats, Floats, Ids]:
-    """(m,) right or wrong, (m,) probability and (m,) picture, of the rows that have both.
+def _known(arrays: RunArrays, name: str) -> tuple[Floats, Floats, Ids]:
+    """Right (1 or 0), probability and picture, each (m,), of the rows in which all are known.
 
-    Where direct and AFD were both run: of the pictures that both classified.
+    If both direct and AFD were run, only of rows that both classified.
     """
-    right, prob = facts.right.get(name), facts.prob[name]
+    right, prob = arrays.right.get(name), arrays.prob[name]
     if right is None:
         return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
     known = ~np.isnan(right) & ~np.isnan(prob)
     for other in ("direct", "afd"):
-        if other in facts.right:
-            known &= ~np.isnan(facts.right[other])
-    return right[known], prob[known], facts.pictures[known]
+        if other in arrays.right:
+            known &= ~np.isnan(arrays.right[other])
+    return right[known], prob[known], arrays.pictures[known]
 
 
 def _bin_of(prob: Floats) -> npt.NDArray[np.intp]:
-    """Bin 0 to 9 of probabilities; an upper edge belongs to the bin below it."""
+    """Bin (0 to 9) of each probability; bins include their upper edge."""
     return np.clip(np.ceil(prob * BINS).astype(np.intp) - 1, 0, BINS - 1)
 
 
@@ -115,9 +116,9 @@ def _sizes(rows: pd.DataFrame) -> tuple[Bin, ...]:
 
 
 def _histogram(values: Floats, edges: list[float], names: list[str]) -> tuple[Bin, ...]:
-    """Files per bin ``edges[i] <= value < edges[i + 1]``, then those of which nothing is known."""
+    """Files per bin ``edges[i] <= value < edges[i + 1]``, then those without a value."""
     at = np.searchsorted(edges, values, side="right") - 1
-    at = np.where((at >= 0) & (at < len(names)), at, len(names))  # NaN sorts behind the last edge
+    at = np.where((at >= 0) & (at < len(names)), at, len(names))  # NaN sorts after the last edge
     counts = np.bincount(at, minlength=len(names) + 1)
     named = zip([*names, UNKNOWN], counts.tolist(), strict=True)
     return tuple((name, {"files": Estimate(len(values), float(count))}) for name, count in named)

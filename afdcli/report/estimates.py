@@ -1,4 +1,4 @@
-"""Every number that can be told of some rows of a run, from arrays of right and wrong."""
+"""All metrics of a group of rows, computed from the arrays of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from afdcli.report import stats
-from afdcli.report.runs import Guesses, Run
+from afdcli.report.runs import Run, TopClasses
 from afdcli.report.stats import Estimate, Floats, Ids
 from afdcli.results.rows import DAMAGED, FAILED
 
@@ -20,19 +20,21 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A run's columns as arrays, so that many groups cost little.
+class RunArrays:
+    """The columns of a run as arrays of shape (n,), so that many groups are computed quickly.
+
+    Flags are float64: 1.0 for true, 0.0 for false, NaN if unknown.
 
     Attributes:
-        failed: (n,) True where the row could not be classified.
-        damaged: (n,) True where it was, but its decoder had to guess.
-        drift: (n,) degrees, NaN where unknown.
-        right: by "direct", "afd", "clean", "clean_afd", as far as run: (n,) 1, 0, NaN if unknown.
-        prob: by "direct", "afd": (n,) probability of the top guess, NaN where there is none.
-        changed: (n,) 1 where AFD changes the top guess, else 0, NaN where one is missing.
-        agree: by "direct", "afd": (n,) 1 where the top guess is that for the clean picture, else
-            0, NaN where one is missing.
-        pictures: (n,) number of the source picture.
+        failed: bool, True if the row could not be classified.
+        damaged: bool, True if it was classified but its decoder had to guess part of it.
+        drift: float64, degrees; NaN if unknown.
+        right: "direct", "afd", "clean" or "clean_afd", as far as run -> flags: the top class is the
+            true one.
+        prob: "direct" or "afd" -> float64, probability of the top class, 0 to 1; NaN without one.
+        changed: flags: AFD changes the top class; None unless both were run.
+        agree: "direct" or "afd" -> flags: the top class equals that for the clean picture.
+        pictures: intp, index of the source picture.
     """
 
     failed: Flags
@@ -45,8 +47,8 @@ class Facts:
     pictures: Ids
 
     @classmethod
-    def of(cls, run: Run) -> Facts:
-        """The facts of *run*."""
+    def from_run(cls, run: Run) -> RunArrays:
+        """Extract the arrays of *run*."""
         given = {"direct": run.direct, "afd": run.afd}
         clean = {"clean": run.clean, "clean_afd": run.clean_afd}
         empty = np.full(len(run.rows), np.nan)
@@ -74,8 +76,12 @@ class Facts:
         )
 
     def estimates(self, at: Ids) -> dict[str, Estimate]:
-        """Every metric of `afdcli.report.summary.METRICS` that can be known of the rows *at*."""
-        part = self._of(at)
+        """Compute all metrics (see `afdcli.report.summary.METRICS`) that the rows *at* allow.
+
+        Args:
+            at: positions of the rows, 0 to n-1.
+        """
+        part = self._rows(at)
         found = {
             "files": Estimate(len(at), float(len(at))),
             "failed": Estimate(len(at), float(part.failed.sum())),
@@ -101,12 +107,11 @@ class Facts:
         return found
 
     def share(self, flags: Floats) -> Estimate:
-        """Share of ones among *flags*, which are 1, 0 or NaN where unknown."""
+        """Share of true among the known *flags*, see the class."""
         return self._over(stats.proportion, flags)
 
-    def _of(self, at: Ids) -> Facts:
-        """The facts of the rows *at*."""
-        return Facts(
+    def _rows(self, at: Ids) -> RunArrays:
+        return RunArrays(
             failed=self.failed[at],
             damaged=self.damaged[at],
             drift=self.drift[at],
@@ -114,12 +119,12 @@ class Facts:
             prob={name: values[at] for name, values in self.prob.items()},
             changed=None if self.changed is None else self.changed[at],
             agree={name: values[at] for name, values in self.agree.items()},
-            # Numbers from 0 on without gaps, so that sums over pictures cost little.
+            # Indices without gaps make sums over pictures cheap.
             pictures=np.unique(self.pictures[at], return_inverse=True)[1],
         )
 
     def _over(self, statistic: Callable[..., Estimate], *values: Floats) -> Estimate:
-        """*statistic* of the rows in which all *values* are known, and of their pictures."""
+        """Apply *statistic* to the rows in which all *values* are known."""
         known = ~np.isnan(np.sum(values, axis=0))
         return statistic(*(value[known] for value in values), self.pictures[known])
 
@@ -127,7 +132,7 @@ class Facts:
         return self._over(stats.paired_difference, first, second)
 
     def _accuracies(self) -> dict[str, Estimate]:
-        """Accuracies and what follows from them."""
+        """Accuracies, and the metrics computed from them."""
         direct, afd, clean = (self.right.get(name) for name in ("direct", "afd", "clean"))
         found: dict[str, Estimate] = {}
         if direct is not None and afd is not None:
@@ -135,10 +140,12 @@ class Facts:
             direct, afd = np.where(known, direct, np.nan), np.where(known, afd, np.nan)
             found["accuracy_difference"] = difference = self._difference(direct, afd)
             p = stats.mcnemar(direct[known], afd[known], self.pictures[known])
-            found["mcnemar_p"] = replace(_plain(difference), value=p if difference.n else math.nan)
+            found["mcnemar_p"] = replace(
+                _without_interval(difference), value=p if difference.n else math.nan
+            )
             for name, sign in (("won", 1), ("lost", -1)):
                 count = float(np.count_nonzero(afd - direct == sign))
-                found[name] = replace(_plain(difference), value=count)
+                found[name] = replace(_without_interval(difference), value=count)
         if direct is not None:
             found["accuracy_direct"] = self.share(direct)
         if afd is not None:
@@ -156,8 +163,7 @@ class Facts:
         return found
 
 
-def _plain(e: Estimate) -> Estimate:
-    """*e* without its interval."""
+def _without_interval(e: Estimate) -> Estimate:
     return replace(e, low=math.nan, high=math.nan)
 
 
@@ -167,8 +173,8 @@ def _median(values: Floats, pictures: Ids) -> Estimate:
     return Estimate(n, value, views=len(values))
 
 
-def changed_flags(before: Guesses | None, after: Guesses | None) -> Floats | None:
-    """1 where the top guess differs, 0 where not, NaN where one is missing."""
+def changed_flags(before: TopClasses | None, after: TopClasses | None) -> Floats | None:
+    """1.0 where the top class differs, 0.0 where it does not, NaN where one is missing."""
     if before is None or after is None:
         return None
     missing = ((before["label"] == "") | (after["label"] == "")).to_numpy()

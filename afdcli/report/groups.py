@@ -1,4 +1,4 @@
-"""Which rows belong together: by folder, by band of quality factors, by any column."""
+"""Group rows by folder, by band of quality factors, or by any column."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ DEFAULT = ("folder", "quality")
 UNKNOWN = "unknown"
 #: First quality factor of each band; the last band ends at 100.
 BAND_STARTS = (1, 10, 15, 20, 30, 50, 75, 90)
-#: A column of numbers with more different values than this is cut into fifths.
-MANY = 15
-FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+#: A column of numbers with more distinct values than this is binned by quintiles.
+MAX_VALUES = 15
+QUINTILES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Rows sorted into groups.
+    """A partition of rows into groups.
 
     Attributes:
-        by: what they are sorted by.
-        names: group names: bands and numbers in their order, else the largest group first.
-        members: for each group, the positions of its rows, ascending.
+        by: what the rows are grouped by.
+        names: names of the groups: bands and numbers in ascending order, others by falling size.
+        members: positions of the rows of each group, ascending.
     """
 
     by: str
@@ -38,14 +38,18 @@ class Grouping:
 
 
 def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Grouping:
-    """Sort *rows* by "folder", "parent", "quality" (bands) or a column of theirs.
+    """Group *rows* by "folder", "parent", "quality" (in bands) or any of their columns.
 
-    "folder" is the first folder of the path, behind the folders that all paths share; "parent"
-    is all folders of the path. A column of many numbers is cut where it cuts *pool*, all tables
-    that are to be compared, into fifths.
+    "folder" is the first folder of the path after those that all paths share; "parent" is all
+    folders of the path. A column of many numbers is binned by quintiles.
+
+    Args:
+        rows: with the column "path".
+        by: "folder", "parent", "quality" or a column of *rows*.
+        pool: all tables that are compared. Quintiles are computed over all of them.
 
     Raises:
-        UsageError: no such column.
+        UsageError: there is no such column.
     """
     if by in ("folder", "parent"):
         return _by_text(by, _folders(rows["path"], whole=by == "parent"))
@@ -57,12 +61,12 @@ def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Gro
         return _by_order(by, _bands(column))
     if column.dtype.kind in "fiu":
         pooled = pd.concat([table[by] for table in pool if by in table] or [column])
-        return _by_order(by, _steps(column, pooled))
+        return _by_order(by, _number_bins(column, pooled))
     return _by_text(by, column.astype(str))
 
 
 def band_names() -> list[str]:
-    """Names of the quality bands; the letters keep spreadsheets from reading a date."""
+    """Names of the quality bands. Without the "QF", spreadsheets would take them for dates."""
     ends = [*(start - 1 for start in BAND_STARTS[1:]), 100]
     return [f"QF {a}-{b}" for a, b in zip(BAND_STARTS, ends, strict=True)]
 
@@ -73,29 +77,29 @@ def _bands(quality: pd.Series[float]) -> pd.Series[str]:
     return bands
 
 
-def _steps(numbers: pd.Series[float], pooled: pd.Series[float]) -> pd.Series[str]:
+def _number_bins(numbers: pd.Series[float], pooled: pd.Series[float]) -> pd.Series[str]:
     values = np.sort(pooled.dropna().unique())
-    if len(values) <= MANY:
+    if len(values) <= MAX_VALUES:
         kept = pd.Series(pd.Categorical(numbers, categories=values))
         named: pd.Series[str] = kept.cat.rename_categories([f"{value:g}" for value in values])
         return named
-    edges = np.unique(np.quantile(pooled.dropna(), FIFTHS)).tolist()
+    edges = np.unique(np.quantile(pooled.dropna(), QUINTILES)).tolist()
     names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
-    if len(set(names)) < len(names):  # two close edges print alike
+    if len(set(names)) < len(names):  # two close edges look equal
         names = [f"{low!r} to {high!r}" for low, high in itertools.pairwise(edges)]
-    fifths: pd.Series[str] = pd.cut(numbers, edges, labels=names, include_lowest=True)
-    return fifths
+    bins: pd.Series[str] = pd.cut(numbers, edges, labels=names, include_lowest=True)
+    return bins
 
 
 def _folders(paths: pd.Series[str], whole: bool) -> pd.Series[str]:
     parents = paths.str.replace(r"/?[^/]*$", "", regex=True)
-    different = parents.unique().tolist()
+    distinct = parents.unique().tolist()
     if whole:
-        names = {parent: parent or "." for parent in different}
+        names = {parent: parent or "." for parent in distinct}
     else:
-        absolute = [parent.startswith("/") for parent in different]
-        shared = os.path.commonpath(different) if all(absolute) or not any(absolute) else ""
-        names = {parent: _first(parent.removeprefix(shared)) for parent in different}
+        absolute = [parent.startswith("/") for parent in distinct]
+        shared = os.path.commonpath(distinct) if all(absolute) or not any(absolute) else ""
+        names = {parent: _first(parent.removeprefix(shared)) for parent in distinct}
     return parents.map(names)
 
 
@@ -112,7 +116,7 @@ def _by_order(by: str, column: pd.Series[str]) -> Grouping:
 def _by_text(by: str, column: pd.Series[str]) -> Grouping:
     codes, values = pd.factorize(column)
     names = [str(value) or UNKNOWN for value in values]
-    # Largest first, equals by name.
+    # Largest first; groups of equal size by name.
     sizes = np.bincount(codes, minlength=len(names))
     order = sorted(range(len(names)), key=lambda i: (-int(sizes[i]), names[i]))
     rank = np.empty(len(order), dtype=np.intp)

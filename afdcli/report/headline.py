@@ -1,24 +1,24 @@
-"""The first thing that a report says: one run as a list of facts."""
+"""The headline of a report: the main numbers of one run."""
 
 from __future__ import annotations
 
 import math
 
-from afdcli.report import text
-from afdcli.report.group_table import METRICS, labelled
+from afdcli.report import cells
+from afdcli.report.group_table import DISPLAYS, labelled
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group, Report
 from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import clean
 
-_Fact = tuple[str, Cell, str]  # name, value, remark
+_Line = tuple[str, Cell, str]  # name, value, remark
 
 
 def headline(report: Report) -> Table:
-    """*report* in a few lines of name, value and remark: accuracies, or what is known without."""
+    """Build the headline of *report*: accuracies or, without true classes, what AFD changed."""
     group = report.overall
-    facts = _accuracies(group) if labelled(report) else _unlabelled(group)
-    rows = tuple((Cell(name, tone="strong"), value, Cell(remark)) for name, value, remark in facts)
+    lines = _accuracies(group) if labelled(report) else _unlabelled(group)
+    rows = tuple((Cell(name, tone="strong"), value, Cell(remark)) for name, value, remark in lines)
     notes = (clean(report.about),) if report.about else ()
     return Table(_counts(report), (Column("", left=True),) * 3, rows if group.views else (), notes)
 
@@ -28,83 +28,83 @@ def _counts(report: Report) -> str:
     files, failed = group.get("files").n, int(group.get("failed").value)
     damaged = int(group.get("damaged").value)
     if failed == files:
-        return f"{name}: all {files:,} files failed, so there is no answer to report"
+        return f"{name}: all {files:,} files failed, so there are no predictions to report"
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
     counted += f", {group.views:,} counted" if group.views != files - failed else ""
     counted += f", views of {group.n:,} pictures" if group.n != group.views else ""
-    few = f" (fewer than {FEW} pictures: too few to say anything)" if group.n < FEW else ""
+    few = f" (fewer than {FEW} pictures: too few for conclusions)" if group.n < FEW else ""
     return f"{name}: {counted}{few}"
 
 
-def _accuracies(group: Group) -> list[_Fact]:
+def _accuracies(group: Group) -> list[_Line]:
     has = group.estimates
-    facts = _facts(
+    lines = _lines(
         group,
         ("accuracy_direct", "Direct", "top-1 accuracy, plain backbone"),
         ("accuracy_afd", "With AFD", "top-1 accuracy with the module"),
     )
     if "accuracy_difference" in has:
         won, lost, p = (has[name] for name in ("won", "lost", "mcnemar_p"))
-        remark = f"won {won.value:,.0f}, lost {lost.value:,.0f}; McNemar p {text.p_value(p).text}"
-        facts += _facts(group, ("accuracy_difference", "Difference", remark))
-    facts += _facts(
+        remark = f"won {won.value:,.0f}, lost {lost.value:,.0f}; McNemar p {cells.p_value(p).text}"
+        lines += _lines(group, ("accuracy_difference", "Difference", remark))
+    lines += _lines(
         group,
         ("accuracy_clean", "Clean", "uncompressed, plain backbone"),
         ("accuracy_clean_afd", "Clean, AFD", "uncompressed, with the module"),
         ("clean_difference", "Clean change", "what AFD does to clean pictures"),
     )
     if "recovered_share" in has:
-        facts.append(_recovered(group))
+        lines.append(_recovered(group))
     elif "compression_cost" in has:
-        cost = text.plain_points(has["compression_cost"])
-        facts.append(("Cost", cost, "clean less direct: what compression cost, in points"))
-    return facts
+        cost = cells.plain_points(has["compression_cost"])
+        lines.append(("Cost", cost, "clean minus direct: points lost to compression"))
+    return lines
 
 
-def _facts(group: Group, *wanted: tuple[str, str, str]) -> list[_Fact]:
-    """Those of (metric, name, remark) that *group* has a number for."""
-    show = {s.metric: s.show for s in METRICS}
+def _lines(group: Group, *wanted: tuple[str, str, str]) -> list[_Line]:
+    """Format those of (metric, name, remark) that *group* has an estimate of."""
+    show = {s.metric: s.show for s in DISPLAYS}
     found = []
     for metric, name, remark in wanted:
         if metric in group.estimates:
             e = group.get(metric)
             cell = show[metric](e)
             if metric.endswith("_difference"):
-                cell = text.points(e, " pts")
-            elif show[metric] is text.percent:
+                cell = cells.points(e, " pts")
+            elif show[metric] is cells.percent:
                 cell = _percent(e)
             found.append((name, cell, remark))
     return found
 
 
-def _recovered(group: Group) -> _Fact:
+def _recovered(group: Group) -> _Line:
     share, cost = group.get("recovered_share"), group.get("compression_cost")
     if math.isnan(share.value):
-        return "Recovered", Cell(text.DASH), "compression cost nothing here"
-    remark = f"of the {100 * cost.value:.1f} pts that compression cost"
+        return "Recovered", Cell(cells.DASH), "nothing was lost to compression"
+    remark = f"of the {100 * cost.value:.1f} pts lost to compression"
     if math.isnan(share.low):
         remark += ", too uncertain for an interval"
     return "Recovered", _percent(share), remark
 
 
-def _unlabelled(group: Group) -> list[_Fact]:
-    facts = _facts(
+def _unlabelled(group: Group) -> list[_Line]:
+    lines = _lines(
         group,
         ("confidence_direct", "Direct", "mean probability of the top class"),
         ("confidence_afd", "With AFD", "mean probability of the top class"),
-        ("agreement_direct", "Direct", "top class as for the clean picture"),
-        ("agreement_afd", "With AFD", "top class as for the clean picture"),
-        ("agreement_difference", "Difference", "in agreement with the clean pictures"),
+        ("agreement_direct", "Direct", "same top class as for the clean picture"),
+        ("agreement_afd", "With AFD", "same top class as for the clean picture"),
+        ("agreement_difference", "Difference", "in agreement with clean pictures"),
         ("changed", "Changed", "top classes that AFD changes"),
-        ("confidence_shift", "Shift", "of that probability by AFD"),
+        ("confidence_shift", "Shift", "mean change of that probability by AFD"),
     )
     if "drift_p50" in group.estimates:
         low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
         remark = f"median (middle half); 90 % within {low:.1f}–{high:.1f}°"
-        facts.append(("Drift", text.drift(group), remark))
-    return facts
+        lines.append(("Drift", cells.drift(group), remark))
+    return lines
 
 
 def _percent(e: Estimate) -> Cell:
-    return text.percent(e, " %")
+    return cells.percent(e, " %")

@@ -1,4 +1,4 @@
-"""The same picture in two files: rows are matched by path, whatever its suffix became."""
+"""Match rows of two results files by path, regardless of suffix."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from afdcli.storage.text import printable
 
 Positions = npt.NDArray[np.intp]
 
-#: An image suffix; "scan.01" has none.
+#: The suffix of an image file; "scan.01" has none.
 SUFFIX = r"\.[A-Za-z][A-Za-z0-9]{1,4}$"
 
 
 def locate(paths: pd.Series[str], table: pd.Series[str]) -> Positions:
-    """Position in *table* of every one of *paths*, -1 where it is not there.
+    """Find each of *paths* in *table*.
 
-    Tried in turn, for each path on its own: the same path; the path without its suffix; both
-    without suffix (``a/b.png`` became ``a/b.jpg``). If fewer than half are found, the first
-    folder of *paths* is dropped where that finds more, for ``afd degrade --qf 25,18`` puts the
-    same pictures into ``qf25/`` and ``qf18/``. A name that stands in *table* twice is no match,
-    because nothing tells which is meant.
+    For each path, try in turn: the same path; the path without its suffix; both without suffix
+    (``a/b.png`` became ``a/b.jpg``). If fewer than half are found, also try all paths without
+    their first folder, because ``afd degrade --qf 25,18`` writes the same pictures to ``qf25/`` and
+    ``qf18/``. A name that occurs twice in *table* never matches, because it is ambiguous.
+
+    Args:
+        paths: (n,) relative paths.
+        table: (m,) relative paths.
+
+    Returns:
+        (n,) positions in *table*, 0 to m-1; -1 for each path that was not found.
     """
     found = _locate(paths, table)
     if np.mean(found >= 0) < 0.5:
@@ -53,10 +59,10 @@ def _stem(paths: pd.Series[str]) -> pd.Series[str]:
 
 
 def read_list(path: Path) -> pd.Series[str]:
-    """The relative paths in a text file, one per line, without blank lines and repetitions.
+    """Read relative paths from a text file, one per line, without blank lines and duplicates.
 
     Raises:
-        UsageError: it cannot be read or names nothing.
+        UsageError: the file cannot be read or is empty.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
@@ -65,5 +71,5 @@ def read_list(path: Path) -> pd.Series[str]:
     lines = (line.strip().removeprefix("./") for line in text.split("\n"))
     names = [printable(line) for line in lines if line]
     if not names:
-        raise UsageError(f"{path}: an empty list; it should name one relative path per line")
+        raise UsageError(f"{path}: an empty list; it should have one relative path per line")
     return pd.Series(names, dtype=str).drop_duplicates().reset_index(drop=True)

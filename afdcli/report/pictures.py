@@ -1,7 +1,8 @@
-"""Which rows are views of one source picture: copies of it at several qualities, or with itself."""
+"""Find rows that are views of one source picture, such as its copies at several qualities."""
 
 from __future__ import annotations
 
+import csv
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ import pandas as pd
 
 from afdcli.errors import UsageError
 from afdcli.report.match import SUFFIX, Positions
+from afdcli.results.read import check_row_lengths
 from afdcli.storage.text import restore
 
-#: ``afd degrade`` puts the copies of every quality into a folder of its own, such as ``qf25``.
+#: ``afd degrade`` writes the copies of each quality to a folder, such as ``qf25``.
 _QUALITY_FOLDER = r"(?i)(?:^|(?<=/))(?:qf|quality)[-_]?\d{1,3}(?:\.(?:tar|zip|tar\.gz|tgz))?/"
 _MANIFEST = "manifest.csv"
 
@@ -22,19 +24,20 @@ _MANIFEST = "manifest.csv"
 def source_pictures(
     rows: pd.DataFrame, clean: Positions | None, manifests: Sequence[Path]
 ) -> tuple[Positions, str]:
-    """A number from 0 on for the picture behind every row, and how it is known.
+    """Find the source picture of each row.
 
-    Rows are views of one picture if they come from one source in a manifest of ``afd degrade``, or
-    match one row of the clean run, or differ only in a folder such as ``qf25`` and in the suffix
-    (and have the same true class). Each other row is a picture of its own.
+    Rows are views of one picture if they have the same source in a manifest of ``afd degrade``,
+    match the same row of the clean run, or differ only in suffix and in a folder such as ``qf25``
+    (and have the same true class). Every other row is a picture of its own.
 
     Args:
-        rows: with "path", and "target_label" where the truth is known.
-        clean: (n,) position in the clean run, -1 where it is not there.
-        manifests: files that ``afd degrade`` wrote.
+        rows: (n rows) with "path", and "target_label" if true classes are known.
+        clean: (n,) position in the clean run, -1 if it is not there.
+        manifests: manifests of ``afd degrade``.
 
     Returns:
-        (n,) numbers, and a phrase for the reader: "" where no two rows are of one picture.
+        (n,) index of each row's picture, from 0 on without gaps; and how views were recognised, in
+        words, "" if there are none.
 
     Raises:
         UsageError: a manifest cannot be read.
@@ -44,7 +47,7 @@ def source_pictures(
         evidence["the clean run"] = clean
     evidence["folders such as qf25"] = _by_folder(rows)
     pictures = np.arange(len(rows))
-    used = []
+    used = []  # evidence that found views
     for name, codes in evidence.items():
         joined = _join(pictures, codes)
         if len(np.unique(joined)) < len(np.unique(pictures)):
@@ -55,17 +58,17 @@ def source_pictures(
 
 
 def find_manifests(metadata: Mapping[str, object]) -> list[Path]:
-    """The manifests in folders that the command of a run named, as far as they are still there."""
+    """Find the manifests in the folders that the command of a run named, if they still exist."""
     try:
         words = shlex.split(str(metadata.get("command", "")))
         files = [Path(word) / _MANIFEST for word in words[2:]]
         return [file for file in files if file.is_file() and _read(file) is not None]
-    except (ValueError, OSError):  # a command, or a name, that no system takes
+    except (ValueError, OSError):  # not a valid command or file name
         return []
 
 
 def _until_stable(pictures: Positions, evidence: Sequence[Positions]) -> Positions:
-    """Join what any evidence joins, also by way of other rows."""
+    """Join rows that any evidence joins, also indirectly through other rows."""
     while True:
         before = pictures
         for codes in evidence:
@@ -75,7 +78,7 @@ def _until_stable(pictures: Positions, evidence: Sequence[Positions]) -> Positio
 
 
 def _join(pictures: Positions, codes: Positions) -> Positions:
-    """Give rows of equal *codes*, but -1, the smallest of their numbers."""
+    """Give rows with equal *codes* the smallest of their indices; -1 is no code."""
     known = codes >= 0
     smallest = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.intp)
     np.minimum.at(smallest, codes[known], pictures[known])
@@ -86,7 +89,7 @@ def _join(pictures: Positions, codes: Positions) -> Positions:
 
 def _by_folder(rows: pd.DataFrame) -> Positions:
     stems = rows["path"].str.replace(SUFFIX, "", regex=True)
-    # Two files of one folder that differ in the suffix alone are two pictures.
+    # Two files in one folder that differ only in suffix are two pictures.
     names = rows["path"].where(stems.duplicated(keep=False), stems)
     names = names.str.replace(_QUALITY_FOLDER, "", regex=True)
     if "target_label" in rows:
@@ -95,10 +98,12 @@ def _by_folder(rows: pd.DataFrame) -> Positions:
 
 
 def _by_manifest(paths: pd.Series[str], manifest: Path) -> Positions:
-    """By source. Rows may be named from a folder further up, which is then taken off."""
+    """Codes by source. Paths may begin with parent folders of the manifest's; these are removed."""
     sources = _read(manifest)
     if sources is None:
-        raise UsageError(f"{manifest}: not a manifest of afd degrade (no columns source, output)")
+        raise UsageError(
+            f"{manifest}: not a manifest of afd degrade (it has no columns source and output)"
+        )
     best, depth = paths.map(sources), int(paths.str.count("/").max())
     inner = paths
     for _ in range(depth):
@@ -115,14 +120,15 @@ def _codes(names: pd.Series[Any]) -> Positions:
 
 
 def _read(manifest: Path) -> dict[str, str] | None:
-    """Output -> source; None for a file of another kind.
+    """Read a manifest as output -> source; None if the file is not a manifest.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: the file cannot be read.
     """
     try:
+        check_row_lengths(manifest)
         table = pd.read_csv(manifest, dtype=str, keep_default_na=False, encoding_errors="replace")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{manifest}: cannot be read as a manifest ({reason})") from error
     if not {"source", "output"} <= set(table.columns):

@@ -1,4 +1,4 @@
-"""Tables on a screen, in Markdown and on a page; the tidy summary as CSV and JSON."""
+"""Render tables in the terminal, in Markdown and in HTML; the tidy summary as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import neutralise
 
 _STYLES = {"good": "green", "bad": "red", "few": "yellow", "strong": "bold", "": ""}
-_GAP = 2  # characters between columns of a screen
-_NAME = 24  # characters that names of rows keep on a narrow screen; numbers are never cut
+_GAP = 2  # characters between columns of the terminal
+_MIN_NAME = 24  # characters of row names that a narrow terminal keeps; numbers are never cut
 
 
 def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]) -> None:
-    """Print *tables*, then *remarks*; those that begin with ``careful:`` stand out."""
+    """Print *tables*, then *remarks*; remarks that begin with ``careful:`` are highlighted."""
     for table in tables:
         console.print(Text(table.caption, style="bold"))
         for part in to_rich(table, console.width):
@@ -38,7 +38,7 @@ def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]
 
 
 def to_rich(table: Table, width: int) -> list[rich.table.Table]:
-    """*table* for a screen of *width* columns: shortened, and cut where that is not enough."""
+    """Convert *table* for a terminal of *width* characters; several tables if it is too wide."""
     return [_rich(part) for part in _fitting(table, width)]
 
 
@@ -52,13 +52,13 @@ def _rich(table: Table) -> rich.table.Table:
         collapse_padding=True,
     )
     for number, column in enumerate(table.columns):
-        wraps = not table.header and number == len(table.columns) - 1  # the remark of a fact
+        wraps = not table.header and number == len(table.columns) - 1  # remarks of the headline
         drawn.add_column(
             Text(column.name),
             justify="left" if column.left else "right",
             no_wrap=not wraps,
             overflow="fold" if wraps else "ellipsis",
-            # Names give way before numbers do.
+            # Names are cut before numbers are.
             min_width=None if wraps or (column.left and table.header) else _width(table, number),
         )
     for row in table.rows:
@@ -72,7 +72,7 @@ def _width(table: Table, number: int) -> int:
 
 
 def _fitting(table: Table, width: int) -> list[Table]:
-    """*table* with columns shortened, then left out, as they say; or in parts below each other."""
+    """Shorten and drop columns of *table* until it fits; if it never does, split it into parts."""
     if not table.header:
         return [table]
     steps = [(c.shorten, c, True) for c in table.columns if c.shorten]
@@ -82,13 +82,13 @@ def _fitting(table: Table, width: int) -> list[Table]:
             return [table]
         if column in table.columns:
             at = table.columns.index(column)
-            table = _shortened(table, at) if shorten else _select(table, _others(table, at))
+            table = _shortened(table, at) if shorten else _without(table, column)
     parts, used = [[0]], width + 1
     for number in range(1, len(table.columns)):
         needed = _GAP + _width(table, number)
         if (used + needed > width and len(parts[-1]) > 1) or number == 1:
             parts = parts if number == 1 else [*parts, [0]]
-            used = min(_width(table, 0), _NAME)
+            used = min(_width(table, 0), _MIN_NAME)
         parts[-1].append(number)
         used += needed
     return [_select(table, part) for part in parts]
@@ -96,11 +96,11 @@ def _fitting(table: Table, width: int) -> list[Table]:
 
 def _total(table: Table) -> int:
     widths = [_width(table, number) for number in range(len(table.columns))]
-    return min(widths[0], _NAME) + sum(widths[1:]) + _GAP * (len(widths) - 1)
+    return min(widths[0], _MIN_NAME) + sum(widths[1:]) + _GAP * (len(widths) - 1)
 
 
-def _others(table: Table, at: int) -> list[int]:
-    return [number for number in range(len(table.columns)) if number != at]
+def _without(table: Table, *dropped: Column) -> Table:
+    return _select(table, [n for n, column in enumerate(table.columns) if column not in dropped])
 
 
 def _select(table: Table, kept: Sequence[int]) -> Table:
@@ -120,11 +120,11 @@ def _shortened(table: Table, at: int) -> Table:
 
 
 def _without_bars(table: Table) -> Table:
-    return _select(table, [n for n, column in enumerate(table.columns) if not column.bar])
+    return _without(table, *(column for column in table.columns if column.bar))
 
 
 def to_markdown(tables: Sequence[Table], remarks: Sequence[str]) -> str:
-    """*tables* as GitHub tables under headings, then *remarks*."""
+    """Convert *tables* to GitHub tables under headings, followed by *remarks*."""
     blocks: list[str] = []
     for table in map(_without_bars, tables):
         blocks.append(f"### {_escape(table.caption)}")
@@ -144,7 +144,7 @@ def _escape(cell: str) -> str:
 
 
 def to_html(table: Table) -> Markup:
-    """*table* as an element that scrolls if it has to; all text is escaped."""
+    """Convert *table* to a scrollable HTML element, with all text escaped."""
     table = _without_bars(table)
     rows = Markup("\n").join(
         Markup("<tr>{}</tr>").format(Markup("").join(map(_td, table.columns, row, range(len(row)))))
@@ -180,7 +180,7 @@ def _td(column: Column, cell: Cell, number: int) -> Markup:
 
 
 def to_csv(summary: pd.DataFrame) -> str:
-    """The tidy *summary* as CSV; an empty cell where a number is undefined."""
+    """Convert the tidy *summary* to CSV; undefined numbers are empty cells."""
     safe = summary.copy()
     for name in ("results", "group", "value", "metric"):
         safe[name] = safe[name].map(neutralise)
@@ -189,7 +189,7 @@ def to_csv(summary: pd.DataFrame) -> str:
 
 
 def to_json(summary: pd.DataFrame, remarks: Sequence[str]) -> str:
-    """``{"summary": [one object per row], "remarks": […]}``; null where a number is undefined."""
+    """Convert to ``{"summary": [one object per row], "remarks": […]}``; undefined is null."""
     records = [
         {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row}
         for row in (row.items() for row in summary.to_dict(orient="records"))

@@ -1,12 +1,12 @@
-"""Intervals and tests for accuracies, single and paired; no tables, no files.
+"""Confidence intervals and tests for accuracies, single and paired.
 
-Every interval is a 95 % one. A picture may stand in several rows, its views: one photo compressed
-five times is no five independent photos. So pictures are the sampling units everywhere. Where
-every row is a picture of its own, all formulas are the textbook ones.
+All intervals are 95 %. A picture may occur in several rows, its views: one photo compressed five
+times is not five independent photos. So pictures are the sampling units everywhere. If every row is
+a picture of its own, all formulas are the textbook ones.
 
-Arguments that many functions share: arrays of (n,) with one entry per view, 1 where the answer is
-right and 0 where it is wrong; *pictures* is (n,) whole numbers from 0 on, equal for the views of
-one picture.
+Unless stated otherwise, arguments are float64 arrays of shape (n,) with one entry per view: 1 if
+the prediction is right, 0 if it is wrong. *pictures* is an intp array of shape (n,) with indices
+from 0 on, equal for the views of one picture.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 #: Standard normal quantile of a two-sided 95 % interval, 1.95996.
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-#: Bootstrap draws and their seed: the same answers always give the same interval.
+#: Bootstrap draws, and their seed: the same predictions always give the same interval.
 DRAWS = 4_000
 SEED = 2401
 
@@ -34,10 +34,10 @@ class Estimate:
     """A number with its 95 % interval.
 
     Attributes:
-        n: pictures behind it.
-        value: the estimate; NaN where it is undefined.
-        low, high: ends of the interval; NaN where there is none.
-        views: rows behind it, at least *n*; 0 stands for *n*.
+        n: number of pictures.
+        value: the estimate; NaN if it is undefined.
+        low, high: ends of the interval; NaN if there is none.
+        views: number of rows, at least *n*; 0 means *n*.
     """
 
     n: int
@@ -51,12 +51,12 @@ class Estimate:
 
 
 def count_pictures(pictures: Ids) -> int:
-    """Number of different *pictures*."""
+    """Number of distinct *pictures*."""
     return int(np.count_nonzero(np.bincount(pictures)))
 
 
 def proportion(right: Floats, pictures: Ids) -> Estimate:
-    """Share of ones with Wilson's score interval, for the effective number of views.
+    """Share of right predictions with Wilson's score interval for the effective number of views.
 
     Sources: E. B. Wilson, JASA 22 (1927) 209–212, without continuity correction; recommended over
     the textbook interval for all n by Brown, Cai and DasGupta, Statistical Science 16 (2001)
@@ -70,20 +70,21 @@ def proportion(right: Floats, pictures: Ids) -> Estimate:
 
 
 def wilson(p: float, n: float) -> tuple[float, float]:
-    """Wilson's interval of a share *p* of *n* independent pictures; *n* need not be whole."""
+    """Wilson's interval for a share *p* (0 to 1) of *n* > 0 pictures; *n* may be fractional."""
     scale = 1 + Z * Z / n
     centre = (p + Z * Z / (2 * n)) / scale
     half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / scale
-    # At 0 and 1 one end is exactly 0 or 1; rounding must not move it.
+    # For p of 0 or 1, one end is exactly 0 or 1, whatever the rounding.
     return (0.0 if p == 0 else centre - half), (1.0 if p == 1 else centre + half)
 
 
 def paired_difference(first: Floats, second: Floats, pictures: Ids) -> Estimate:
-    """Second proportion minus the first, of the same views, with Newcombe's interval.
+    """Second share minus the first, for the same views, with Newcombe's interval; -1 to 1.
 
-    His method 10: the Wilson limits of both proportions, here for the effective number of views,
-    combined with the correlation of both estimates, here that of the sums over pictures; shrunk
-    where positive. It stays within -1 to 1 and does not collapse where no picture changed sides.
+    Newcombe's method 10 combines the Wilson limits of both shares (here for the effective number of
+    views) with the correlation of both estimates (here that of the sums over pictures), which is
+    shrunk if positive. The interval stays within -1 to 1, and keeps a width even if no picture
+    changes sides.
 
     Source: R. G. Newcombe, Statistics in Medicine 17 (1998) 2635–2650. That limits and correlation
     may be those of clusters: G. Y. Zou and A. Donner, Statistics in Medicine 27 (2008) 1693–1702.
@@ -102,17 +103,17 @@ def paired_difference(first: Floats, second: Floats, pictures: Ids) -> Estimate:
 
 
 def _residuals(values: Floats, pictures: Ids) -> Floats:
-    """Sum over the views of each picture of what exceeds the mean."""
+    """Sum of ``value - mean`` over the views of each picture."""
     return np.bincount(pictures, weights=values - values.mean()).astype(np.float64)
 
 
 def _effective(right: Floats, pictures: Ids) -> float:
-    """Independent views that would tell as much about a share as these: n over the design effect.
+    """Effective sample size of a share: n divided by the design effect, at most n.
 
-    The design effect is the linearised variance over pictures by the binomial one. Where all
-    answers are alike there is nothing to estimate it from: then views are taken to tell nothing
-    but their picture, which is Kish's n (L. Kish, Survey Sampling, 1965). Never more than n: a few
-    pictures whose views happen to differ a lot are no better than independent ones.
+    The design effect is the linearised variance over pictures divided by the binomial variance. If
+    all predictions are right, or all wrong, it cannot be estimated. Then views of one picture are
+    taken as fully correlated, which gives Kish's n (L. Kish, Survey Sampling, 1965). It is capped
+    at n because negatively correlated views of a few pictures are mere chance.
     """
     n = len(right)
     sizes = np.bincount(pictures)
@@ -127,7 +128,7 @@ def _effective(right: Floats, pictures: Ids) -> float:
 
 
 def _correlation(first: Floats, second: Floats, pictures: Ids, n: float) -> float:
-    """Newcombe's phi: of the sums over pictures, of *n* effective views."""
+    """Newcombe's phi for *n* effective views: the correlation of the sums over pictures."""
     one, two = _residuals(first, pictures), _residuals(second, pictures)
     spread = math.sqrt(float(np.square(one).sum() * np.square(two).sum()))
     deviation = float(first.std() * second.std())
@@ -142,10 +143,10 @@ def _hypotenuse(a: float, b: float, phi: float) -> float:
 
 
 def mean(values: Floats, pictures: Ids) -> Estimate:
-    """Mean with its normal interval, or of paired differences.
+    """Mean of *values* (any real numbers, such as paired differences) with its normal interval.
 
-    The variance is that of sums over pictures, for a mean of views the linearised one. NaN limits
-    where there are fewer than two pictures.
+    The variance is the linearised one of sums over pictures. The limits are NaN for fewer than two
+    pictures.
     """
     n = count_pictures(pictures) if len(values) else 0
     if n == 0:
@@ -159,13 +160,13 @@ def mean(values: Floats, pictures: Ids) -> Estimate:
 
 
 def mcnemar(first: Floats, second: Floats, pictures: Ids) -> float:
-    """Two-sided p of the exact McNemar test that both are right equally often.
+    """Two-sided p-value, 0 to 1, of the exact McNemar test that both are right equally often.
 
-    One vote per picture: for whichever is right in more of its views, none where both are equal.
-    Under that hypothesis a vote is a fair coin: p is twice the smaller binomial tail, at most 1;
-    1 where nobody votes. This is exact for any correlation between the views of a picture, where
-    the tests of N. Obuchowski (Statistics in Medicine 17 (1998) 1495–1507) and V. Durkalski et al.
-    (22 (2003) 2417–2428) need many pictures.
+    Each picture casts one vote: for the classifier that is right in more of its views, or none if
+    both are equal. Under the null hypothesis a vote is a fair coin, so p is twice the smaller
+    binomial tail, at most 1; it is 1 without votes. This is exact for any correlation between the
+    views of a picture. The tests of N. Obuchowski (Statistics in Medicine 17 (1998) 1495–1507) and
+    V. Durkalski et al. (22 (2003) 2417–2428) need many pictures.
 
     Source: Q. McNemar, Psychometrika 12 (1947) 153–157; the exact form, F. Mosteller,
     Biometrics 8 (1952) 220–226; as a sign test, W. J. Dixon and A. M. Mood, JASA 41 (1946)
@@ -174,8 +175,7 @@ def mcnemar(first: Floats, second: Floats, pictures: Ids) -> float:
     votes = np.bincount(pictures, weights=second - first)
     won, lost = int(np.count_nonzero(votes > 0)), int(np.count_nonzero(votes < 0))
     flips, fewer = won + lost, min(won, lost)
-    # log of C(flips, k) for k = 0 … fewer, by products, so that a million flips neither
-    # overflow nor need big integers.
+    # log of C(flips, k) for k = 0 … fewer as a cumulative sum: a million flips must not overflow.
     k = np.arange(1, fewer + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((flips - k + 1) / k))])
     log_tail = float(np.logaddexp.reduce(log_choose)) - flips * math.log(2)
@@ -183,20 +183,19 @@ def mcnemar(first: Floats, second: Floats, pictures: Ids) -> float:
 
 
 def recovered_share(direct: Floats, afd: Floats, clean: Floats, pictures: Ids) -> Estimate:
-    """Share of what compression cost that the module wins back, with a bootstrap interval.
+    """Share of the accuracy lost to compression that AFD recovers, with a bootstrap interval.
 
-    ``(afd - direct) / (clean - direct)`` of the three accuracies on the same views.
+    ``(afd - direct) / (clean - direct)``, from the three accuracies on the same views.
 
-    The interval is the percentile interval of a paired bootstrap: pictures are drawn with
-    replacement, each with all outcomes of all of its views, so that their correlation is kept.
-    Pictures with equal gain and cost are drawn together (a multinomial), which is the same thing
-    at a cost that does not depend on n. NaN value where compression cost nothing. NaN limits of one
-    picture, and where more than 2.5 % of the draws say that nothing was lost: then the ratio has no
-    finite interval.
+    The interval is the percentile interval of a paired bootstrap. Pictures are drawn with
+    replacement, each with all its views, which keeps their correlation. Pictures with equal gain
+    and cost are drawn together, from a multinomial distribution, so the cost does not depend on n.
+    The value is NaN if compression cost nothing. The limits are NaN for a single picture, and if
+    compression cost nothing in more than 2.5 % of the draws: then the ratio has no finite interval.
 
-    Source: B. Efron, Annals of Statistics 7 (1979) 1–26; of clusters, A. C. Davison and D. V.
-    Hinkley, Bootstrap Methods and their Application (1997) 3.8; the share: arXiv 2401.01724,
-    tables of accuracy, recomputed as a ratio.
+    Sources: B. Efron, Annals of Statistics 7 (1979) 1–26; for clusters, A. C. Davison and D. V.
+    Hinkley, Bootstrap Methods and their Application (1997) 3.8; the share is computed from the
+    accuracy tables of arXiv 2401.01724.
     """
     if not len(direct):
         return Estimate(0, math.nan)

@@ -1,4 +1,4 @@
-"""Runs become numbers: one `Group` per group of rows, and all of them as one tidy table."""
+"""Compute all numbers of a report: a `Group` per group of rows, and one tidy table of all."""
 
 from __future__ import annotations
 
@@ -12,72 +12,73 @@ import pandas as pd
 
 from afdcli.report import groups
 from afdcli.report.distributions import calibration_errors, distributions
-from afdcli.report.estimates import Facts, changed_flags
+from afdcli.report.estimates import RunArrays, changed_flags
 from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
 from afdcli.results.rows import FAILED
 
-#: Every metric of the tidy table. ``n`` counts source pictures and ``views`` rows: views of one
-#: picture are no independent pictures, so intervals, tests and what is too few count pictures.
-#: Accuracies, differences, means and counts are of views. Shares, accuracies and probabilities are
-#: 0 to 1. "Direct" is the plain backbone, "AFD" the same with a module, "clean" the same picture
-#: uncompressed. Where both direct and AFD were run, accuracies are of what both of them classified.
+#: All metrics of the tidy table. ``n`` counts source pictures, ``views`` counts rows. Views of one
+#: picture are not independent, so intervals, tests and the minimum group size use pictures.
+#: Accuracies, differences, means and counts use views. Shares, accuracies and probabilities are 0
+#: to 1. "Direct" is the plain backbone, "AFD" the same with a module, "clean" the same picture
+#: uncompressed. If both direct and AFD were run, accuracies use only rows that both classified.
 METRICS = {
-    "files": "inputs, failed ones included",
-    "failed": "inputs that could not be classified; they count in no other metric",
-    "damaged": "inputs that were classified although their decoder had to guess a part; they count",
+    "files": "inputs, including failed ones",
+    "failed": "inputs that could not be classified; no other metric includes them",
+    "damaged": "inputs that were classified although the decoder had to guess part of them",
     "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
     "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
     "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",
-    "mcnemar_p": "two-sided p of the exact McNemar test of accuracy_difference = 0; one vote per "
-    "picture",
-    "won": "views that AFD alone gets right",
-    "lost": "views that direct alone gets right",
+    "mcnemar_p": "two-sided p-value of the exact McNemar test of accuracy_difference = 0; one vote "
+    "per picture",
+    "won": "views that only AFD gets right",
+    "lost": "views that only direct gets right",
     "accuracy_clean": "top-1 accuracy of the plain backbone on the clean pictures; Wilson interval",
     "accuracy_clean_afd": "top-1 accuracy with AFD on the clean pictures; Wilson interval",
     "clean_difference": "accuracy_clean_afd - accuracy_clean, paired; Newcombe interval",
     "compression_cost": "accuracy_clean - accuracy_direct, paired; Newcombe interval",
-    "recovered_share": "(AFD - direct) / (clean - direct) of the accuracies on pictures that have "
-    "all three; paired bootstrap interval; no estimate where compression cost nothing",
-    "confidence_direct": "mean probability of the top guess without AFD; normal interval",
-    "confidence_afd": "mean probability of the top guess with AFD; normal interval",
+    "recovered_share": "(AFD - direct) / (clean - direct), accuracies on the views that have all "
+    "three; paired bootstrap interval; undefined if nothing was lost to compression",
+    "confidence_direct": "mean probability of the top class without AFD; normal interval",
+    "confidence_afd": "mean probability of the top class with AFD; normal interval",
     "confidence_shift": "mean of confidence_afd - confidence_direct, paired; normal interval",
-    "agreement_direct": "share of pictures whose top guess without AFD is the one for the clean "
-    "picture; Wilson interval",
-    "agreement_afd": "the same with AFD",
+    "agreement_direct": "share of views with the same top class as the clean picture, without AFD; "
+    "Wilson interval",
+    "agreement_afd": "the same, with AFD",
     "agreement_difference": "agreement_afd - agreement_direct, paired; Newcombe interval",
-    "changed": "share of pictures whose top guess AFD changes; Wilson interval",
+    "changed": "share of views whose top class AFD changes; Wilson interval",
     "drift_p05": "5th percentile of the drift, degrees",
     "drift_p25": "25th percentile of the drift, degrees",
     "drift_p50": "median drift, degrees",
     "drift_p75": "75th percentile of the drift, degrees",
     "drift_p95": "95th percentile of the drift, degrees",
     "ece_direct": "expected calibration error without AFD, ten bins of equal width",
-    "ece_afd": "the same with AFD",
-    "pictures": "in group change: pictures with that change of the top guess; in a calibration "
-    "group: pictures whose top guess has a probability in that bin",
+    "ece_afd": "the same, with AFD",
+    "pictures": "in group change: pictures with that change of the top class; in a calibration "
+    "group: pictures whose top class has a probability in that bin",
 }
-#: Columns of the tidy table. ``group`` is "all", "folder", "quality" or another column, "error"
-#: (``value`` is the reason) or "change" (``value`` is "label without AFD -> label with AFD");
-#: "calibration_direct" and "calibration_afd" (``value`` is a bin of the top guess's probability,
-#: upper edge included), "quality_histogram" (a bin of quality factors, both ends included) and
-#: "size_histogram" (a bin of the longer side in pixels, both ends included).
+#: Columns of the tidy table. ``group`` is one of: "all"; "folder", "quality" or another column;
+#: "error" (``value`` is the reason); "change" (``value`` is "label without AFD -> label with AFD");
+#: "calibration_direct" and "calibration_afd" (``value`` is a bin of the top class's probability,
+#: including its upper edge); "quality_histogram" (a bin of quality factors, including both ends);
+#: "size_histogram" (a bin of the longer side in pixels, including both ends).
 COLUMNS = ("results", "group", "value", "metric", "n", "views", "estimate", "low", "high")
 
 ALL = "all"
-#: Below this many pictures, a group is too small to say anything.
+#: Groups with fewer pictures are too small for conclusions.
 FEW = 10
-#: Changes of the top guess in the tidy table, unless all are asked for.
+#: Changes in the tidy table without ``--all``.
 CHANGES = 20
 
 
 @dataclass(frozen=True)
 class Group:
-    """What is known of some rows of one run.
+    """Estimates for a group of rows of one run.
 
     Attributes:
-        by, value: which rows: ``folder``, ``cats``.
-        estimates: by the names in `METRICS`, without those that cannot be known.
+        by: what the rows are grouped by, such as "folder".
+        value: the name of this group, such as "cats".
+        estimates: metric (see `METRICS`) -> estimate, without metrics that cannot be computed.
     """
 
     by: str
@@ -85,34 +86,34 @@ class Group:
     estimates: Mapping[str, Estimate]
 
     def get(self, metric: str) -> Estimate:
-        """The estimate of *metric*; NaN of no pictures where it is not known."""
+        """The estimate of *metric*; if there is none, NaN with n = 0."""
         return self.estimates.get(metric, Estimate(0, math.nan))
 
     @property
     def main(self) -> Estimate:
-        """The group's main number."""
+        """The main estimate of the group: accuracy or confidence, with AFD if it was run."""
         shown = ("accuracy_afd", "accuracy_direct", "confidence_afd", "confidence_direct")
         return next((self.estimates[m] for m in shown if m in self.estimates), self.get(shown[0]))
 
     @property
     def n(self) -> int:
-        """Pictures behind the main number."""
+        """Number of pictures of the main estimate."""
         return self.main.n
 
     @property
     def views(self) -> int:
-        """Rows behind the main number."""
+        """Number of rows of the main estimate."""
         return self.main.views
 
 
 @dataclass(frozen=True)
 class Change:
-    """Pictures whose top guess AFD changed from one label to another.
+    """Pictures whose top class AFD changed from one label to another.
 
     Attributes:
         before, after: label without and with AFD.
-        n, views: pictures, and rows.
-        direct, afd: mean probability of the two.
+        n, views: number of pictures and of rows.
+        direct, afd: mean probability of *before* and of *after*, 0 to 1.
     """
 
     before: str
@@ -125,16 +126,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything said about one run.
+    """All numbers of one run.
 
     Attributes:
-        name: of the run.
-        about: its classifier and module, "" if unknown.
-        overall: of all its rows.
-        groups: for each grouping, its groups in order.
-        failures: (reason, files), the most frequent first.
-        changes: the most frequent first.
-        distributions: by the name of their group in the tidy table, its bins in order.
+        name: name of the run.
+        about: classifier and plug point of the module, "" if unknown.
+        overall: estimates for all rows.
+        groups: what rows are grouped by -> groups in order.
+        failures: (reason, number of files), most frequent first.
+        changes: most frequent first.
+        distributions: name of the group in the tidy table -> its bins in order.
         remarks: sentences for the reader.
     """
 
@@ -149,32 +150,36 @@ class Report:
 
 
 def summarise(runs: Sequence[Run], by: Sequence[str] = groups.DEFAULT) -> list[Report]:
-    """Count and estimate everything about *runs*, overall and in the groupings *by*.
+    """Compute the report of each of *runs*, overall and grouped by each of *by*.
+
+    Args:
+        runs: from `afdcli.report.load.load_runs`.
+        by: see `afdcli.report.groups.group`.
 
     Raises:
-        UsageError: *by* names no column.
+        UsageError: *by* names a column that does not exist.
     """
     pool = [run.rows for run in runs]
     return [_report(run, by, pool) for run in runs]
 
 
 def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report:
-    facts = Facts.of(run)
+    arrays = RunArrays.from_run(run)
     everything = np.arange(len(run.rows))
     tables: dict[str, tuple[Group, ...]] = {}
     for name in by:
         grouping = groups.group(run.rows, name, pool)
         pairs = zip(grouping.names, grouping.members, strict=True)
-        tables[name] = tuple(Group(name, value, facts.estimates(at)) for value, at in pairs)
+        tables[name] = tuple(Group(name, value, arrays.estimates(at)) for value, at in pairs)
     spread = {
         name: tuple(Group(name, value, estimates) for value, estimates in bins)
-        for name, bins in distributions(run, facts).items()
+        for name, bins in distributions(run, arrays).items()
     }
     about = " + AFD ".join(part for part in (run.backbone, run.plug) if part)
     return Report(
         name=run.name,
         about=about,
-        overall=Group(ALL, "", facts.estimates(everything) | calibration_errors(facts)),
+        overall=Group(ALL, "", arrays.estimates(everything) | calibration_errors(arrays)),
         groups=tables,
         failures=_failures(run.rows),
         changes=_changes(run),
@@ -184,7 +189,12 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
 
 
 def tidy(reports: Sequence[Report], all_changes: bool = False) -> pd.DataFrame:
-    """All reports as one table with `COLUMNS`, one row per number."""
+    """Convert reports to one table with `COLUMNS` and one row per number.
+
+    Args:
+        reports: one or more.
+        all_changes: False for the `CHANGES` most frequent ones only.
+    """
     rows: list[tuple[object, ...]] = []
 
     def add(report: Report, by: str, value: str, estimates: Mapping[str, Estimate]) -> None:

@@ -1,4 +1,4 @@
-"""A table, made once and drawn on a screen, in Markdown and on a page by `afdcli.report.render`."""
+"""Tables, which `afdcli.report.render` draws in the terminal, in Markdown and in HTML."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: as shown.
-        number: the exact number, to sort by; NaN where the cell is text or the number unknown.
-        tone: "good", "bad", "few", "strong" or "": how it stands out.
-        brief: what a narrow screen shows instead; "" for the same.
+        text: the text shown.
+        number: the exact number, to sort by; NaN if the cell is text or the number is unknown.
+        tone: style of the text: "good", "bad", "few", "strong" or "" (plain).
+        brief: shorter text for a narrow terminal; "" for the same text.
     """
 
     text: str
@@ -28,11 +28,11 @@ class Column:
     """One column.
 
     Attributes:
-        name: above it; "" for none.
-        left: True for text, which is aligned left; numbers are aligned right.
-        shorten, drop: where a screen is too narrow, columns are shortened to their brief cells,
-            or left out, the highest number first; 0 for never.
-        bar: True for a drawing of block characters, which only a screen shows.
+        name: heading; "" for none.
+        left: True to align left, for text; numbers are aligned right.
+        shorten, drop: priorities for a narrow terminal, highest first: the column is shortened to
+            its brief cells, or left out; 0 for never.
+        bar: True for a bar of block characters, which only the terminal shows.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Table:
     """A table.
 
     Attributes:
-        caption: what it shows.
-        columns: the first one names the rows.
+        caption: heading of the table.
+        columns: the first column names the rows.
         rows: one cell per column.
-        notes: sentences below it.
-        sortable: True where a page lets the reader sort it.
+        notes: sentences below the table.
+        sortable: True if readers of the HTML page can sort it.
     """
 
     caption: str
@@ -62,5 +62,5 @@ class Table:
 
     @property
     def header(self) -> bool:
-        """False for a list of facts, whose columns have no names."""
+        """False if no column has a name, as in the headline."""
         return any(column.name for column in self.columns)

@@ -1,35 +1,37 @@
-"""All tables of a report: headline, groups, runs side by side, changes, failures."""
+"""All tables of a report: headline, groups, runs side by side, changes and failures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from afdcli.report import text
+from afdcli.report import cells
 from afdcli.report.group_table import few_note, group_table, labelled
 from afdcli.report.headline import headline
 from afdcli.report.summary import FEW, Group, Report
 from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import clean
 
-SHOWN = 15  # groups or changes per table, unless all are asked for
+SHOWN = 15  # groups or changes per table without --all
 TITLES = {"folder": "By folder", "parent": "By folder", "quality": "By JPEG quality factor"}
 
 
 def tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Table]:
-    """All tables of a report, the headline first.
+    """Build all tables of a report, the headline first.
 
     Args:
         reports: one or more.
-        everything: True for all groups and changes, not the largest only.
-        single: True to show also a breakdown into one group, which tells nothing new.
+        everything: True for all groups and changes, False for the largest only.
+        single: True to show breakdowns that have only one group, too.
     """
-    alone = len(reports) == 1
-    made = [headline(reports[0])] if alone else [_side_by_side(reports)]
+    one_run = len(reports) == 1
+    made = [headline(reports[0])] if one_run else [_side_by_side(reports)]
     for by in reports[0].groups:
         names = {group.value for report in reports for group in report.groups[by]}
         if len(names) > 1 or single:
-            table = _groups(by, reports[0], everything) if alone else None
-            made.append(table or _matrix(by, reports, everything))
+            if one_run:
+                made.append(_groups(by, reports[0], everything))
+            else:
+                made.append(_matrix(by, reports, everything))
     made += [
         _changes(report, everything)
         for report in reports
@@ -53,10 +55,10 @@ def _groups(by: str, report: Report, everything: bool) -> Table:
 
 
 def _matrix(by: str, reports: Sequence[Report], everything: bool) -> Table:
-    """Groups down, results across, ``direct → AFD`` in the cells."""
+    """A row per group and a column per run, with ``direct → AFD`` in the cells."""
     sizes: dict[str, float] = {}
     longest = max(reports, key=lambda report: len(report.groups[by]))
-    for report in (longest, *reports):  # the longest first: its order is the table's
+    for report in (longest, *reports):  # the run with most groups determines the order
         for value, size in _sizes(report, by).items():
             sizes[value] = max(size, sizes.get(value, 0.0))
     counted = {g.value for report in reports for g in report.groups[by] if g.views}
@@ -74,14 +76,14 @@ def _matrix(by: str, reports: Sequence[Report], everything: bool) -> Table:
 
 def _arrow(group: Group | None) -> Cell:
     if group is None or group.n == 0:
-        return Cell(text.DASH)
-    for kind, show in (("accuracy", text.percent), ("confidence", text.probability)):
+        return Cell(cells.DASH)
+    for kind, show in (("accuracy", cells.percent), ("confidence", cells.probability)):
         names = [n for n in (f"{kind}_direct", f"{kind}_afd") if n in group.estimates]
         if names:
-            cells = [show(group.get(name)) for name in names]
-            arrow = " → ".join(cell.brief or cell.text for cell in cells)
+            shown = [show(group.get(name)) for name in names]
+            arrow = " → ".join(cell.brief or cell.text for cell in shown)
             return Cell(arrow + ("*" if group.n < FEW else ""))
-    return Cell(text.DASH)
+    return Cell(cells.DASH)
 
 
 def _sizes(report: Report, by: str) -> dict[str, float]:
@@ -89,11 +91,11 @@ def _sizes(report: Report, by: str) -> dict[str, float]:
 
 
 def _largest(sizes: Mapping[str, float], everything: bool) -> tuple[set[str], list[str]]:
-    """Names of the largest groups, and what to say of the others."""
+    """Names of the largest groups, and a note about the others."""
     if everything or len(sizes) <= SHOWN:
         return set(sizes), []
     largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
-    return set(largest), [f"{len(sizes) - SHOWN:,} more, smaller; --all shows them"]
+    return set(largest), [f"{len(sizes) - SHOWN:,} smaller groups are not shown; --all shows them"]
 
 
 def _title(by: str) -> str:
@@ -113,14 +115,14 @@ def _changes(report: Report, everything: bool) -> Table:
         for change in shown
     )
     rest = len(report.changes) - len(shown)
-    notes = (f"{rest:,} more, rarer; --all shows them",) if rest else ()
+    notes = (f"{rest:,} rarer changes are not shown; --all shows them",) if rest else ()
     names = (Column(name, left=True) for name in ("without AFD", "with AFD"))
     columns = (*names, Column("pictures"), Column("confidence"), Column("then"))
     return Table(f"What AFD changed in {clean(report.name)}", columns, rows, notes)
 
 
 def failures(reports: Sequence[Report]) -> Table:
-    """Failed files by reason, and how many are damaged."""
+    """Count failed files by reason, and damaged files."""
     counts = [dict(report.failures) for report in reports]
     reasons = dict.fromkeys(reason for found in counts for reason in found)
     rows = [
@@ -131,7 +133,7 @@ def failures(reports: Sequence[Report]) -> Table:
         for reason in reasons
     ]
     for name, metric in (("all failed", "failed"), ("damaged", "damaged"), ("files", "files")):
-        rows.append((Cell(name), *(text.whole(report.overall.get(metric)) for report in reports)))
+        rows.append((Cell(name), *(cells.whole(report.overall.get(metric)) for report in reports)))
     names = ("files",) if len(reports) == 1 else tuple(clean(r.name) for r in reports)
     columns = (Column("reason", left=True), *map(Column, names))
     return Table("Failed and damaged files", columns, tuple(rows))

@@ -29,10 +29,11 @@ from afdcli.models.packaged import DEFAULT
 from afdcli.models.shipped import sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import Facts
-from afdcli.report.runs import Run, load_runs
+from afdcli.report.html.images import find
+from afdcli.report.load import load_runs
+from afdcli.report.runs import Run
 from afdcli.report.stats import mean
 from afdcli.report.summary import METRICS
-from afdcli.report.thumbnails import find
 from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import DAMAGED, Row
 

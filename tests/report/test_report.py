@@ -231,7 +231,7 @@ def test_large_and_small_groups(run: Run) -> None:
     rows = [row(f"f{i:02d}/{k}.jpg", "cat", "cat", "cat") for i in range(20) for k in range(i + 1)]
     write("r.csv", rows)
     screen = run("r.csv").stdout
-    assert "5 more, smaller; --all shows them" in screen
+    assert "5 smaller groups are not shown; --all shows them" in screen
     assert "f04" not in screen
     assert "9*" in screen
     assert "fewer than 10 pictures" in screen

@@ -1,4 +1,4 @@
-"""The page: everything that a report says, in one file that loads nothing."""
+"""The HTML page of a report: one file that loads no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import afdcli
 from afdcli.report.group_table import all_numbers
 from afdcli.report.headline import headline
-from afdcli.report.html import topics
+from afdcli.report.html import sections
 from afdcli.report.html.changed import changed
 from afdcli.report.html.provenance import origins
 from afdcli.report.render import to_csv, to_html
@@ -20,15 +20,15 @@ from afdcli.report.runs import Run
 from afdcli.report.summary import FEW, Report, tidy
 from afdcli.storage.text import clean
 
-#: Bytes of the summary up to which the page carries it along.
-_CARRIED = 2_000_000
+#: Largest summary, in bytes, that the page includes.
+_MAX_SUMMARY = 2_000_000
 
 
 def page_columns(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Columns that *runs* must be summarised by for `render_page`, its class column last."""
+    """Columns by which *runs* must be grouped for `render_page`; the column of classes is last."""
     columns = [name for name in ("quality", "drift") if all(name in run.rows for run in runs)]
-    true = all(run.labelled and "target_label" in run.rows for run in runs)
-    return (*columns, "target_label" if true else "label")
+    labelled = all(run.labelled and "target_label" in run.rows for run in runs)
+    return (*columns, "target_label" if labelled else "label")
 
 
 def render_page(
@@ -40,18 +40,19 @@ def render_page(
     photos: Path | None = None,
     maps: bool = False,
 ) -> str:
-    """The page about *runs*.
+    """Return the HTML page about *runs*.
 
     Args:
         runs: one or more.
-        reports: of each of *runs*, in order, by `page_columns` at least.
-        command: that makes this page.
+        reports: the report of each run, in order, grouped at least by `page_columns`.
+        command: the command that makes this page, to be shown.
         remarks: sentences for the reader.
-        photos: folder in which the paths of the results are found; None for no thumbnails.
-        maps: draw feature drifting maps, too: loads each run's classifier and module again.
+        photos: folder that was classified; None for a page without thumbnails.
+        maps: True to draw feature drifting maps, for which each run's classifier and module are
+            loaded again.
 
     Raises:
-        AfdError: *maps* are asked for, and a classifier or module cannot be loaded.
+        AfdError: *maps* is True, and a classifier or module cannot be loaded.
     """
     import jinja2
 
@@ -66,14 +67,14 @@ def render_page(
     script = _file("sort.js")
     names = ", ".join(clean(report.name) for report in reports)
     return environment.get_template("page.html").render(
-        **_topics(reports, page_columns(runs)[-1]),
+        **_sections(reports, page_columns(runs)[-1]),
         title=f"AFD report: {names}",
         changed=changed(runs, photos, maps),
         origins=origins(runs),
         warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
         command=clean(command),
         remarks=remarks,
-        summary=_carried(reports),
+        summary=_summary_uri(reports),
         made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         version=afdcli.__version__,
         script=script,
@@ -81,57 +82,57 @@ def render_page(
     )
 
 
-def _topics(reports: Sequence[Report], classes: str) -> dict[str, object]:
-    """What the template draws of the reports alone; *classes* is the column of classes."""
-    drawer = topics.Drawer(several=len(reports) > 1)
+def _sections(reports: Sequence[Report], classes: str) -> dict[str, object]:
+    """Variables of the template that depend on the reports only."""
+    plotter = sections.Plotter(several=len(reports) > 1)
     return {
         "heads": [(headline(report), *_verdict(report)) for report in reports],
         "overview": all_numbers(reports),
         "plots": [
-            topics.quality(reports, drawer),
-            topics.drift(reports, drawer),
-            topics.calibration(reports, drawer),
+            sections.quality(reports, plotter),
+            sections.drift(reports, plotter),
+            sections.calibration(reports, plotter),
         ],
-        "classes": topics.classes(reports, classes),
-        "after": [topics.failures(reports), topics.collection(reports, drawer)],
+        "classes": sections.classes(reports, classes),
+        "after": [sections.failures(reports), sections.collection(reports, plotter)],
     }
 
 
 def _file(name: str) -> str:
-    """The text of a file that lies beside this one."""
+    """Text of a file in this package."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _carried(reports: Sequence[Report]) -> str:
-    """The summary as a data: URI, "" where it is too large to carry along."""
+def _summary_uri(reports: Sequence[Report]) -> str:
+    """The summary as a data: URI, "" if it is too large."""
     data = to_csv(tidy(reports)).encode("utf-8")
-    if len(data) > _CARRIED:
+    if len(data) > _MAX_SUMMARY:
         return ""
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode("ascii")
 
 
 def _verdict(report: Report) -> tuple[str, str]:
-    """One sentence on whether AFD helped, and its tone."""
+    """A sentence on whether AFD helped, and its tone, see `Cell`."""
     if not report.overall.views:
-        return "Every file failed: there is no answer to report.", "bad"
+        return "Every file failed: there are no predictions to report.", "bad"
     gain = report.overall.get("accuracy_difference")
     if not gain.n:
         return _unlabelled_verdict(report), ""
     if gain.n < FEW:
-        return f"{gain.n} labelled pictures are too few to say whether AFD helps.", ""
+        return f"{gain.n} labelled pictures are too few to tell whether AFD helps.", ""
     size = f"{abs(100 * gain.value):.1f} points"
     if gain.low > 0:
-        return f"AFD wins {size} of accuracy.", "good"
+        return f"AFD gains {size} of accuracy.", "good"
     if gain.high < 0:
         return f"AFD costs {size} of accuracy.", "bad"
-    return "Whether AFD helps cannot be told: the interval of the difference includes zero.", ""
+    return "No clear effect of AFD: the interval of the difference includes zero.", ""
 
 
 def _unlabelled_verdict(report: Report) -> str:
     changed = report.overall.get("changed")
     if not changed.n:
-        return "There are answers with AFD only, or without it only: nothing to compare."
+        return "Nothing to compare: there are predictions with AFD only, or without AFD only."
     return (
-        f"AFD changes {100 * changed.value:.1f} % of the answers. Without true classes nobody can "
-        "say whether for the better."
+        f"AFD changes {100 * changed.value:.1f} % of the predictions. Whether for the better is "
+        "unknown without true classes."
     )

@@ -1,4 +1,4 @@
-"""The plots of the page: each draws numbers of the summary, and nothing that is not in it."""
+"""Plots of the HTML page. All plotted numbers are in the summary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from afdcli.report.summary import FEW, Group
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LEAST_BARS = 8  # places for bars
+_MIN_BARS = 8  # fewer bars are drawn as if there were this many
 
 Draw = Callable[["Axes"], None]
 
@@ -24,10 +24,10 @@ class Series:
     """One line of a plot.
 
     Attributes:
-        metric: of the summary.
-        name: in the legend and above the column of numbers.
-        ink: one of `Ink`.
-        marker, line: matplotlib's; they differ, so that colour is not needed to tell them apart.
+        metric: metric of the summary.
+        name: name in the legend.
+        ink: colour, one of `Ink`.
+        marker, line: matplotlib styles; they differ, so that lines are distinct without colour.
     """
 
     metric: str
@@ -38,22 +38,22 @@ class Series:
 
 
 def direct(metric: str) -> Series:
-    """The plain backbone's line."""
+    """The line for the plain backbone."""
     return Series(metric, "direct", Ink.DIRECT, "o", "--")
 
 
 def afd(metric: str, name: str = "with AFD") -> Series:
-    """The line with AFD."""
+    """The line for AFD."""
     return Series(metric, name, Ink.AFD, "s", "-")
 
 
 def clean(metric: str) -> Series:
-    """The line of the clean pictures."""
+    """The line for the clean pictures."""
     return Series(metric, "clean", Ink.TEXT, "^", ":")
 
 
 def known(series: Sequence[Series], groups: Sequence[Group]) -> tuple[Series, ...]:
-    """Those of *series* that any of *groups* has a number for."""
+    """Select those of *series* that any of *groups* has an estimate of."""
     return tuple(
         s for s in series if any(not math.isnan(group.get(s.metric).value) for group in groups)
     )
@@ -65,22 +65,24 @@ def lines(
     axis: tuple[str, str],
     limits: tuple[float, float],
 ) -> Draw:
-    """*series* over *groups* in their order, with bands from lower to upper limit.
+    """Plot *series* over *groups* as lines, with their intervals as bands.
 
-    Groups too small to say anything have a hollow marker. *axis* names x and y.
+    Args:
+        groups: the groups, from left to right. Small ones get a hollow marker.
+        series: the lines.
+        axis: labels of x and y.
+        limits: lower and upper limit of y.
     """
 
     def draw(axes: Axes) -> None:
-        for one in series:
-            at = [i for i, g in enumerate(groups) if not math.isnan(g.get(one.metric).value)]
-            found = [groups[i].get(one.metric) for i in at]
-            low = [_or(e.low, e.value) for e in found]
-            high = [_or(e.high, e.value) for e in found]
-            axes.fill_between(at, low, high, color=one.ink, alpha=0.16, linewidth=0)
-            if len(at) == 1:  # a band of one group has no width
-                axes.vlines(at, low, high, colors=one.ink, alpha=0.5)
-            axes.plot(at, [e.value for e in found], one.line, color=one.ink, label=one.name)
-            _marks(axes, at, found, one)
+        for line in series:
+            x, found = _points(groups, line.metric)
+            low, high = _intervals(found)
+            axes.fill_between(x, low, high, color=line.ink, alpha=0.16, linewidth=0)
+            if len(x) == 1:  # a band of one group has no width
+                axes.vlines(x, low, high, colors=line.ink, alpha=0.5)
+            axes.plot(x, [e.value for e in found], line.line, color=line.ink, label=line.name)
+            _marks(axes, x, found, line)
         _name_groups(axes, groups, axis)
         axes.set_ylim(*limits)
         _percent(axes)
@@ -97,15 +99,21 @@ def whiskers(
     limits: tuple[float, float],
     signed: bool,
 ) -> Draw:
-    """One number per group with its interval, and a line at zero; *signed* for differences."""
+    """Plot one number per group with its interval, and a line at zero.
+
+    Args:
+        groups: the groups, from left to right. Small ones get a hollow marker.
+        series: the numbers.
+        axis: labels of x and y.
+        limits: lower and upper limit of y.
+        signed: True for differences, whose labels have a sign.
+    """
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=Ink.TEXT, linewidth=0.8)
-        at = [i for i, g in enumerate(groups) if not math.isnan(g.get(series.metric).value)]
-        found = [groups[i].get(series.metric) for i in at]
-        low, high = [_or(e.low, e.value) for e in found], [_or(e.high, e.value) for e in found]
-        axes.vlines(at, low, high, colors=series.ink)
-        _marks(axes, at, found, series)
+        x, found = _points(groups, series.metric)
+        axes.vlines(x, *_intervals(found), colors=series.ink)
+        _marks(axes, x, found, series)
         _name_groups(axes, groups, axis)
         axes.set_ylim(*limits)
         _percent(axes, signed=signed)
@@ -114,10 +122,11 @@ def whiskers(
 
 
 def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
-    """Accuracy over mean probability, bin by bin, and the line where both are equal.
+    """Plot accuracy over mean probability, bin by bin, and the line of perfect calibration.
 
-    *bins* holds for each line its series (of accuracies), the metric of its probabilities and its
-    bins.
+    Args:
+        bins: for each line, its series (of accuracies), the metric of its probabilities, and its
+            bins.
     """
 
     def draw(axes: Axes) -> None:
@@ -128,11 +137,11 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
             axes.vlines(
                 x, [e.low for e in found], [e.high for e in found], colors=series.ink, alpha=0.45
             )
-            # Bins too small to say anything stand alone: a line through them would be a spike.
-            sound = [i for i, e in enumerate(found) if e.n >= FEW]
+            # Small bins are not joined to the line: they would be spikes.
+            large = [i for i, e in enumerate(found) if e.n >= FEW]
             axes.plot(
-                [x[i] for i in sound],
-                [found[i].value for i in sound],
+                [x[i] for i in large],
+                [found[i].value for i in large],
                 series.line,
                 color=series.ink,
                 label=series.name,
@@ -140,7 +149,7 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
             _marks(axes, x, found, series)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("mean probability of the top guess")
+        axes.set_xlabel("mean probability of the top class")
         axes.set_ylabel("accuracy")
         _percent(axes)
         axes.xaxis.set_major_formatter(_share)
@@ -150,7 +159,7 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
 
 
 def bars(groups: Sequence[Group], axis: tuple[str, str]) -> Draw:
-    """Files per group."""
+    """Plot the number of files per group; *axis* labels x and y."""
 
     def draw(axes: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -161,20 +170,22 @@ def bars(groups: Sequence[Group], axis: tuple[str, str]) -> Draw:
         _name_groups(axes, groups, axis)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-        spare = max(0, _LEAST_BARS - len(groups)) / 2  # a few bars must not fill the plot
+        spare = max(0, _MIN_BARS - len(groups)) / 2  # a few bars should not fill the plot
         axes.set_xlim(-0.5 - spare, len(groups) - 0.5 + spare)
 
     return draw
 
 
-def reach(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tuple[float, float]:
-    """Limits of a y axis on which all *metrics* of all *groups* fit, within -1 to 1.
+def y_limits(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tuple[float, float]:
+    """Choose limits of y, within -1.02 to 1.02, that show *metrics* of all *groups*.
 
-    *zero* keeps zero in sight. Groups too small to say anything count only if all are: their
-    intervals would leave the others no room.
+    Args:
+        groups: small ones are ignored unless all are small, as their intervals are wide.
+        metrics: shares, or differences of shares.
+        zero: True to include zero.
     """
-    all_ = [group.get(metric) for group in groups for metric in metrics]
-    found = [e for e in all_ if e.n >= FEW] or all_
+    estimates = [group.get(metric) for group in groups for metric in metrics]
+    found = [e for e in estimates if e.n >= FEW] or estimates
     ends = [end for e in found for end in (e.value, e.low, e.high) if not math.isnan(end)]
     if zero:
         ends.append(0.0)
@@ -186,7 +197,7 @@ def reach(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tuple[
 
 
 def _marks(axes: Axes, x: Sequence[float], found: Sequence[Estimate], series: Series) -> None:
-    """A mark for every estimate, hollow where it has too few pictures to say anything."""
+    """Draw a marker per estimate, which is hollow if there are fewer than `FEW` pictures."""
     for hollow in (False, True):
         chosen = [i for i, e in enumerate(found) if (e.n < FEW) is hollow]
         axes.plot(
@@ -198,13 +209,22 @@ def _marks(axes: Axes, x: Sequence[float], found: Sequence[Estimate], series: Se
         )
 
 
-def _or(end: float, value: float) -> float:
-    return value if math.isnan(end) else end
+def _points(groups: Sequence[Group], metric: str) -> tuple[list[int], list[Estimate]]:
+    """Positions of the groups for which *metric* is defined, and its estimates there."""
+    at = [i for i, group in enumerate(groups) if not math.isnan(group.get(metric).value)]
+    return at, [groups[i].get(metric) for i in at]
+
+
+def _intervals(found: Sequence[Estimate]) -> tuple[list[float], list[float]]:
+    """Lower and upper ends; the value itself where there is no interval."""
+    low = [e.value if math.isnan(e.low) else e.low for e in found]
+    high = [e.value if math.isnan(e.high) else e.high for e in found]
+    return low, high
 
 
 def _name_groups(axes: Axes, groups: Sequence[Group], axis: tuple[str, str]) -> None:
     names = [short(group.value) for group in groups]
-    step = math.ceil(len(names) / 10)  # as many as fit side by side
+    step = math.ceil(len(names) / 10)  # about ten labels fit
     at = range(0, len(names), step)
     crowded = sum(len(names[i]) + 2 for i in at) > 58
     axes.set_xticks(list(at), [names[i] for i in at], rotation=35 if crowded else 0)
@@ -218,7 +238,7 @@ def _name_groups(axes: Axes, groups: Sequence[Group], axis: tuple[str, str]) -> 
 
 
 def short(value: str) -> str:
-    """A bin's name without the word that the axis says already."""
+    """Shorten the name of a bin: without the unit, which the axis label has."""
     return value.removeprefix("QF ").removesuffix(" px").replace(" to ", "–").replace("-", "–")
 
 

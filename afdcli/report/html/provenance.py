@@ -1,4 +1,4 @@
-"""Where the numbers come from: files, classifier, module, versions, commands."""
+"""Provenance of the numbers: files, classifier, module, versions and commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from afdcli.report.runs import Run, Source
+from afdcli.results.metadata import metadata_part
 from afdcli.storage.text import clean
 
 _NAMES = {"results": "Results", "direct": "Without AFD", "clean": "Clean pictures"}
@@ -17,10 +18,10 @@ class Origin:
     """One results file.
 
     Attributes:
-        title: what it is, and its path.
-        facts: names and values.
-        command: that made it, "" if unknown.
-        metadata: all that its metadata say, as JSON; "" without any.
+        title: role of the file, and its path.
+        facts: (name, value) of the main facts.
+        command: command that made it, "" if unknown.
+        metadata: all metadata as JSON; "" without metadata.
     """
 
     title: str
@@ -30,7 +31,7 @@ class Origin:
 
 
 def origins(runs: Sequence[Run]) -> list[Origin]:
-    """The files that *runs* were read from, each once."""
+    """List the files that *runs* were read from, each once."""
     sources = {(source.role, source.path): source for run in runs for source in run.sources}
     return [_origin(source) for source in sources.values()]
 
@@ -49,20 +50,17 @@ def _origin(source: Source) -> Origin:
 def _facts(known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in (
         ("run", _joined(known, ("started", "ended", "status"), ", ")),
-        ("classifier", _joined(known.get("backbone"), ("name", "origin"), ", from ")),
-        ("AFD module", _joined(known.get("afd"), ("plug", "where", "path"), ", ")),
-        ("SHA-256 of the module", _joined(known.get("afd"), ("sha256",), "")),
+        ("classifier", _joined(metadata_part(known, "backbone"), ("name", "origin"), ", from ")),
+        ("AFD module", _joined(metadata_part(known, "afd"), ("plug", "where", "path"), ", ")),
+        ("SHA-256 of the module", _joined(metadata_part(known, "afd"), ("sha256",), "")),
         ("machine", _joined(known, ("device", "precision"), ", ")),
     ):
         if value:
             yield name, value
-    versions = known.get("versions")
-    if isinstance(versions, dict):
+    if versions := metadata_part(known, "versions"):
         yield "versions", clean(", ".join(f"{name} {v}" for name, v in versions.items()))
 
 
-def _joined(part: object, names: Sequence[str], between: str) -> str:
-    """Those of *names* that *part* knows; metadata may hold anything, as anybody may edit them."""
-    if not isinstance(part, dict):
-        return ""
+def _joined(part: Mapping[str, object], names: Sequence[str], between: str) -> str:
+    """Join those of *names* that *part* has a value for."""
     return clean(between.join(str(part[name]) for name in names if part.get(name)))

@@ -1,7 +1,7 @@
-"""Matplotlib's SVG as part of a page: text stays text, colours are the page's.
+"""Convert matplotlib's SVG for the HTML page: text stays text, colours become those of the page.
 
-Matplotlib wants fixed colours. Those of `Ink` are stand-ins that become CSS variables of the page,
-so that one drawing serves light, dark and print.
+Matplotlib needs fixed colours. The colours of `Ink` are placeholders, which are replaced by CSS
+variables, so that one drawing works in light and dark mode and in print.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Width and height of a drawing in points; about as wide as a phone, where it is shown 1:1.
+#: Width and height of a plot in points. Phones, which are about as wide, show it unscaled.
 SIZE = (360, 236)
 _POINTS_PER_INCH = 72
 
 
 class Ink:
-    """Stand-in colours."""
+    """Placeholder colours."""
 
     TEXT = "#010101"
     GRID = "#010102"
@@ -29,7 +29,7 @@ class Ink:
     PAPER = "#010105"
 
 
-#: What each stand-in becomes.
+#: CSS of each placeholder.
 _CSS = {
     Ink.TEXT: "currentColor",
     Ink.GRID: "var(--rule)",
@@ -41,7 +41,7 @@ _CSS = {
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "afd",
-    "font.family": "DejaVu Sans",  # comes with matplotlib; only used to measure
+    "font.family": "DejaVu Sans",  # ships with matplotlib; only used to measure text
     "font.size": 10.0,
     "text.parse_math": False,
     "text.color": Ink.TEXT,
@@ -65,10 +65,12 @@ _STYLE = {
 }
 
 
-def drawing(draw: Callable[[Axes], None], name: str) -> str:
-    """What *draw* puts on axes, as an ``<svg>`` element for a page.
+def to_svg(draw: Callable[[Axes], None], name: str) -> str:
+    """Return a plot as an ``<svg>`` element.
 
-    *name* is unique in the page: two drawings must not share the ids of their clip paths.
+    Args:
+        draw: draws on the axes it is given.
+        name: unique prefix of the element's ids, as ids must be unique in a page.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -92,7 +94,7 @@ def _for_page(svg: str, name: str) -> str:
         r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", svg
     )
     svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
-    # The page's own typeface, at matplotlib's size.
+    # Use the page's typeface at matplotlib's size.
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
     for ink, css in _CSS.items():
         svg = svg.replace(ink, css)

@@ -1,4 +1,4 @@
-"""Numbers as cells of tables."""
+"""Format estimates as cells of tables. An undefined number becomes a dash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAR = 16  # characters
 
 
 def percent(e: Estimate, unit: str = "", digits: int = 1) -> Cell:
-    """A share in per cent with its interval: ``31.8 [29.7, 34.0]``."""
+    """A share (0 to 1) as a percentage with its interval: ``31.8 [29.7, 34.0]``."""
     if math.isnan(e.value):
         return Cell(DASH)
     brief = f"{100 * e.value:.{digits}f}{unit}"
@@ -22,12 +22,12 @@ def percent(e: Estimate, unit: str = "", digits: int = 1) -> Cell:
 
 
 def whole_percent(e: Estimate) -> Cell:
-    """The same without decimals."""
+    """Like `percent`, without decimals."""
     return percent(e, digits=0)
 
 
 def points(e: Estimate, unit: str = "") -> Cell:
-    """A difference in percentage points, toned where its interval excludes zero."""
+    """A difference (-1 to 1) in percentage points; coloured if its interval excludes zero."""
     if math.isnan(e.value):
         return Cell(DASH)
     tone = "good" if e.low > 0 else "bad" if e.high < 0 else ""
@@ -36,7 +36,7 @@ def points(e: Estimate, unit: str = "") -> Cell:
 
 
 def plain_points(e: Estimate) -> Cell:
-    """A difference that is neither good nor bad."""
+    """Like `points`, but never coloured: neither sign is good."""
     cell = points(e)
     return Cell(cell.text, cell.number, brief=cell.brief)
 
@@ -47,7 +47,7 @@ def _signed(value: float) -> str:
 
 
 def p_value(e: Estimate) -> Cell:
-    """``< 0.0001`` or three digits."""
+    """A p-value: ``< 0.0001``, or three or four decimals."""
     p = e.value
     if math.isnan(p):
         return Cell(DASH)
@@ -68,17 +68,17 @@ def shift(e: Estimate) -> Cell:
 
 
 def whole(e: Estimate) -> Cell:
-    """A count."""
+    """A count: ``1,234``."""
     return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:,.0f}", e.value)
 
 
 def degrees(e: Estimate) -> Cell:
-    """An angle."""
+    """An angle in degrees: ``8.1°``."""
     return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:.1f}°", e.value)
 
 
 def drift(group: Group) -> Cell:
-    """Median drift and, of four pictures or more, its middle half: ``8.1° (5.2–11.9)``."""
+    """Median drift and, from four pictures on, its quartiles: ``8.1° (5.2–11.9)``."""
     median = group.get("drift_p50")
     if median.n < 4:
         return degrees(median)
@@ -87,13 +87,13 @@ def drift(group: Group) -> Cell:
 
 
 def size(group: Group) -> Cell:
-    """The group's pictures, with a star where they are too few to say anything."""
+    """Number of pictures, with a star if there are too few for conclusions."""
     few = group.n < FEW
     return Cell(f"{group.n:,}{'*' if few else ''}", group.n, "few" if few else "")
 
 
 def bar(group: Group) -> Cell:
-    """Accuracy as a bar: what both have, then what AFD adds (good) or takes (bad)."""
+    """Accuracy as a bar: the part that both reach, then what AFD gains (good) or loses (bad)."""
     direct, afd = group.get("accuracy_direct").value, group.get("accuracy_afd").value
     if math.isnan(direct) or math.isnan(afd):
         return Cell("")

@@ -1,0 +1,143 @@
+"""Images of the HTML page: thumbnails of pictures, and feature drifting maps."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afdcli.errors import PhotoError, UsageError
+from afdcli.report.runs import Run
+from afdcli.storage.text import unprintable
+from afdcli.workers.pool import WorkerPool
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from afdcli.models.afd_file import LoadedModule
+    from afdcli.models.loader import Backbone
+
+SIDE = 240  # pixels of the longer side
+_QUALITY = 82
+_TIMEOUT_S = 60.0
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Find the file of a row in *folder*; None if there is none.
+
+    Names that lead out of *folder* are refused, because results may come from strangers.
+
+    Args:
+        folder: the folder that was classified.
+        name: path in the results, in the form of `afdcli.storage.text.printable`.
+    """
+    base = os.path.abspath(folder)  # noqa: PTH100  # links inside the folder are the user's own
+    path = os.path.normpath(os.path.join(base, unprintable(name)))  # noqa: PTH118
+    if os.path.commonpath([base, path]) != base or "\0" in path:
+        return None
+    found = Path(path)
+    return found if found.is_file() else None
+
+
+def thumbnails(paths: Sequence[Path]) -> list[bytes | None]:
+    """Make a JPEG of at most `SIDE` pixels per side for each of *paths*.
+
+    Worker processes decode the files, because they may be malicious.
+
+    Returns:
+        One JPEG file per path; None for each file that cannot be read.
+    """
+    if not paths:
+        return []
+    with WorkerPool(min(2, len(paths)), timeout_s=_TIMEOUT_S) as pool:
+        results = pool.ordered(_thumbnail, paths, in_flight=4)
+        return [None if isinstance(result, PhotoError) else result for _, result in results]
+
+
+def _thumbnail(path: Path) -> bytes:
+    """Runs in a worker. Raises PhotoError if the file cannot be read."""
+    from PIL import Image
+
+    from afdcli.codec.read import read_photo
+    from afdcli.view.crop import upright
+
+    return _small_jpeg(Image.fromarray(upright(read_photo(path, salvage=True))))
+
+
+def _small_jpeg(image: Image) -> bytes:
+    image.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=_QUALITY, optimize=True)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """Draws feature drifting maps with the classifier and module of a run.
+
+    Attributes:
+        backbone: the classifier, with the view of the run.
+        module: the AFD module.
+    """
+
+    backbone: Backbone
+    module: LoadedModule
+
+    @classmethod
+    def from_run(cls, run: Run) -> Mapper:
+        """Load the classifier and module that the metadata of *run* name.
+
+        Python files that the run imported are executed again.
+
+        Raises:
+            UsageError: the metadata name none, or the module file has changed.
+            BackboneError, ModuleError: classifier or module cannot be loaded.
+        """
+        from afdcli.models.afd_file import find_module
+        from afdcli.models.loader import load_backbone
+
+        metadata = run.sources[0].metadata if run.sources else {}
+        options, module = metadata.get("options"), metadata.get("afd")
+        if not isinstance(options, Mapping) or not isinstance(module, Mapping):
+            raise UsageError(f"--maps: the metadata of {run.name} do not name its module")
+        backbone = load_backbone(
+            str(options.get("backbone")),
+            checkpoint=_path(options.get("checkpoint")),
+            imports=tuple(map(str, options.get("imports") or ())),
+            class_names=_path(options.get("class_names")),
+        )
+        if options.get("resize") == "always":
+            backbone = replace(backbone, spec=replace(backbone.spec, near=None))
+        if options.get("icc") is False:
+            backbone = replace(backbone, spec=replace(backbone.spec, icc=False))
+        loaded = find_module(str(options.get("afd")), backbone)
+        if loaded is None or loaded.sha256 != module.get("sha256"):
+            raise UsageError(f"--maps: the module that made {run.name} is missing or has changed")
+        return cls(backbone, loaded)
+
+    def draw(self, path: Path) -> bytes | None:
+        """Draw the map over the classifier's view of a picture.
+
+        Decodes in this process, so only for files that a worker has decoded before.
+
+        Returns:
+            A JPEG file of at most `SIDE` pixels per side; None if there is no map, or the file
+            cannot be read.
+        """
+        from afdcli.codec.read import read_photo
+        from afdcli.inspect.figure import draw_fdm
+        from afdcli.inspect.predict import predict
+
+        try:
+            photo = read_photo(path, salvage=True)
+            image = draw_fdm(predict(photo, self.backbone, self.module))
+        except PhotoError:
+            return None
+        return None if image is None else _small_jpeg(image)
+
+
+def _path(name: object) -> Path | None:
+    return Path(str(name)) if name else None

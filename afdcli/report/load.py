@@ -1,0 +1,249 @@
+"""Read results files, and combine those of the same pictures into runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from afdcli.errors import ResultsError, UsageError
+from afdcli.report.differences import differences, shard_count
+from afdcli.report.match import Positions, locate, read_list
+from afdcli.report.pictures import find_manifests, source_pictures
+from afdcli.report.runs import Run, Source, TopClasses
+from afdcli.results.read import Results, read_results
+from afdcli.results.rows import DIRECT, FAILED
+from afdcli.storage.paths import Place
+
+
+def load_runs(
+    paths: Sequence[Place],
+    *,
+    clean: Place | None = None,
+    direct: Place | None = None,
+    only: Path | None = None,
+    exclude: Path | None = None,
+    manifests: Sequence[Path] = (),
+) -> list[Run]:
+    """Read results files, and combine those of the same pictures into runs.
+
+    Args:
+        paths: results files. Two of the same pictures, one with AFD and one without, become one
+            run.
+        clean: results for the same pictures uncompressed.
+        direct: results for the same pictures without AFD, for runs without ``--compare``.
+        only: text file with the relative paths to keep, one per line; suffixes are ignored.
+        exclude: text file with the relative paths to leave out.
+        manifests: manifests of ``afd degrade``, which tell which rows are views of one picture.
+            Manifests in the folders that a run classified are found without.
+
+    Raises:
+        ResultsError: a file is missing, unreadable, or not a results file.
+        UsageError: the files have no pictures in common, only one of them has labels, or no rows
+            are left.
+    """
+    tables = [read_results(path) for path in paths]
+    runs = [_run(table, name) for table, name in zip(tables, _names(paths), strict=True)]
+    if direct is not None:
+        plain = _without_afd(read_results(direct))
+        runs = [run if run.direct is not None else _with_direct(run, plain) for run in runs]
+    elif len(runs) == 2 and _complementary(runs):
+        with_afd, plain = sorted(runs, key=lambda run: run.afd is None)
+        common = (locate(with_afd.rows["path"], plain.rows["path"]) >= 0).any()
+        if common and with_afd.labelled == plain.labelled:
+            runs = [_with_direct(with_afd, plain)]
+    runs = [_select(run, only, exclude) for run in runs]
+    if clean is not None:
+        reference = _run(read_results(clean), clean.stem)
+        runs = [_with_clean(run, reference, clean) for run in runs]
+    return [_with_pictures(run, manifests) for run in _with_warnings(runs)]
+
+
+def _names(paths: Sequence[Place]) -> list[str]:
+    """File names without suffix, preceded by as many folders as make them unique."""
+    for depth in range(1, 1 + max(len(path.parts) for path in paths)):
+        names = ["/".join(path.with_suffix("").parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    names = [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{max(names, key=names.count)}: given twice")
+    return names
+
+
+def _run(table: Results, name: str) -> Run:
+    rows = table.rows
+    if rows.empty:
+        raise ResultsError(f"{table.path}: no rows yet")
+    top_classes = _top_classes(rows, "")
+    source = Source("results", table.path, table.metadata)
+    plain = Run(
+        name, rows, top_classes, backbone=table.backbone, sources=(source,), remarks=table.remarks
+    )
+    if not table.uses_afd:
+        return plain
+    direct = _top_classes(rows, DIRECT) if table.compared else None
+    return replace(plain, direct=direct, afd=top_classes, plug=table.plug)
+
+
+def _top_classes(rows: pd.DataFrame, prefix: str) -> TopClasses:
+    """The top-1 predictions of one classifier. Failed rows have none, so never count as wrong."""
+    right = rows.get(prefix + "correct", pd.Series(np.nan, rows.index))
+    top_classes = pd.DataFrame(
+        {"label": rows[prefix + "label"], "prob": rows[prefix + "prob"], "right": right}
+    )
+    return _blank(top_classes, (rows["status"] == FAILED).to_numpy())
+
+
+def _blank(top_classes: TopClasses, where: npt.NDArray[np.bool_]) -> TopClasses:
+    """A copy without predictions in the rows *where*."""
+    blank: TopClasses = top_classes.copy()
+    blank.loc[where, "label"] = ""
+    blank.loc[where, ["prob", "right"]] = np.nan
+    return blank
+
+
+def _take(top_classes: TopClasses | None, at: Positions) -> TopClasses | None:
+    """Rows *at* of *top_classes*; a row without prediction for each -1."""
+    if top_classes is None:
+        return None
+    return _blank(top_classes.iloc[np.maximum(at, 0)].reset_index(drop=True), at < 0)
+
+
+def _complementary(runs: Sequence[Run]) -> bool:
+    """True if one run has only predictions with AFD, and the other only those without."""
+    kinds = {(run.direct is not None, run.afd is not None) for run in runs}
+    return kinds == {(True, False), (False, True)}
+
+
+def _without_afd(table: Results) -> Run:
+    run = _run(table, table.path.stem)
+    if run.direct is None:
+        raise UsageError(
+            f"{table.path}: has no results without AFD; make them with afd classify --afd off"
+        )
+    return run
+
+
+def _with_direct(run: Run, plain: Run) -> Run:
+    """Add the predictions of *plain* for the same pictures to *run*."""
+    at = locate(run.rows["path"], plain.rows["path"])
+    found = int(np.count_nonzero(at >= 0))
+    if not found:
+        raise UsageError(f"{run.name} and {plain.name} have no picture in common (matched by path)")
+    if run.labelled != plain.labelled:
+        name = plain.name if run.labelled else run.name
+        raise UsageError(f"{name}: has no labels, the other has; classify it with --labels too")
+    remark = f"direct: from {plain.name}, {found:,} of {len(at):,} pictures matched by path"
+    return replace(
+        run,
+        direct=_take(plain.direct, at),
+        sources=_with_sources(run, plain, "direct"),
+        remarks=(*run.remarks, *plain.remarks, remark),
+        warnings=(*run.warnings, *_mismatch(run, plain)),
+    )
+
+
+def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
+    return (*run.sources, *(replace(source, role=role) for source in other.sources))
+
+
+def _mismatch(run: Run, other: Run) -> list[str]:
+    """A warning if *run* and *other* were not made with the same settings."""
+    found = differences(
+        [(r.name, r.sources[0].metadata) for r in (run, other)], module=other.afd is not None
+    )
+    return [f"careful: {run.name} and {other.name} differ in {found}"] if found else []
+
+
+def _with_warnings(runs: list[Run]) -> list[Run]:
+    """Add a warning to all *runs* if they were not made with the same settings."""
+    metadata = [(run.name, run.sources[0].metadata) for run in runs]
+    found = differences(metadata)
+    if not found:
+        return runs
+    counts = {shard_count(facts) for _, facts in metadata}
+    shards = len(counts) == 1 and "" not in counts
+    what = "these shards of one collection" if shards else "these results"
+    warning = f"careful: {what} differ in {found}"
+    return [replace(run, warnings=(*run.warnings, warning)) for run in runs]
+
+
+def _with_clean(run: Run, reference: Run, path: Place) -> Run:
+    """Add the predictions of *reference*, read from *path*, as those for the clean pictures."""
+    at = locate(run.rows["path"], reference.rows["path"])
+    found = int(np.count_nonzero(at >= 0))
+    if not found:
+        raise UsageError(
+            f"{path}: has no picture in common with {run.name} (matched by path, any suffix)"
+        )
+    if run.labelled and not reference.labelled:
+        raise UsageError(f"{path}: has no labels; classify the clean pictures with --labels too")
+    remarks = [*run.remarks, *reference.remarks]
+    if found < len(at):
+        remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
+    plain = reference.direct is not None
+    if not plain:
+        remarks.append(
+            f"clean: {path.name} has results with AFD only; they are used in place of the plain "
+            "backbone's (better: classify the clean pictures with --compare)"
+        )
+    return replace(
+        run,
+        clean=_take(reference.direct if plain else reference.afd, at),
+        clean_afd=_take(reference.afd, at) if plain else None,
+        sources=_with_sources(run, reference, "clean"),
+        remarks=tuple(remarks),
+        warnings=(*run.warnings, *_mismatch(run, reference)),
+        in_clean=at,
+    )
+
+
+def _with_pictures(run: Run, manifests: Sequence[Path]) -> Run:
+    """Find the source picture of each row."""
+    found = [file for source in run.sources for file in find_manifests(source.metadata)]
+    files = list(dict.fromkeys([*manifests, *found]))
+    pictures, evidence = source_pictures(run.rows, run.in_clean, files)
+    if not evidence:
+        return replace(run, pictures=pictures)
+    remark = (
+        f"{run.name}: {len(pictures):,} files are views of {pictures.max() + 1:,} pictures "
+        f"(known from {evidence}); intervals and tests count pictures"
+    )
+    return replace(run, pictures=pictures, remarks=(*run.remarks, remark))
+
+
+def _select(run: Run, only: Path | None, exclude: Path | None) -> Run:
+    """Keep the rows listed in *only* and not in *exclude*."""
+    keep = np.ones(len(run.rows), dtype=bool)
+    remarks = list(run.remarks)
+    if only is not None:
+        names = read_list(only)
+        at = locate(run.rows["path"], names)
+        keep &= at >= 0
+        absent = len(names) - len(np.unique(at[at >= 0]))
+        if absent:
+            remarks.append(
+                f"{absent:,} of {len(names):,} names in {only.name} are not in {run.name}"
+            )
+    if exclude is not None:
+        at = locate(run.rows["path"], read_list(exclude))
+        keep &= at < 0
+    if not keep.any():
+        lists = " and ".join(str(path) for path in (only, exclude) if path is not None)
+        raise UsageError(f"{run.name}: no picture is left after {lists}")
+    if keep.all():
+        return replace(run, remarks=tuple(remarks))
+    remarks.append(f"{run.name}: {int(keep.sum()):,} of {len(keep):,} files selected")
+    at = np.flatnonzero(keep)
+    return replace(
+        run,
+        rows=run.rows.iloc[at].reset_index(drop=True),
+        direct=_take(run.direct, at),
+        afd=_take(run.afd, at),
+        remarks=tuple(remarks),
+    )
