@@ -28,7 +28,7 @@ from afdcli.cli.main import app
 from afdcli.models.packaged import DEFAULT
 from afdcli.models.shipped import sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
-from afdcli.report.estimates import Facts
+from afdcli.report.estimates import RunArrays
 from afdcli.report.html.images import find
 from afdcli.report.load import load_runs
 from afdcli.report.runs import Run
@@ -245,7 +245,7 @@ def test_results_without_labels(call: Call) -> None:
     assert "Calibration needs the true classes" in got.source
     assert "Confidence over quality factor" in got.texts("h2")
     assert "Changed labels over drift" in got.texts("h2")
-    assert got.number("answers that AFD changes") == 7 / 40
+    assert got.number("predictions that AFD changes") == 7 / 40
     assert numbers["all", "", "confidence_shift"] == pytest.approx(0.2)
     assert got.number("confidence shift") == pytest.approx(0.2)
     assert not [key for key in numbers if "ece" in key[2] or key[0].startswith("calibration")]
@@ -385,8 +385,8 @@ def test_maps_are_of_the_view_of_the_run(
 def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     for metadata, message in (
-        ({}, "no metadata say which module"),
-        (shipped("0" * 64), "is not there any more"),
+        ({}, "do not name its module"),
+        (shipped("0" * 64), "is missing or has changed"),
     ):
         metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
         result = call("r.csv", "--html", "x.html", "--photos", "photos", "--maps")
@@ -416,11 +416,11 @@ def test_calibration_error_by_hand(call: Call) -> None:
     ]  # fmt: skip
     write("r.csv", rows, compare=False)
     run = one_run("r.csv")
-    facts = Facts.of(run)
+    arrays = RunArrays.from_run(run)
     # Bins 0.9-1.0: 1 right of 1, sure 0.95; 0.8-0.9: 1 of 2, sure 0.875; 0.2-0.3: 1 of 1, 0.3.
     wanted = (0.05 + 2 * 0.375 + 0.7) / 4
-    assert calibration_errors(facts)["ece_direct"].value == pytest.approx(wanted)
-    bins = distributions(run, facts)["calibration_direct"]
+    assert calibration_errors(arrays)["ece_direct"].value == pytest.approx(wanted)
+    bins = distributions(run, arrays)["calibration_direct"]
     assert [name for name, _ in bins] == ["P 0.2-0.3", "P 0.8-0.9", "P 0.9-1.0"]
     assert bins[1][1]["accuracy_direct"].value == 0.5
 
@@ -441,7 +441,7 @@ def test_labelled_beside_unlabelled(call: Call) -> None:
     got = page(call, "a.csv", "b.csv")
     assert "Confidence over quality factor" in got.texts("h2")
     assert got.number("accuracy, with AFD") == 23 / 40
-    assert "By answer: b" in got.texts("caption")
+    assert "By predicted class: b" in got.texts("caption")
 
 
 def test_histograms_hold_every_file_once(call: Call) -> None:
@@ -452,7 +452,7 @@ def test_histograms_hold_every_file_once(call: Call) -> None:
     ]
     write("r.csv", [*rows, row("x.jpg", error="corrupt")], labels=False, compare=False)
     run = one_run("r.csv")
-    spread = distributions(run, Facts.of(run))
+    spread = distributions(run, RunArrays.from_run(run))
     counts = {
         name: int(e["files"].value) for name, e in spread["size_histogram"] if e["files"].value
     }
