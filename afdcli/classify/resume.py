@@ -107,7 +107,7 @@ def _skip_input(
     """Add a row of the earlier run to *summary*, and skip its input."""
     found = next(inputs, None)
     if found is None or found.relative != row.path:
-        now = "there is no such input" if found is None else f"the input is {found.relative}"
+        now = "there are no more inputs" if found is None else f"the input is {found.relative}"
         raise UsageError(
             f"--resume: row {summary.rows + 1} of {out} is {row.path}, but now {now};"
             " the inputs have changed, so start again with --overwrite"

@@ -59,8 +59,7 @@ class Tally:
         rows: rows of the manifest; one per photo and recipe.
         failed: error code -> number of rows.
         replaced: files that replaced existing ones.
-        bytes_before: total size of inputs, over rows that did not fail.
-        bytes_after: total size of outputs, over rows that did not fail.
+        bytes_before, bytes_after: total size of inputs and outputs, without failed rows.
         seconds: time since the start of the run.
     """
 
@@ -255,6 +254,7 @@ class _Run:
 
     def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
         """Write the output files and manifest rows of one input."""
+        several = len(self._settings.recipes) > 1
         is_file = job.found.source is None
         if is_file and self._folder.holds(job.found.path):
             message = "is in the output folder; outputs are not degraded again"
@@ -278,7 +278,7 @@ class _Run:
                 entry = replace(entry, status=FAILED, error=str(outcome.code), note=outcome.message)
             else:
                 data = outcome.files[number]
-                path = self._output_path(recipe, job.target)
+                path = f"qf{recipe.quality}" / job.target if several else job.target
                 replaced = self._folder.write(path, data)
                 entry = replace(
                     entry,
@@ -290,9 +290,6 @@ class _Run:
                 )
             self._manifest.write(entry)
             self.tally.count(entry, replaced)
-
-    def _output_path(self, recipe: Recipe, target: PurePosixPath) -> PurePosixPath:
-        return target if len(self._settings.recipes) == 1 else f"qf{recipe.quality}" / target
 
 
 def _size(path: Path) -> int | None:

@@ -91,7 +91,7 @@ def test_arrays_and_pil_images_are_pictures(photos: Path, classifier: Classifier
     assert [row["status"] for row in rows] == ["ok"] * 9 + ["failed"] * 7
     assert rows[1] == rows[2] == {**rgb, "path": "0"}
     assert rows[5] == rows[6] == rows[7] == {**grey, "path": "0"}
-    assert "(72, 96, 3) of float64" in str(rows[9]["note"])
+    assert "shape (72, 96, 3) and dtype float64" in str(rows[9]["note"])
     assert len(classifier(np.stack([pixels] * 3))) == 3
 
 

@@ -66,7 +66,9 @@ def test_results_are_not_replaced_unasked(kit: Path, photos: Path, ending: str) 
         assert result.stdout == ""
     result = as_typed(kit, "photos/red", "--out", out)
     assert f"{out} exists already: --resume continues it, --overwrite" in result.stderr
-    assert "choose" in as_typed(kit, "photos", "--out", out, "--resume", "--overwrite").stderr
+    assert (
+        "give only one" in as_typed(kit, "photos", "--out", out, "--resume", "--overwrite").stderr
+    )
     assert content(Path()) == before
     assert as_typed(kit, "photos/red", "--out", out, "--overwrite").exit_code == 1
     assert len(read_results(Path(out))) == 8

@@ -138,7 +138,12 @@ def test_a_manifest_tells_and_is_found_by_the_command(run: Run, tmp_path: Path) 
 def test_no_manifest_is_one_line(run: Run, tmp_path: Path) -> None:
     write("all.csv", views(plain))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    for name, message in (("gone.csv", "cannot be read"), ("other.csv", "not a manifest")):
+    (tmp_path / "long.csv").write_text("source,output\na,b.png,c\n")
+    for name, message in (
+        ("gone.csv", "cannot be read"),
+        ("other.csv", "not a manifest"),
+        ("long.csv", "row 1 has 3 cells, but the header has 2"),
+    ):
         result = run("report", "all.csv", "--manifest", name)
         assert result.exit_code == 2
         assert message in result.stderr
