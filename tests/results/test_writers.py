@@ -174,7 +174,7 @@ def test_a_full_disk_is_one_line() -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for ending in (".csv", ".parquet"):
-        with pytest.raises(ResultsError, match="cannot write"):
+        with pytest.raises(UsageError, match="file is not a folder"):
             open_sink(tmp_path / "file" / f"r{ending}", Columns())
 
 
