@@ -3,12 +3,12 @@
 ::
 
     AfdError                one line for a person; the CLI prints it and exits with `exit_code`
-    ├── UsageError          options or paths that do not fit together
-    ├── PhotoError          one image cannot be used; becomes a row, never stops a run
+    ├── UsageError          options or paths are wrong or contradict each other
+    ├── PhotoError          one image cannot be used; it becomes a failed row and never stops a run
     ├── BackboneError       the classifier cannot be built or loaded
     ├── ModuleError         an AFD module file is unreadable or does not fit its backbone
     ├── ResultsError        a results file cannot be read, written or continued
-    └── MachineError        the machine refuses what afd needs; exit code 3
+    └── MachineError        the machine lacks a resource that afd needs; exit code 3
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from enum import Enum
 
 
 class AfdError(Exception):
-    """Base of all expected errors. The message says what is wrong, with what, and the cure.
+    """Base class of all expected errors. The message says what is wrong, where, and what to do.
 
     Attributes:
-        exit_code: of a command that ends with it. The CLI makes it 3 where the cause is a fault of
-            the machine, such as a full disk.
+        exit_code: exit code of a command that ends with this error. The CLI replaces it with 3 if
+            the machine is the cause, for example a full disk.
     """
 
     exit_code = 2
 
 
 class UsageError(AfdError):
-    """Options or paths that do not fit together."""
+    """Options or paths are wrong or contradict each other."""
 
 
 class BackboneError(AfdError):
@@ -44,24 +44,24 @@ class ResultsError(AfdError):
 
 
 class MachineError(AfdError):
-    """The machine refuses what afd needs: shared memory, a temporary folder, processes."""
+    """The machine lacks what afd needs: shared memory, a temporary folder, processes."""
 
     exit_code = 3
 
 
 class ErrorCode(str, Enum):
-    """Why an image failed; the value stands in the ``error`` column of the results."""
+    """Why an image failed; the value goes into the ``error`` column of the results."""
 
     UNREADABLE = "unreadable"  # cannot be opened: missing, no permission, not a regular file
     NOT_AN_IMAGE = "not-an-image"  # empty, or no image format that afd accepts
-    UNSUPPORTED = "unsupported"  # an image, but of a kind that afd does not decode
+    UNSUPPORTED = "unsupported"  # an image of a kind that afd does not decode
     TOO_LARGE = "too-large"  # more pixels than the limit
-    TRUNCATED = "truncated"  # the file ends before the picture does
-    CORRUPT = "corrupt"  # the decoder refuses the data
+    TRUNCATED = "truncated"  # the file ends before the image data are complete
+    CORRUPT = "corrupt"  # the decoder rejects the data
     TIMEOUT = "timeout"  # decoding took longer than the limit
     WORKER_CRASHED = "worker-crashed"  # decoding killed its worker process
     OUT_OF_MEMORY = "out-of-memory"  # decoding needed more memory than the limit
-    BAD_OUTPUT = "bad-output"  # the classifier's output for it is not a number
+    BAD_OUTPUT = "bad-output"  # the classifier's output contains NaN or infinity
 
     def __str__(self) -> str:
         return self.value
@@ -76,7 +76,7 @@ class PhotoError(AfdError):
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(code, message)  # both in args, so that it survives pickling
+        super().__init__(code, message)  # both in args, so that the error can be pickled
         self.code = code
         self.message = message
 

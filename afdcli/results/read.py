@@ -18,7 +18,7 @@ from afdcli.results.metadata import metadata_part, metadata_path
 from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK
 from afdcli.storage.folders import files_of
 from afdcli.storage.paths import Place, is_file, read_text
-from afdcli.storage.text import restore
+from afdcli.storage.text import reason_of, restore
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 REQUIRED = ("path", "status", "label", "prob")
@@ -111,7 +111,7 @@ def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         ) from error
     # Parse errors of pandas, pyarrow and json are ValueErrors.
     except (OSError, ValueError, csv.Error, RecursionError, NotImplementedError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
         raise ResultsError(f"{path}: not readable as results of afd classify: {reason}") from error
     direct = (DIRECT + "label", DIRECT + "prob") if DIRECT + "label" in raw.columns else ()
     missing = [name for name in (*REQUIRED, *direct) if name not in raw.columns]

@@ -1,1 +1,1 @@
-"""Files, folders of parts and URLs by one kind of path; text as tables can hold it."""
+"""Local files, folders of parts and URLs behind one path type; text made safe for tables."""

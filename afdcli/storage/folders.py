@@ -1,7 +1,7 @@
-"""Folders of parts, here or in a store: ``results.parquet/part-00000.parquet``, ``part-00001``, …
+"""Folders of parts, local or in a store: ``results.parquet/part-00000.parquet``, ``part-00001``, …
 
-A part is in its place whole or not at all. It is made under a hidden name, which readers of such
-folders (pyarrow, Spark) pass over.
+A part appears complete or not at all. It is written under a hidden name, which readers of such
+folders (pyarrow, Spark) skip, and then renamed or uploaded.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _DRAFT = ".part-"
 
 
 class Folder:
-    """The parts of one run.
+    """The folder that holds the parts of one run.
 
     Raises:
-        ResultsError: on trouble with the disk or the store, from every method.
+        ResultsError: the disk or the store fails; any method may raise it.
 
     Attributes:
-        place: where it is; it need not exist.
-        suffix: ending of the results and of each part.
+        place: path or URL of the folder; it need not exist.
+        suffix: file suffix of the results and of each part, e.g. ".parquet".
     """
 
     def __init__(self, place: Place) -> None:
@@ -41,40 +41,40 @@ class Folder:
         return sorted((n for n in numbers if numbers[n] >= 0), key=lambda name: numbers[name])
 
     def name(self, number: int) -> str:
-        """The name of a part."""
+        """File name of part *number*, counted from 0."""
         return f"part-{number:05d}{self.suffix}"
 
     def number(self, name: str) -> int:
-        """Undo `name`; -1 for any other file."""
+        """The number of the part called *name*; -1 for any other file."""
         match = _PART.fullmatch(name)
         return int(match[1]) if match and match[2] == self.suffix else -1
 
     def check(self) -> None:
-        """See that it holds nothing but parts.
+        """Check that the folder holds nothing but parts; hidden files are allowed.
 
         Raises:
-            UsageError: it does: it was not made for results.
+            UsageError: it holds other files, so it was not made for results.
         """
         for name in names_in(self.place):
             if self.number(name) < 0 and name[0] not in "._":
                 raise UsageError(
-                    f"--out {self.place}: a folder that holds other files ({name}); give a new name"
+                    f"--out {self.place}: the folder holds other files ({name}); give a new name"
                 )
 
     def clear(self) -> None:
         """Remove the parts of an older run."""
-        # From the last to the first: what a kill leaves of them is still a run's beginning.
+        # Last to first: if this is interrupted, what remains is still the start of a run.
         for name in reversed(self.parts()):
             remove(self.place / name)
 
     def opened(self, name: str) -> AbstractContextManager[Path]:
-        """A part as a file of this machine."""
+        """Context manager: the part *name* as a local file, see `as_local`."""
         return as_local(self.place / name)
 
     def drafts(self) -> Path:
-        """A folder of this machine to make parts in; without those of a run that was killed.
+        """A local folder to write parts in. Removes drafts that an interrupted run left there.
 
-        For results on a disk it is the folder itself, so that a part needs only another name.
+        For results on a disk it is the folder itself, so that a finished part is only renamed.
         """
         if isinstance(self.place, Path):
             with trouble("write", self.place):
@@ -86,11 +86,11 @@ class Folder:
         return Path(self._temporary.name)
 
     def draft(self, number: int, suffix: str) -> str:
-        """The name of a part, or of its rows, while it is made."""
+        """File name of a part, or of its journal of rows, while it is being written."""
         return f"{_DRAFT}{number:05d}{suffix}"
 
     def put(self, draft: Path, name: str) -> None:
-        """Put a part in its place in one step."""
+        """Move or upload the finished *draft* to the part *name* in one step."""
         put(draft, self.place / name)
 
     def end(self) -> None:
@@ -104,12 +104,13 @@ class Folder:
 
 
 def files_of(out: Place) -> Iterator[tuple[Place, Path]]:
-    """The files that the results *out* are made of, and a local copy of each, one after the other.
+    """Yield each file that makes up the results *out*, with a local copy of it.
 
-    Nothing where there is neither a file nor a folder of parts. A copy is gone with the next one.
+    Yields nothing if there is neither a file nor a folder of parts. A copy of a remote file is
+    deleted when the next one is asked for.
 
     Raises:
-        ResultsError: the disk or the store refuses.
+        ResultsError: the disk or the store fails.
     """
     if isinstance(out, Path) and out.is_file():
         yield out, out

@@ -1,12 +1,12 @@
 """A lock on an output, so that two runs never write to the same one.
 
-It is ``flock`` on a small hidden file ``.NAME.lock`` beside the output. The kernel lets go of it
-when the process ends in whatever way, ``kill -9`` too; the file, which says who holds the lock, may
-then stay behind and does no harm. Network file systems pass ``flock`` on to their server (NFS since
-Linux 2.6.12), so that it holds between machines there.
+It is ``flock`` on a small hidden file ``.NAME.lock`` beside the output. The kernel releases it
+however the process ends, even by ``kill -9``. The lock file, which names the holder, may then be
+left over and does no harm. Network file systems forward ``flock`` to their server (NFS since Linux
+2.6.12), so there the lock also works between machines.
 
-Object stores have no locks. For a URL the file is in the temporary folder of this machine: the
-lock holds between the processes of one machine and user only.
+Object stores have no locks. For a URL the lock file is in this machine's temporary folder, so it
+works only between processes of one user on one machine.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from afdcli.storage.paths import Place, trouble
 from afdcli.storage.text import clean
 
 _LONGEST_NAME = 255  # bytes, on every common file system
-#: What ``flock`` says on file systems without locks.
+#: Errors that ``flock`` gives on file systems without locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def lock_path(out: Place) -> Path:
-    """Where the lock of *out* lies; links are followed, so that two names of one file share it."""
+    """Path of the lock file of *out*. Links are followed: two names of one file share a lock."""
     if isinstance(out, Path):
         real = Path(os.path.realpath(out))
         name = f".{real.name}.lock"
@@ -46,39 +46,39 @@ def lock_path(out: Place) -> Path:
 
 @contextmanager
 def locked(out: Place) -> Iterator[None]:
-    """Hold the lock of *out*; a folder made for it is removed again where it stays empty.
+    """Hold the lock of *out*. Missing folders are created, and removed again if left empty.
 
-    On a file system without locks the context goes on without one.
+    On a file system without locks the context runs unlocked.
 
     Raises:
-        UsageError: another process holds it; says which, where and since when.
-        ResultsError: the disk refuses the file.
+        UsageError: another process holds the lock; the message says which one and since when.
+        ResultsError: the lock file cannot be written.
     """
     path = lock_path(out)
-    made = [folder for folder in path.parents if not folder.exists()]  # the deepest first
+    made = [folder for folder in path.parents if not folder.exists()]  # deepest first
     with trouble("write", out if isinstance(out, Path) else path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = _taken(path, out)
+        file = _acquire(path, out)
     try:
         yield
     finally:
-        with suppress(OSError):  # the folder may be gone, or read-only by now
-            if _is(file, path):
+        with suppress(OSError):  # the folder may have been deleted or made read-only
+            if _is_same_file(file, path):
                 path.unlink()
         os.close(file)
         for folder in made:
-            with suppress(OSError):  # it is not empty
+            with suppress(OSError):  # not empty
                 folder.rmdir()
 
 
-def _taken(path: Path, out: Place) -> int:
-    """The open, locked file *path*."""
+def _acquire(path: Path, out: Place) -> int:
+    """Open and lock the file *path*; the file descriptor."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(file)
+            holder = _read_holder(file)
             os.close(file)
             raise UsageError(
                 f"another run writes to {out} ({holder}); wait for it, or give another --out"
@@ -87,35 +87,35 @@ def _taken(path: Path, out: Place) -> int:
             if error.errno not in _NO_LOCKS:
                 os.close(file)
                 raise
-        if _is(file, path):  # else its holder removed it between the two calls
-            _sign(file)
+        if _is_same_file(file, path):  # else the last holder deleted it between open and flock
+            _write_holder(file)
             return file
         os.close(file)
 
 
-def _is(file: int, path: Path) -> bool:
-    """Whether the open *file* is still what lies at *path*."""
+def _is_same_file(file: int, path: Path) -> bool:
+    """Whether the open *file* is still the one at *path*."""
     try:
         return os.path.samestat(os.fstat(file), path.lstat())
     except FileNotFoundError:
         return False
 
 
-def _sign(file: int) -> None:
-    """Say in the open *file* who holds it."""
+def _write_holder(file: int) -> None:
+    """Write into the open *file* who holds it."""
     since = datetime.now(timezone.utc).isoformat(" ", timespec="seconds")
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     os.ftruncate(file, 0)
     os.pwrite(file, json.dumps(holder).encode() + b"\n", 0)
 
 
-def _holder(file: int) -> str:
-    """Who holds the open *file*, as it says itself."""
+def _read_holder(file: int) -> str:
+    """Who holds the lock, read from the open *file*."""
     try:
         facts: Any = json.loads(os.pread(file, 4096, 0))
         return clean(f"process {facts['pid']} on {facts['host']}, since {facts['since']}")
-    except (OSError, ValueError, KeyError, TypeError):  # it took the lock just now
-        return "it began just now"
+    except (OSError, ValueError, KeyError, TypeError):  # the holder has not written it yet
+        return "started just now"
 
 
 def _digest(text: str) -> str:

@@ -1,10 +1,9 @@
-"""Where results lie: files of this machine, and URLs that fsspec opens.
+"""Paths of results: local files, and URLs that fsspec opens.
 
-Files of this machine go through `pathlib` alone: names need not be UTF-8, a rename replaces a file
-in one step, and nothing is imported. URLs go through fsspec itself. universal_pathlib would give
-both one class, but shortens what was typed (``ftp://host/x`` becomes ``ftp:///x``, the account of
-``abfs://`` goes), moves objects by copying them, and lists from a cache that other processes do not
-share.
+Local files use `pathlib` only: names need not be UTF-8, a rename replaces a file atomically, and
+fsspec is not imported. URLs use fsspec directly. universal_pathlib would give both one class, but
+it changes URLs (``ftp://host/x`` becomes ``ftp:///x``, ``abfs://`` loses its account), moves
+objects by copying them, and lists from a cache that misses what other processes write.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from afdcli.errors import AfdError, ResultsError, UsageError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _LOCAL = "file://"
-#: What opens a scheme, as pip knows it.
+#: The pip package that opens a scheme.
 _PACKAGES = {
     **dict.fromkeys(("http", "https"), "aiohttp"),
     **dict.fromkeys(("s3", "s3a"), "'afdcli[s3]'"),
@@ -31,37 +30,37 @@ _PACKAGES = {
     **{"smb": "smbprotocol", "oss": "ossfs", "oci": "ocifs", "hf": "huggingface_hub"},
     **{"webdav": "webdav4", "github": "requests", "gdrive": "gdrive_fsspec", "box": "boxfs"},
 }
-#: Stores where an object is there whole or not at all; elsewhere a file grows while it is uploaded.
-_WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
+#: Stores with atomic uploads; in others a file is visible while it is still being uploaded.
+_ATOMIC = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
 
 
 class Url(PurePosixPath):
-    """A URL of a store: a path whose first part is the scheme."""
+    """A URL: a path whose first part is the scheme."""
 
     def __str__(self) -> str:
-        return super().__str__().replace(":/", "://", 1)  # pathlib keeps one slash of two
+        return super().__str__().replace(":/", "://", 1)  # pathlib collapses the two slashes
 
 
 Place = Path | Url
 
 
 def is_url(name: str) -> bool:
-    """True where *name* is a URL, ``file://`` as well."""
+    """True if *name* is a URL, including ``file://``."""
     return _URL.match(name) is not None
 
 
 def place(name: str) -> Place:
-    """The path or URL that *name* means; what ``file://`` names is a path."""
+    """*name* as a `Url` or a local path; ``file://`` gives a local path."""
     if name.startswith(_LOCAL):
         return Path(name.removeprefix(_LOCAL))
     return Url(name) if is_url(name) else Path(name)
 
 
 def file_system(url: Url | str) -> tuple[Any, str]:
-    """The fsspec file system of *url*, and the path in it.
+    """The fsspec file system of *url*, and the path within it.
 
     Raises:
-        UsageError: nothing is installed that opens it, or its server does not answer.
+        UsageError: no installed package opens the scheme, or the server does not answer.
     """
     from fsspec.core import url_to_fs
 
@@ -70,17 +69,22 @@ def file_system(url: Url | str) -> tuple[Any, str]:
     except ImportError as error:
         scheme = str(url).split(":", 1)[0]
         package = _PACKAGES.get(scheme)
-        cure = f"{scheme}:// needs pip install {package}" if package else str(error)  # of fsspec
+        cure = f"{scheme}:// needs pip install {package}" if package else str(error)
         raise UsageError(f"{url}: {cure}") from error
-    except Exception as error:  # of any store; ftp:// connects here
+    except Exception as error:  # each store raises its own; ftp:// connects here
         raise UsageError(f"{url}: {error}") from error
     return system, path
 
 
 @contextmanager
 def trouble(doing: str, where: Place) -> Iterator[None]:
-    """Turn what goes wrong inside into a `ResultsError`: ``cannot DOING WHERE: reason``."""
-    # A store raises what it likes; a disk raises OSErrors, and all else is a fault of ours.
+    """Turn errors of the disk or the store into a `ResultsError`: "cannot DOING WHERE: reason".
+
+    Args:
+        doing: a verb such as "write".
+        where: the path or URL being worked on.
+    """
+    # Stores raise any type. A disk raises only OSError; anything else is a bug and passes through.
     expected = Exception if isinstance(where, Url) else OSError
     try:
         yield
@@ -93,10 +97,10 @@ def trouble(doing: str, where: Place) -> Iterator[None]:
 
 
 def is_file(where: Place) -> bool:
-    """True where there is a file.
+    """True if *where* is an existing file.
 
     Raises:
-        ResultsError: the store cannot be asked.
+        ResultsError: the store cannot be reached.
     """
     if isinstance(where, Path):
         return where.is_file()
@@ -107,7 +111,7 @@ def is_file(where: Place) -> bool:
 
 
 def names_in(folder: Place) -> list[str]:
-    """All names in a folder; none where it does not exist.
+    """All names in *folder*, unsorted; none if it does not exist.
 
     Raises:
         ResultsError: it cannot be listed.
@@ -121,16 +125,16 @@ def names_in(folder: Place) -> list[str]:
             found = system.ls(top, detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-    # A store lists a file as itself, and may list a folder within itself.
+    # A store may include the listed file or folder itself.
     return [PurePosixPath(path).name for path in found if path.rstrip("/") != top.rstrip("/")]
 
 
 @contextmanager
 def as_local(where: Place) -> Iterator[Path]:
-    """A file of this machine: itself, or a copy while the context is open.
+    """Context manager: *where* itself if it is local, else a temporary local copy.
 
     Raises:
-        ResultsError: it cannot be read from its store.
+        ResultsError: the file cannot be downloaded.
     """
     if isinstance(where, Path):
         yield where
@@ -144,20 +148,21 @@ def as_local(where: Place) -> Iterator[Path]:
 
 
 def put(file: Path, where: Place) -> None:
-    """Put *file* in its place in one step: a reader finds all of it, or what was there before.
+    """Put *file* at *where* atomically: readers see the old content or all of the new.
 
     Args:
-        file: on the same disk, where *where* is a path; it is moved.
+        file: the local file. If *where* is local, it must be on the same disk and is moved.
+        where: the path or URL that it gets.
 
     Raises:
-        ResultsError: the disk or the store refuses it.
+        ResultsError: the disk or the store fails.
     """
     with trouble("write", where):
         if isinstance(where, Path):
             file.replace(where)
             return
         system, path = file_system(where)
-        if where.parts[0].rstrip(":") in _WHOLE:
+        if where.parts[0].rstrip(":") in _ATOMIC:
             system.put_file(str(file), path)
             return
         hidden = file_system(where.with_name(f".{where.name}.new"))[1]
@@ -165,16 +170,16 @@ def put(file: Path, where: Place) -> None:
             system.put_file(str(file), hidden)
             system.mv(hidden, path)
         except BaseException:
-            with suppress(Exception):  # most often there is nothing; the first error is the one
+            with suppress(Exception):  # usually there is nothing to remove; report the first error
                 system.rm_file(hidden)
             raise
 
 
 def remove(where: Place) -> None:
-    """Remove a file.
+    """Delete a file.
 
     Raises:
-        ResultsError: the disk or the store refuses.
+        ResultsError: the disk or the store fails.
     """
     with trouble("write", where):
         if isinstance(where, Path):
@@ -185,25 +190,27 @@ def remove(where: Place) -> None:
 
 
 def read_text(where: Place) -> str:
-    """The text in a file.
+    """The content of a UTF-8 text file.
 
     Raises:
         OSError, ResultsError: it cannot be read.
-        ValueError: it is no text.
+        ValueError: it is not UTF-8.
     """
     with as_local(where) as file:
         return file.read_text(encoding="utf-8")
 
 
 def replace_text(where: Place, text: str) -> None:
-    """Write a file in one step.
+    """Write *text* to a UTF-8 file atomically, see `put`.
 
     Raises:
         ResultsError: it cannot be written.
     """
     with trouble("write", where):
         if isinstance(where, Path):
-            new = where.with_name(where.name + ".part")  # a rename stays on one disk
+            new = where.with_name(
+                where.name + ".part"
+            )  # on the same disk, so that it can be renamed
             where.parent.mkdir(parents=True, exist_ok=True)
             new.write_text(text, encoding="utf-8")
             put(new, where)

@@ -1,4 +1,4 @@
-"""Whether a file or folder can be written, found out before the work that would be lost."""
+"""Check that an output can be written before the work starts that would otherwise be lost."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from pathlib import Path
 
 from afdcli.errors import UsageError
 
-_DRAFT = 16  # bytes that names of drafts have more, such as ``NAME.meta.json.part``
+_DRAFT = 16  # bytes that drafts add to a name, as in ``NAME.meta.json.part``
 _LONGEST_PATH = 4096 - _DRAFT
 
 
 def check_file(path: Path, option: str = "--out") -> None:
-    """See that the file *path* can be written, its missing folders made; leaves nothing behind.
+    """Check that the file *path* can be written and its folders created; creates nothing.
 
     Args:
-        option: that named it, for the message.
+        path: the file; neither it nor its folders need to exist.
+        option: the option that named it, for the message.
 
     Raises:
-        UsageError: a folder is in the way, a name is too long, there is no permission, …
+        UsageError: *path* is a folder, the name is too long, permission is missing, …
     """
-    if os.path.isdir(path):  # noqa: PTH112 - unlike pathlib's it never raises
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() may raise
         raise UsageError(f"{option} {path} is a folder; give the name of a file in it")
     _check(path, path.parent, option, _DRAFT)
     if os.path.lexists(path) and not os.access(path, os.W_OK):
-        raise _refused(path, option, "it is there, and must not be changed")
+        raise _refused(path, option, "the file exists and is read-only")
 
 
 def check_folder(path: Path, option: str = "--out") -> None:
-    """See that the folder *path* can be made, or written into; leaves nothing behind.
+    """Check that the folder *path* can be created or written into; creates nothing.
+
+    Args:
+        path: the folder; it need not exist.
+        option: the option that named it, for the message.
 
     Raises:
-        UsageError: as `check_file`; or it is a file.
+        UsageError: as for `check_file`, or *path* is a file.
     """
     if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
         raise UsageError(f"{option} {path} exists and is not a folder")

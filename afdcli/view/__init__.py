@@ -1,4 +1,4 @@
-"""Geometry of the classifier's input: pixels and, in register with them, the block grid."""
+"""The classifier's input: resized and cropped pixels, and the block grid aligned with them."""
 
 from afdcli.view.build import build_view
 from afdcli.view.maps import dct_angle_map, step_map

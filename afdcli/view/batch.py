@@ -1,8 +1,8 @@
-"""Pictures handed over from worker processes to the classifier, without pickling.
+"""Views passed from worker processes to the classifier in shared memory, without pickling.
 
-A *slot* is a piece of shared memory that holds one `View`. The parent owns all slots; a worker
-opens their memory and fills the one that its task names. A `Batch` gathers finished views in
-ordinary memory, in input order, failed pictures left out.
+A *slot* is a piece of shared memory that holds one `View`. The parent owns all slots. A worker maps
+their memory and fills the slot that its task names. A `Batch` collects finished views in ordinary
+memory, in input order, without the pictures that failed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ _ALIGN = 64  # bytes; a cache line
 
 @dataclass(frozen=True)
 class Layout:
-    """Shapes of a `View` for classifier inputs of *height* x *width* pixels."""
+    """Array shapes of a `View`.
+
+    Attributes:
+        height, width: of the classifier's input, pixels.
+        grid_channels: of `View.grid`.
+    """
 
     height: int
     width: int
@@ -42,7 +47,7 @@ class Layout:
 
     @property
     def fields(self) -> tuple[tuple[tuple[int, ...], DTypeLike], ...]:
-        """Shape and type of pixels, grid and file_context."""
+        """(shape, dtype) of pixels, grid and file_context, in this order."""
         cells = (-(-self.height // CELL), -(-self.width // CELL))
         return (
             ((self.height, self.width, 3), np.uint8),
@@ -52,7 +57,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of one slot."""
+        """Size of one slot in bytes; every array starts at a multiple of 64."""
         return sum(self._bytes)
 
     @property
@@ -71,11 +76,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Address:
-    """All that a worker needs to find the slots.
+    """What a worker needs to find the slots; pickles.
 
     Attributes:
-        path: to their memory.
-        inode: of it: two runs of one process may have the same path, one after the other.
+        path: of the shared memory.
+        inode: of the shared memory. Successive runs of one process may reuse the same path.
         layout: of the slots.
     """
 
@@ -84,14 +89,18 @@ class Address:
     layout: Layout
 
     def write(self, slot: int, view: View) -> None:
-        """Copy *view* into *slot*; for worker processes."""
-        target = self.layout.view(_attached(self.path, self.inode), slot)
+        """Copy *view* into *slot*; called in worker processes.
+
+        Raises:
+            OSError: the shared memory is gone, or the path belongs to another run.
+        """
+        target = self.layout.view(_map_memory(self.path, self.inode), slot)
         target.pixels[:], target.grid[:] = view.pixels, view.grid
         target.file_context[:] = view.file_context
 
 
 @functools.lru_cache(maxsize=1)
-def _attached(path: str, inode: int) -> memoryview:
+def _map_memory(path: str, inode: int) -> memoryview:
     fd = os.open(path, os.O_RDWR)
     try:
         if os.fstat(fd).st_ino != inode:
@@ -102,31 +111,30 @@ def _attached(path: str, inode: int) -> memoryview:
 
 
 class Slots:
-    """A ring of at most *count* slots; a context manager that frees the memory on every way out.
+    """Up to *count* slots in shared memory; a context manager that frees them.
 
-    There are fewer where the system gives little memory. It has no name, so that nothing is left
-    of it even where all processes are killed: workers open it through ``/proc``. Where there is
-    none, it is a temporary file.
+    The memory has no name, so nothing is left over even if all processes are killed; workers open
+    it through ``/proc``. Without ``/proc`` it is a temporary file.
 
     Attributes:
-        count: number of slots.
+        count: number of slots, fewer than asked for if memory is short.
         address: for the workers.
 
     Raises:
-        MachineError: there is no room for even two slots.
+        MachineError: there is no room for two slots.
     """
 
     def __init__(self, layout: Layout, count: int) -> None:
         try:
             self._fd = open_memory_file()
-            path, self._named = f"/proc/{os.getpid()}/fd/{self._fd}", None
+            path, self._temporary_file = f"/proc/{os.getpid()}/fd/{self._fd}", None
             if not os.access(path, os.R_OK | os.W_OK):
                 os.close(self._fd)
-                self._fd, self._named = tempfile.mkstemp(prefix="afd-")
-                path = self._named
+                self._fd, self._temporary_file = tempfile.mkstemp(prefix="afd-")
+                path = self._temporary_file
         except OSError as error:
             raise MachineError(
-                f"no shared memory and no temporary file for the readers: {error.strerror}"
+                f"cannot create shared memory or a temporary file for the workers: {error.strerror}"
             ) from error
         self.address = Address(path, os.fstat(self._fd).st_ino, layout)
         try:
@@ -137,7 +145,7 @@ class Slots:
             raise
 
     def read(self, slot: int) -> View:
-        """The arrays of *slot*, without a copy; drop them when the context is left."""
+        """The arrays of *slot*, without a copy; do not use them after the context has ended."""
         return self.address.layout.view(self._bytes, slot)
 
     def __enter__(self) -> Slots:
@@ -149,26 +157,26 @@ class Slots:
     def _free(self) -> None:
         self._bytes = memoryview(b"")
         os.close(self._fd)
-        if self._named is not None:
-            Path(self._named).unlink(missing_ok=True)
+        if self._temporary_file is not None:
+            Path(self._temporary_file).unlink(missing_ok=True)
 
 
 def _reserve(fd: int, layout: Layout, count: int) -> int:
-    """Give *fd* memory for *count* slots, or for as many as there is room for."""
+    """Allocate memory for *count* slots, or fewer if memory is short; the number of slots."""
     while count >= 2:
-        if _grown(fd, count * layout.size):
+        if _allocate(fd, count * layout.size):
             return count
         count //= 2
     raise MachineError(
-        f"no room for two pictures ({2 * layout.size >> 20} MB) in shared memory;"
+        f"shared memory has no room for two pictures ({2 * layout.size >> 20} MB);"
         " give the container more memory"
     )
 
 
-def _grown(fd: int, size: int) -> bool:
-    """Whether *fd* now has *size* bytes, in memory that is there and not only promised.
+def _allocate(fd: int, size: int) -> bool:
+    """Resize *fd* to *size* bytes of memory that is really allocated; whether that worked.
 
-    Memory that is only promised kills the process that touches it (SIGBUS).
+    If the memory were only reserved, touching it could kill the process (SIGBUS).
     """
     try:
         os.ftruncate(fd, size)
@@ -181,12 +189,12 @@ def _grown(fd: int, size: int) -> bool:
 
 
 class Batch:
-    """Views of *size* pictures, gathered one by one.
+    """Room for the views of *size* pictures, added one by one.
 
     Attributes:
         pixels, grid, file_context: the arrays of `View` with a leading axis of *size*. Rows that
-            were not filled hold zeros or older pictures.
-        filled: how many are in it.
+            are not filled hold zeros or earlier pictures.
+        filled: number of views in the batch.
     """
 
     def __init__(self, layout: Layout, size: int, empty: Any = np.zeros) -> None:
@@ -197,16 +205,16 @@ class Batch:
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """In the order of `View`."""
+        """(pixels, grid, file_context)."""
         return self.pixels, self.grid, self.file_context
 
     @property
     def full(self) -> bool:
-        """Whether no further picture fits in."""
+        """Whether the batch has no free row."""
         return self.filled == self.size
 
     def add(self, view: View) -> None:
-        """Copy *view* in."""
+        """Copy *view* into the next free row."""
         i = self.filled
         self.pixels[i], self.grid[i], self.file_context[i] = (
             view.pixels,
@@ -216,5 +224,5 @@ class Batch:
         self.filled += 1
 
     def clear(self) -> None:
-        """Begin the next batch in the same memory."""
+        """Empty the batch and reuse its memory."""
         self.filled = 0

@@ -1,4 +1,4 @@
-"""Photo -> View: the pixels for the classifier and, in register with them, the block grid."""
+"""Photo -> View: the classifier's pixels and the block grid aligned with them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from afdcli.view.orientation import Turn, turn
 from afdcli.view.resize import render
 from afdcli.view.spec import View, ViewSpec
 
-#: Grid values are clipped to this: no 8-bit JPEG needs more, and float16 holds it.
+#: Grid values are clipped to this. No 8-bit JPEG exceeds it, and float16 can hold it.
 _LIMIT = 2.0**15
 
-#: Pixels whose block DCT is computed at once, where a file brings no coefficients of its own.
+#: Number of pixels whose block DCT is computed at once if a file has no coefficients of its own.
 _STRIP = 1 << 21
 
 _UPRIGHT = turn(1)
 
 
 def build_view(photo: Photo, spec: ViewSpec) -> View:
-    """Turn, resize and crop *photo* as *spec* asks, and carry its block grid along.
+    """Orient, resize and crop *photo* as *spec* says, and do the same to its block grid.
 
-    The grid is pooled in the stored picture, over the area under each cell, and only then turned:
-    a few hundred cells instead of every block.
+    The grid is pooled over the area under each cell of the stored picture, and oriented afterwards:
+    that turns a few hundred cells instead of every block.
+
+    Returns:
+        `View`: (height, width, 3) uint8 pixels, float16 grid and float32 file context.
     """
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
@@ -50,14 +53,14 @@ def build_view(photo: Photo, spec: ViewSpec) -> View:
 
 
 def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:
-    """`View.pixels` alone, (height, width, 3) uint8, for who needs no grid."""
+    """`View.pixels` only: (height, width, 3) uint8 RGB."""
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
     return render(photo, turned, where, spec)
 
 
 def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry, means: bool) -> NDArray[np.float16]:
-    """Grid of the block DCT of the view itself; cells that show no picture are zero."""
+    """Grid from the block DCT of the view's own pixels; cells without picture are zero."""
     height, width = pixels.shape[:2]
     unresized = ViewSpec(height, width, crop_pct=1.0, crop_mode="squash")
     itself = geometry(height, width, unresized)
@@ -71,9 +74,9 @@ def _grid_of_view(pixels: NDArray[np.uint8], where: Geometry, means: bool) -> ND
 def _pool_pixels(
     pixels: NDArray[np.uint8], y: NDArray[np.float64], x: NDArray[np.float64], means: bool
 ) -> NDArray[np.float32]:
-    """As `grid.pool`, for the block DCT of *pixels* (H, W, 3), computed only under the cells.
+    """`grid.pool` of the block DCT of *pixels* (H, W, 3), computed only under the cells.
 
-    Works in strips of cells, so that a huge picture needs no huge array.
+    Works in strips of cells, so that memory does not grow with the picture.
     """
     left, right = _aligned(x)
     per_strip = max(1, _STRIP // max(1, right - left))
@@ -93,7 +96,7 @@ def _pool_pixels(
 
 
 def _aligned(cells: NDArray[np.float64]) -> tuple[int, int]:
-    """First and last + 1 pixel under the cells, widened to whole blocks; (0, 0) if none is."""
+    """Range of pixels under the cells (end exclusive), widened to whole blocks; (0, 0) if empty."""
     filled = cells[cells[:, 1] > cells[:, 0]]
     if not filled.size:
         return 0, 0
@@ -113,16 +116,18 @@ def _pack(pooled: NDArray[np.float32], turned: Turn) -> NDArray[np.float16]:
 def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
     """*values* as float16, clipped to 2**15, rounded to nearest, ties to even.
 
-    What ``clip`` and ``astype`` do, except that magnitudes below 2**-14 become 0. numpy converts
-    one number at a time in software, very slowly where the result is subnormal: it takes 2 to
-    40 ms for a grid, this takes 1.
+    Like ``clip`` and ``astype``, except that magnitudes below 2**-14 become 0. numpy converts in
+    software, one number at a time, and is very slow if the result is subnormal: 2 to 40 ms for a
+    grid, where this takes 1 ms.
     """
     bits = np.clip(values, -_LIMIT, _LIMIT, order="C").view(np.uint32)
     size = bits & np.uint32(0x7FFF_FFFF)
     normal = size >= np.uint32(113 << 23)
     size += (size >> np.uint32(13)) & np.uint32(1)
     size += np.uint32(0xFFF)
-    size -= np.uint32(112 << 23)  # exponent bias 127 -> 15; wraps below, where it is discarded
+    size -= np.uint32(
+        112 << 23
+    )  # exponent bias 127 -> 15; smaller values wrap around and become 0 below
     half = (size >> np.uint32(13)).astype(np.uint16)
     half *= normal
     half |= (bits >> np.uint32(16)).astype(np.uint16) & np.uint16(0x8000)
@@ -133,7 +138,7 @@ def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
 def _file_context(
     coefficients: Coefficients | None, turned: Turn, where: Geometry
 ) -> NDArray[np.float32]:
-    """`View.file_context`; without file coefficients the steps are 1, their logarithms 0."""
+    """`View.file_context`; without file coefficients all steps are 1, so their logarithms are 0."""
     steps = np.ones((COMPONENTS, 8, 8), np.float32)
     chroma = (1.0, 1.0)
     planes = () if coefficients is None else coefficients.planes

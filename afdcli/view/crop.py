@@ -1,4 +1,4 @@
-"""The photos of a benchmark: resize the short side, crop the centre; as torchvision does it."""
+"""Benchmark photos: resize the short side and crop the centre, as torchvision does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from afdcli.view.spec import ViewSpec
 
 
 def upright(photo: Photo) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 pixels of the whole *photo*, in sRGB, EXIF orientation applied."""
+    """(height, width, 3) uint8 sRGB pixels of the whole *photo*, EXIF orientation applied."""
     pixels = photo.pixels
     if photo.profile is not None:
         pixels = np.asarray(photo.profile.to_srgb(photo.image))
@@ -21,11 +21,11 @@ def upright(photo: Photo) -> NDArray[np.uint8]:
 
 
 def benchmark_crop(photo: Photo, size: int) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8: the centre of *photo*, EXIF orientation applied.
+    """(size, size, 3) uint8 RGB: the centre of *photo*, EXIF orientation applied.
 
-    The short side is resized, up or down, to 256 pixels for a *size* of 224 and in proportion
-    for others (bicubic, bit for bit ``Resize`` and ``CenterCrop`` of torchvision on a PIL
-    image), unless the picture fits already, see `ViewSpec.near`.
+    The short side is resized to ``size * 256 / 224`` pixels, up or down (bicubic, bit for bit like
+    torchvision's ``Resize`` and ``CenterCrop`` of a PIL image), unless the picture already has
+    about the right size, see `ViewSpec.near`.
     """
     turned = turn(photo.orientation)
     height, width = turned.pair(photo.height, photo.width)

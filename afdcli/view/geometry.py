@@ -1,4 +1,4 @@
-"""Where each pixel and each grid cell of the view lies in the picture: numbers only, no pixels."""
+"""Which part of the picture each pixel and grid cell of the view shows; no pixel data here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from afdcli.view.spec import ViewSpec
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of the oriented picture on its way to the view, in pixels.
+    """How one axis of the oriented picture is resized and cropped, in pixels.
 
     Attributes:
         picture: length of the oriented picture.
         resized: its length after resizing.
-        offset: view pixel p shows resized pixel ``p + offset``; negative where the view is padded.
+        offset: view pixel p shows resized pixel ``p + offset``; negative if the view is padded.
         view: length of the view.
     """
 
@@ -35,12 +35,12 @@ class Axis:
 
     @property
     def shown(self) -> tuple[int, int]:
-        """First and last + 1 resized pixel that the view shows."""
+        """Range of resized pixels that the view shows, end exclusive."""
         return max(self.offset, 0), min(self.offset + self.view, self.resized)
 
     @property
     def cells(self) -> NDArray[np.float64]:
-        """(cells, 2) start and end of the picture under each cell; equal where there is none."""
+        """(cells, 2) start and end under each cell, in picture pixels; equal in the padding."""
         edges = np.minimum(CELL * np.arange(-(-self.view // CELL) + 1), self.view) + self.offset
         edges = np.clip(edges, 0, self.resized) * self.picture / self.resized
         return np.stack([edges[:-1], edges[1:]], axis=1)
@@ -48,7 +48,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The two axes of one oriented picture under one `ViewSpec`."""
+    """Both axes of an oriented picture, resized and cropped for a `ViewSpec`."""
 
     y: Axis
     x: Axis
@@ -64,7 +64,7 @@ def geometry(height: int, width: int, spec: ViewSpec) -> Geometry:
 
 
 def _resized(height: int, width: int, spec: ViewSpec) -> tuple[int, int]:
-    """Size after resizing, rounded as ``timm.data.transforms_factory.transforms_imagenet_eval``."""
+    """(height, width) after resizing, rounded like timm's ``transforms_imagenet_eval``."""
     if spec.fits(height, width):
         return height, width
     target_height = math.floor(spec.height / spec.crop_pct)
@@ -72,18 +72,18 @@ def _resized(height: int, width: int, spec: ViewSpec) -> tuple[int, int]:
     if spec.crop_mode == "squash":
         return target_height, target_width
     if spec.crop_mode == "center" and target_height == target_width:
-        # torchvision's Resize truncates the longer side where timm's ResizeKeepRatio rounds it.
+        # torchvision's Resize truncates the longer side; timm's ResizeKeepRatio rounds it.
         if width <= height:
             return int(target_width * height / width), target_width
         return target_height, int(target_height * width / height)
     ratios = height / target_height, width / target_width
     ratio = max(ratios) if spec.crop_mode == "border" else min(ratios)
-    # A sliver would shrink to nothing, which Pillow refuses; it keeps one pixel here.
+    # Extreme shapes would shrink to 0 pixels, which Pillow rejects: keep at least one.
     return max(1, round(height / ratio)), max(1, round(width / ratio))
 
 
 def _offset(resized: int, view: int) -> int:
-    """Resized pixel at view pixel 0, as in torchvision's ``center_crop`` (halves round to even)."""
+    """Resized pixel shown at view pixel 0, as torchvision's ``center_crop`` rounds it."""
     if view > resized:
         return -((view - resized) // 2)
     return round((resized - view) / 2.0)

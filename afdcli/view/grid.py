@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from afdcli.codec.dct import Coefficients, Plane
 from afdcli.constants import COMPONENTS, FREQUENCIES
 
-#: Largest band of float32 coefficients worked on at once, in bytes. It stays in a core's cache, and
-#: a small photo takes a few: a cell lies over two or three rows of blocks, and the product of
-#: matrices multiplies the others of its band by zero.
+#: Largest band of float32 coefficients processed at once, in bytes, so that it stays in the cache.
+#: Small bands also waste less: a cell covers two or three rows of blocks, and the matrix product
+#: multiplies all other rows of its band by zero.
 _BAND = 1 << 18
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each block along one axis counts in each cell.
+    """Weight of each block in each cell, along one axis.
 
     Attributes:
-        first: index of the first block that any cell touches.
+        first: index of the first block that overlaps any cell.
         matrix: (cells, blocks) float32 for blocks ``first, first + 1, ...``; each row sums to 1,
-            or is zero where no block lies under the cell.
+            or is zero if no block overlaps the cell.
     """
 
     first: int
@@ -31,16 +31,18 @@ class Weights:
 
     @property
     def last(self) -> int:
-        """Index of the last block that any cell touches, + 1."""
+        """Index behind the last block that overlaps any cell."""
         return self.first + len(self.matrix.T)
 
 
 def weights(cells: NDArray[np.float64], blocks: int, block_size: int) -> Weights:
-    """Shares of overlap of *blocks* blocks of *block_size* pixels with each cell.
+    """Share of each cell that each block covers, along one axis.
 
     Args:
-        cells: (cells, 2) start and end in pixels, already clipped to the picture, so that the
-            part of a border block that lies outside of the picture does not count.
+        cells: (cells, 2) start and end in pixels, clipped to the picture, so that the part of a
+            border block outside the picture does not count.
+        blocks: number of blocks.
+        block_size: pixels per block.
     """
     start, end = cells[:, :1], cells[:, 1:]
     filled = cells[cells[:, 1] > cells[:, 0]]
@@ -62,16 +64,16 @@ def pool(
     x: NDArray[np.float64],
     means: bool = True,
 ) -> NDArray[np.float32]:
-    """Pool all components under the cells *y* x *x*.
+    """Pool the blocks of all components into the cells *y* x *x*.
 
     Args:
-        y, x: (cells, 2) intervals in pixels of the picture that *coefficients* belong to.
-        means: False for the root mean squares alone.
+        y, x: (cells, 2) start and end in pixels of the picture that *coefficients* come from.
+        means: False computes the root mean squares only.
 
     Returns:
         (2, 3, cells_y, cells_x, 8, 8) float32: area-weighted signed mean, then root mean square,
         of the dequantised coefficients; (1, 3, ...) without *means*. Cb and Cr of a grey picture
-        are zero. In memory, the cells of a row lie side by side, as in `View.grid`.
+        are zero. The columns of cells are contiguous in memory, as in `View.grid`.
     """
     kinds = 2 if means else 1
     pooled = np.zeros((kinds, COMPONENTS, len(y), FREQUENCIES, len(x)), dtype=np.float32)
@@ -83,7 +85,7 @@ def pool(
 
 
 def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.float32]) -> None:
-    """Write what `pool` says of one component into *out* (kinds, cells_y, 64, cells_x)."""
+    """Pool one component into *out* (kinds, cells_y, 64, cells_x); kinds as in `pool`."""
     for cells, blocks in _bands(rows, cols):
         high = slice(rows.first + blocks.start, rows.first + blocks.stop)
         band = plane.levels[high, cols.first : cols.last]
@@ -95,12 +97,12 @@ def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.floa
             column = (share @ values).reshape(len(share), -1, FREQUENCIES)
             np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[kind, cells])
     np.sqrt(out[-1], out=out[-1])
-    # One step per frequency: it may be applied to a few hundred cells instead of every block.
+    # Dequantise after pooling: a few hundred cells instead of every block.
     out *= plane.steps.reshape(FREQUENCIES, 1)
 
 
 def _bands(rows: Weights, cols: Weights) -> list[tuple[slice, slice]]:
-    """Rows of cells that are pooled together, each with the rows of blocks under them."""
+    """(rows of cells, rows of blocks under them) that are pooled together."""
     limit = max(1, _BAND // (4 * FREQUENCIES * max(1, cols.matrix.shape[1])))
     bands: list[tuple[slice, slice]] = []
     touched = rows.matrix > 0

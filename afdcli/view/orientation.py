@@ -1,9 +1,9 @@
 """EXIF orientation of pixels, of intervals along an axis, and of 8x8 DCT blocks.
 
-Orientation k says how the stored picture must be turned to stand upright (Exif 2.32, tag 0x0112).
-Each of the eight is a transposition or none, then a flip or none along each axis. A flip along x
-of pixels mirrors the order of the blocks and, inside each, negates the cosines of odd horizontal
-frequency; a transposition swaps rows with columns and v with u.
+The orientation, 1 to 8, says how to turn the stored picture upright (Exif 2.32, tag 0x0112). Each
+is an optional transposition followed by an optional flip along each axis. Flipping pixels along x
+reverses the order of the blocks and negates their coefficients of odd horizontal frequency. A
+transposition swaps rows with columns and v with u.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Turn:
-    """An EXIF orientation: *transpose* first, then flip along the axes of the turned picture."""
+    """An EXIF orientation: transpose first, then flip along the axes of the transposed picture."""
 
     transpose: bool
     flip_y: bool
     flip_x: bool
 
     def pair(self, y: Value, x: Value) -> tuple[Value, Value]:
-        """Oriented (y, x) of a stored (y, x): height and width, or factors along the axes."""
+        """Oriented (y, x) from stored (y, x), e.g. (height, width) or scale factors."""
         return (x, y) if self.transpose else (y, x)
 
     def pixels(self, stored: NDArray[Number]) -> NDArray[Number]:
-        """Oriented view of stored pixels (height, width, ...); no copy."""
+        """Stored pixels (height, width, ...) oriented, as a numpy view without a copy."""
         turned = stored.swapaxes(0, 1) if self.transpose else stored
         return turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
     def blocks(self, stored: NDArray[Number]) -> NDArray[Number]:
-        """Blocks (..., rows, cols, 8, 8) of coefficients [v, u] of the oriented picture.
+        """Coefficient blocks (..., rows, cols, 8, 8), order ``[v, u]``, of the oriented picture.
 
-        Exact where the stored sides are whole multiples of the block size. No copy without a flip.
+        Exact if the stored sides are multiples of the block size. Copies only if there is a flip.
         """
         turned = self.magnitudes(stored)
         if self.flip_y or self.flip_x:
@@ -46,7 +46,7 @@ class Turn:
         return turned
 
     def magnitudes(self, stored: NDArray[Number]) -> NDArray[Number]:
-        """As `blocks`, for quantities without a sign, such as a root mean square; no copy."""
+        """As `blocks`, for values without a sign such as root mean squares; no copy."""
         turned = stored
         if self.transpose:
             turned = turned.swapaxes(-4, -3).swapaxes(-2, -1)
@@ -63,7 +63,7 @@ class Turn:
     def to_stored(
         self, y: NDArray[np.float64], x: NDArray[np.float64], height: int, width: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Intervals along the oriented axes as intervals along the stored axes, in stored order.
+        """Convert intervals along the oriented axes to the stored axes, in stored order.
 
         Args:
             y, x: (cells, 2) starts and ends, in pixels of the oriented picture.
@@ -75,7 +75,7 @@ class Turn:
 
     @property
     def _signs(self) -> NDArray[np.int16]:
-        """(8, 8) of 1 and -1: what the flips do to each frequency."""
+        """(8, 8) of 1 and -1: how the flips change the sign of each frequency."""
         odd = 1 - 2 * (np.arange(8, dtype=np.int16) % 2)
         even = np.ones(8, dtype=np.int16)
         return np.outer(odd if self.flip_y else even, odd if self.flip_x else even)
@@ -94,5 +94,9 @@ _TURNS = {
 
 
 def turn(orientation: int) -> Turn:
-    """The `Turn` of EXIF *orientation*, 1 to 8; KeyError for any other number."""
+    """The `Turn` of EXIF *orientation*, 1 to 8.
+
+    Raises:
+        KeyError: any other number.
+    """
     return _TURNS[orientation]

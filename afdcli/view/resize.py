@@ -1,4 +1,4 @@
-"""Stored pixels -> the pixels of the view, bit for bit as timm's transform makes them."""
+"""Stored pixels -> pixels of the view, bit for bit like timm's transform."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_MOVES = {  # of Pillow, by (transpose, flip_y, flip_x)
+_TRANSPOSES = {  # (transpose, flip_y, flip_x) -> Pillow's method
     (False, False, True): Image.Transpose.FLIP_LEFT_RIGHT,
     (False, True, True): Image.Transpose.ROTATE_180,
     (False, True, False): Image.Transpose.FLIP_TOP_BOTTOM,
@@ -29,17 +29,17 @@ _MOVES = {  # of Pillow, by (transpose, flip_y, flip_x)
     (True, True, False): Image.Transpose.ROTATE_90,
 }
 
-#: More resized pixels than this are never made. 1 x 60,000 pixels would become 256 x 15 million.
+#: Most pixels that the resized picture may have. 1 x 60,000 pixels would become 256 x 15 million.
 _MAX_RESIZED = 1 << 26
 
 
 def render(photo: Photo, turn: Turn, where: Geometry, spec: ViewSpec) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 pixels of the view of *photo*, in sRGB where ``spec.icc`` asks.
+    """(height, width, 3) uint8 pixels of the view of *photo*, in sRGB if ``spec.icc``.
 
-    The whole picture is resized and then cropped. Resizing the crop alone (Pillow's ``box``)
-    rounds the phase of the filter differently, and the order of Pillow's two passes, which round
-    to uint8 in between, depends on the sizes: neither would give timm's exact bits. Colours are
-    converted last, where a photo of 12 MP has 50,000 pixels left.
+    The whole picture is resized and then cropped. Resizing only the crop (Pillow's ``box``) would
+    not give timm's exact bits: it rounds the filter's phase differently, and the order of Pillow's
+    two passes, with uint8 rounding between them, depends on the sizes. Colours are converted last,
+    when only the pixels of the view are left.
     """
     image = _upright(photo.image, turn)
     (top, bottom), (left, right) = where.y.shown, where.x.shown
@@ -61,13 +61,13 @@ def render(photo: Photo, turn: Turn, where: Geometry, spec: ViewSpec) -> NDArray
 
 
 def _upright(stored: Image.Image, turn: Turn) -> Image.Image:
-    """The oriented picture; Pillow transposes large ones three times as fast as numpy."""
-    move = _MOVES.get((turn.transpose, turn.flip_y, turn.flip_x))
-    return stored if move is None else stored.transpose(move)
+    """The oriented picture. Pillow transposes large pictures three times as fast as numpy."""
+    method = _TRANSPOSES.get((turn.transpose, turn.flip_y, turn.flip_x))
+    return stored if method is None else stored.transpose(method)
 
 
 def _resize_crop_alone(image: Image.Image, where: Geometry, spec: ViewSpec) -> Image.Image:
-    """For extreme shapes, where timm would run out of memory; close to timm's, not equal."""
+    """For extreme shapes, for which timm would run out of memory: close to timm, not equal."""
     (top, bottom), (left, right) = where.y.shown, where.x.shown
     y, x = where.y.picture / where.y.resized, where.x.picture / where.x.resized
     box = (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))

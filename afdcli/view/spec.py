@@ -1,4 +1,4 @@
-"""What the classifier looks at: the geometry of its input, and the arrays for one photo."""
+"""The classifier's input: its geometry, and the arrays for one photo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from afdcli.constants import GRID_CHANNELS
 from afdcli.errors import BackboneError
 
 NEAR = 16  # pixels; see `ViewSpec.near`
-Source = Literal["file", "view", "none"]
+CoefficientSource = Literal["file", "view", "none"]
 Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos", "box", "hamming"]
 CropMode = Literal["center", "squash", "border"]
 
@@ -22,7 +22,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """How a backbone wants its photos resized and cropped; timm's data config, without its maths.
+    """How a backbone wants its photos resized and cropped, from timm's data config.
 
     Attributes:
         height, width: of the classifier's input, pixels.
@@ -31,16 +31,15 @@ class ViewSpec:
         crop_mode: "center" resizes the shorter side to the target, "squash" both sides, "border"
             the longer side; all then crop or pad centrally, as timm does.
         fill: RGB colour of padding in "border" mode, 0 to 255; the other modes pad with black.
-        near: a picture that is larger than the view by no more pixels than this, in both
-            directions, was made for the classifier: it is cropped, but not resized, so that its
-            blocks stay whole (the paper's protocol). None resizes always, as timm does. Mode
-            "center" only.
-        coefficients: "file" for the file's own block grid carried through the geometry;
-            "view" for the block DCT of the resized and cropped pixels (the paper's input);
-            "none" for zeros, where no module will read them.
-        icc: colour profiles are applied, see `afdcli.codec.profile`.
-        means: False leaves the signed means out of the grid, for a module that reads the root mean
-            squares alone: to make them is a tenth of the work on a photo.
+        near: a picture that is at most this many pixels larger than the view, in both directions,
+            is cropped but not resized, so that its blocks stay whole (the paper's protocol). None
+            always resizes, as timm does. Mode "center" only.
+        coefficients: "file" for the file's own blocks, pooled into the view's cells; "view" for the
+            block DCT of the resized and cropped pixels (the paper's input); "none" for zeros, if
+            no module reads them.
+        icc: whether to apply colour profiles, see `afdcli.codec.profile`.
+        means: False omits the signed means from the grid, for a module that reads only the root
+            mean squares. Computing the means is a tenth of the work on a photo.
     """
 
     height: int = 224
@@ -50,17 +49,17 @@ class ViewSpec:
     crop_mode: CropMode = "center"
     fill: tuple[int, int, int] = (124, 116, 104)
     near: int | None = NEAR
-    coefficients: Source = "file"
+    coefficients: CoefficientSource = "file"
     icc: bool = True
     means: bool = True
 
     @property
     def grid_channels(self) -> int:
-        """Of `View.grid`."""
+        """Number of channels of `View.grid`: 384, or 192 without `means`."""
         return GRID_CHANNELS if self.means else GRID_CHANNELS // 2
 
     def fits(self, height: int, width: int) -> bool:
-        """Whether an oriented picture of *height* x *width* pixels is `near` the view."""
+        """Whether an oriented picture of *height* x *width* pixels is cropped without resizing."""
         if self.near is None or self.crop_mode != "center":
             return False
         return 0 <= height - self.height <= self.near and 0 <= width - self.width <= self.near
@@ -75,12 +74,12 @@ class View:
         grid: (GRID_CHANNELS, ceil(height / 8), ceil(width / 8)) float16. Channel
             ``c * 64 + 8 * v + u`` is the area-weighted signed mean of coefficient (v, u) of
             component c over the file's blocks under the cell; ``192 +`` that, the root mean square.
-            Without `ViewSpec.means` only the latter, 192 channels.
-            Zero where no picture lies under the cell, and in Cb and Cr of a grey picture. Clipped
-            to 2**15; magnitudes below 2**-14 are 0.
-        file_context: (CONTEXT_CHANNELS,) float32: natural logarithm of each step (as oriented),
-            then `CONTEXT_EXTRAS`: 1 if the coefficients are the file's own, log of view pixels per
-            stored pixel in y and x, and log of the chroma subsampling factor in y and x.
+            Without `ViewSpec.means` there are only the 192 root mean squares. Zero for cells
+            outside the picture, and in Cb and Cr of a grey picture. Clipped to 2**15; magnitudes
+            below 2**-14 are 0.
+        file_context: (CONTEXT_CHANNELS,) float32: natural logarithms of the oriented quantisation
+            tables, then `CONTEXT_EXTRAS`: 1 if the coefficients are the file's own, log of view
+            pixels per stored pixel in y and x, log of the chroma subsampling factor in y and x.
     """
 
     pixels: NDArray[np.uint8]
@@ -92,24 +91,26 @@ def spec_from_data_config(config: Mapping[str, Any]) -> ViewSpec:
     """The view that a timm data config asks for.
 
     Args:
-        config: what ``timm.data.resolve_model_data_config`` returns; of it ``input_size``,
+        config: as returned by ``timm.data.resolve_model_data_config``. Uses ``input_size``,
             ``interpolation``, ``crop_pct``, ``crop_mode`` and ``mean`` (the colour of borders).
             Missing entries take the defaults of ``timm.data.create_transform``.
 
     Raises:
-        BackboneError: for an input that is not RGB, or an unknown interpolation or crop mode.
+        BackboneError: the input is not RGB, or the interpolation or crop mode is unknown.
     """
     channels, height, width = config.get("input_size") or (3, 224, 224)
     interpolation: Any = config.get("interpolation") or "bilinear"
     crop_mode: Any = config.get("crop_mode") or "center"
     if channels != 3:
-        raise BackboneError(f"the classifier wants {channels} input channels; afd gives it RGB, 3")
+        raise BackboneError(
+            f"the classifier takes {channels} input channels; afd supports RGB, 3 channels"
+        )
     if interpolation not in get_args(Interpolation):
         known = ", ".join(get_args(Interpolation))
-        raise BackboneError(f"unknown interpolation {interpolation!r}; afd knows {known}")
+        raise BackboneError(f"unknown interpolation {interpolation!r}; choose from {known}")
     if crop_mode not in get_args(CropMode):
         known = ", ".join(get_args(CropMode))
-        raise BackboneError(f"unknown crop mode {crop_mode!r}; afd knows {known}")
+        raise BackboneError(f"unknown crop mode {crop_mode!r}; choose from {known}")
     red, green, blue = (round(255 * value) for value in config.get("mean") or IMAGENET_MEAN)
     return ViewSpec(
         height=int(height),

@@ -1,4 +1,4 @@
-"""The lock of an output: one process at a time, and gone with its process."""
+"""The lock of an output: one process at a time, released when its process ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def holder(out: Place) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("out", [Path("new/folder/r.csv"), Url("s3://test-of-locks/r.csv")])
-def test_it_is_held_by_one_process_and_dies_with_it(here: Path, out: Place) -> None:
+def test_one_process_holds_the_lock_until_it_ends(here: Path, out: Place) -> None:
     with holder(out) as other:
         with pytest.raises(UsageError) as refusal, locked(out):
             pass
@@ -49,7 +49,7 @@ def test_it_is_held_by_one_process_and_dies_with_it(here: Path, out: Place) -> N
     assert not lock_path(out).exists()
 
 
-def test_other_names_of_the_file_share_its_lock(here: Path) -> None:
+def test_two_names_of_one_file_share_a_lock(here: Path) -> None:
     Path("deep").mkdir()
     Path("link.csv").symlink_to("deep/r.csv")
     with locked(Path("deep/r.csv")):
@@ -61,7 +61,7 @@ def test_other_names_of_the_file_share_its_lock(here: Path) -> None:
     assert list(Path("deep").iterdir()) == []
 
 
-def test_a_folder_made_for_it_goes_again(here: Path) -> None:
+def test_a_folder_made_for_the_lock_is_removed(here: Path) -> None:
     with pytest.raises(KeyError), locked(Path("a/b/r.csv")):
         raise KeyError
     assert list(here.iterdir()) == []
@@ -81,5 +81,5 @@ def test_a_broken_lock_file_is_no_obstacle(here: Path) -> None:
         lock_path(Path("r.csv")).write_bytes(content)
         with locked(Path("r.csv")):
             lock_path(Path("r.csv")).write_bytes(content)
-            with pytest.raises(UsageError, match="it began just now"), locked(Path("r.csv")):
+            with pytest.raises(UsageError, match="started just now"), locked(Path("r.csv")):
                 pass

@@ -1,4 +1,4 @@
-"""Paths of this machine and URLs, by one set of functions."""
+"""Local paths and URLs behind one set of functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from afdcli.storage.paths import (
 
 @pytest.fixture(params=["path", "url"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A folder that does not exist, here and in a store."""
+    """A folder that does not exist, local or in a store."""
     MemoryFileSystem.store.clear()
     yield tmp_path / "runs" if request.param == "path" else Url("memory://bucket/runs")
     MemoryFileSystem.store.clear()
@@ -85,7 +85,7 @@ def test_a_server_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPat
         file_system("ftp://away/r.csv")
 
 
-def test_files_come_and_go(folder: Place, tmp_path: Path) -> None:
+def test_files_are_put_listed_and_removed(folder: Place, tmp_path: Path) -> None:
     file = folder / "r.csv"
     assert names_in(folder) == []
     assert not is_file(file)
@@ -111,7 +111,7 @@ def test_names_need_not_be_utf8(tmp_path: Path) -> None:
     assert read_text(file) == "x"
 
 
-def test_files_of_this_machine_do_not_import_fsspec() -> None:
+def test_local_files_do_not_import_fsspec() -> None:
     code = (
         "import sys; from pathlib import Path; from afdcli.storage import folders, paths;"
         "folders.Folder(Path('none')).parts(); paths.is_file(Path('none'));"

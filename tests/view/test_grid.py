@@ -1,4 +1,4 @@
-"""The block grid of a view: exact where nothing is resized, area-weighted elsewhere, oriented."""
+"""The block grid of a view: exact without resizing, else area-weighted; oriented."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_half_size_pools_two_by_two_blocks():
 def test_a_picture_without_coefficients_gets_those_of_its_pixels():
     pixels = noise(301, 407)
     whole = pixel_coefficients(pixels)
-    spec = ViewSpec(crop_pct=0.6)  # the region under the crop starts and ends inside blocks
+    spec = ViewSpec(crop_pct=0.6)  # the crop starts and ends inside blocks
     computed = build_view(Photo.from_pixels(pixels, "png"), spec)
     given = build_view(Photo.from_pixels(pixels, "png", file_coefficients=whole), spec)
     np.testing.assert_allclose(computed.grid, given.grid, rtol=2e-3, atol=2e-2)
@@ -121,7 +121,7 @@ def test_a_picture_without_coefficients_gets_those_of_its_pixels():
     assert not computed.file_context[:192].any()
 
 
-def test_a_large_picture_is_computed_in_strips():
+def test_a_large_picture_is_processed_in_strips():
     pixels = noise(2300, 2400)
     spec = ViewSpec(crop_pct=1.0, crop_mode="squash")
     computed = build_view(Photo.from_pixels(pixels, "png"), spec)
@@ -145,7 +145,7 @@ def test_view_source_is_the_dct_of_the_views_own_pixels():
 
 
 def turned_photo(orientation: int, chroma: tuple[int, int]) -> Photo:
-    """A subsampled picture that some program has really turned by *orientation*.
+    """A subsampled picture whose pixels are really turned by *orientation*.
 
     Its luma and chroma blocks are the DCT of turned pixels, so no rule about frequencies is used.
     """

@@ -31,7 +31,7 @@ def oriented(pixels: NDArray[np.uint8], orientation: int) -> Image.Image:
 
 
 def cases() -> list[tuple[tuple[int, int], str, tuple[int, int, int], float, str, int]]:
-    """Every size with every crop mode, the rest dealt out in turn."""
+    """Every size with every crop mode; the other options take turns."""
     dealt = []
     for n, (size, mode) in enumerate((s, m) for s in SIZES for m in ("center", "squash", "border")):
         for m, crop_pct in enumerate((0.875, 1.0, 0.95, 1.2)):
@@ -59,7 +59,7 @@ def test_pixels_are_timms(size, mode, size_in, crop_pct, kernel, orientation):
     assert view.pixels.shape == (*size_in[1:], 3)
     try:
         expected = transform(oriented(stored, orientation)).numpy().transpose(1, 2, 0)
-    except ValueError:  # timm shrinks this sliver to nothing
+    except ValueError:  # timm shrinks this shape to 0 pixels
         assert mode == "border"
         assert min(size) == 1
         return
@@ -98,7 +98,7 @@ def test_spec_of_a_config_takes_timms_defaults():
         ({"crop_mode": "corner"}, "crop mode 'corner'"),
     ],
 )
-def test_spec_refuses_what_it_cannot_give(config, problem):
+def test_unsupported_data_configs_are_refused(config, problem):
     with pytest.raises(BackboneError, match=problem):
         spec_from_data_config(config)
 

@@ -1,4 +1,4 @@
-"""The block grid lies where the pixels are: a spliced region shows up in its own cells only.
+"""The block grid is aligned with the pixels: a spliced region shows up in its own cells only.
 
 A photo is saved at quality factor 95, and the blocks of one region are replaced by those of the
 same photo saved at quality factor 5. Which cells should light up is found without the code under

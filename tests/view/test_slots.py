@@ -1,4 +1,4 @@
-"""Shared memory between readers and the classifier: found by all, and never left over."""
+"""Shared memory between workers and the classifier: workers find it, none is left over."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(address: Address, slot: int, value: int) -> None:
 
 
 def test_other_processes_write_into_the_slots() -> None:
-    for value in (3, 4):  # the second may get the path of the first
+    for value in (3, 4):  # the second run may get the same path
         with Slots(LAYOUT, 4) as slots:
             spawn = multiprocessing.get_context("spawn")
             process = spawn.Process(target=write, args=(slots.address, 2, value))
@@ -42,7 +42,7 @@ def test_other_processes_write_into_the_slots() -> None:
             assert (slots.read(2).pixels == value).all() and (slots.read(1).grid == 0).all()
 
 
-def test_one_process_may_use_one_run_after_the_other() -> None:
+def test_one_process_may_make_several_runs() -> None:
     for value in (3, 4):
         with Slots(LAYOUT, 4) as slots:
             slots.address.write(2, filled(value))
@@ -57,7 +57,7 @@ def test_the_memory_has_no_name() -> None:
     assert not Path(path).exists()
 
 
-def test_without_proc_it_is_a_file_that_goes(tmp_path, monkeypatch) -> None:
+def test_without_proc_a_temporary_file_is_used_and_removed(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(batch.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(batch.os, "access", lambda *_: False)
     with Slots(LAYOUT, 4) as slots:
@@ -78,7 +78,7 @@ def test_no_memory_and_no_folder_is_one_line_and_exit_code_3(monkeypatch) -> Non
 
 
 def test_a_killed_reader_leaves_nothing(tmp_path) -> None:
-    """Killed again and again in mid-read: neither the RAM disk nor the temporary folder grows."""
+    """Killed repeatedly while reading: neither the RAM disk nor the temporary folder grows."""
     (tmp_path / "a.jpg").write_bytes(encoded(scene(512, 512)))
     empty = tmp_path / "empty"
     empty.mkdir()
