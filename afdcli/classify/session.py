@@ -29,7 +29,6 @@ from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
 from afdcli.workers.cpus import available_cpus
-from afdcli.workers.pool import default_workers
 from afdcli.workers.read_task import Facts
 
 
@@ -224,5 +223,5 @@ def _workers(device: torch.device) -> int:
     A heavy classifier still gets all cores, because workers sleep while enough pictures are
     waiting. A light one would wait for pictures if only half of the cores read them.
     """
-    cores = default_workers()
+    cores = available_cpus()
     return cores if device.type == "cpu" else max(1, cores - 1)

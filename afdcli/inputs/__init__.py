@@ -1,1 +1,1 @@
-"""From what somebody typed to the pictures behind it, and their true classes."""
+"""Find the pictures that the given paths, archives and URLs contain, and their true classes."""

@@ -1,7 +1,7 @@
-"""From what people write for a class to its index.
+"""Find the class index that a label means.
 
-Three ways to name a class are understood: its name as the classifier gives it, its index in the
-classifier's output, and, for ImageNet classifiers, its WordNet synset such as ``n01440764``.
+A label may be the class name as the classifier gives it, the index of the class in the classifier's
+output or, for ImageNet classifiers, its WordNet synset such as ``n01440764``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 
 class ClassFinder:
-    """From what people write to a class index.
+    """Maps labels to class indices.
 
     Args:
         names: the classifier's class names, one per output.
-        synsets: the classifier's WordNet synsets in the same order, () where it has none.
-        aliases: more names per class (WordNet's other words), () where there are none.
+        synsets: the classifier's WordNet synsets in the same order, () if it has none.
+        aliases: further names per class (WordNet synonyms), () if there are none.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class ClassFinder:
         self.count = len(names)
         indexed = list(enumerate(names))
         others = [(i, alias) for i, words in enumerate(aliases) for alias in words]
-        # Looked up one after the other; a name that two classes share is in none of them.
+        # Searched in this order. A name that two classes share is in none of the tables.
         self._tables: tuple[Mapping[str, int], ...] = (
             _unambiguous((name, i) for i, name in indexed),
             {synset: i for i, synset in enumerate(synsets)},
@@ -40,9 +40,10 @@ class ClassFinder:
         )
 
     def find(self, text: str, *, index_first: bool = False) -> int | None:
-        """The class that *text* names, else None.
+        """Index of the class that *text* names, or None.
 
-        A number is a class index, unless a class bears it as its name and not *index_first*.
+        A number is a class index, unless a class has that number as its name and *index_first* is
+        False.
         """
         text = text.strip()
         number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else self.count
@@ -56,7 +57,7 @@ class ClassFinder:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> ClassFinder:
-        """For a classifier with these class names; one of ImageNet's sizes gets its synsets."""
+        """A finder for a classifier's class names, with synsets if they are ImageNet's."""
         from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
         subset = infer_imagenet_subset({"num_classes": len(names)})
@@ -65,7 +66,7 @@ class ClassFinder:
         info: Any = ImageNetInfo(subset)
         synsets = info.label_names()
         words = [info.label_name_to_description(synset).split(", ") for synset in synsets]
-        # A classifier of that many classes need not be ImageNet's: its names must say so.
+        # The number of classes alone does not make it ImageNet: half of the names must match.
         known = sum(
             name == synset
             or not {fold(word) for word in those}.isdisjoint(map(fold, name.split(", ")))
@@ -75,7 +76,7 @@ class ClassFinder:
 
 
 def fold(text: str) -> str:
-    """*text* without case, spaces, underscores and hyphens, in one Unicode form."""
+    """*text* case-folded, in Unicode form NFKC, without spaces, underscores and hyphens."""
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -1,4 +1,4 @@
-"""From the paths that somebody typed to the image files behind them, one at a time."""
+"""Find the image files under the given paths, one at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from afdcli.inputs.kinds import HIDDEN, Rule, is_hidden
 from afdcli.storage.text import printable
 
 FolderError = Callable[[Path, OSError], None]
-_SPECIAL = "special"  # pipes, sockets, devices, and links that lead nowhere
+_SPECIAL = "special"  # pipes, sockets, devices and dangling links
 _UNREADABLE = "unreadable"
 
 
@@ -29,21 +29,21 @@ def discover(
 ) -> Iterator[Found]:
     """Yield the images under *paths*, in the order of *paths* and sorted inside folders.
 
-    Folders are searched recursively, and lazily: memory grows with the largest folder, not with
-    the tree. Files count as *rule* says; hidden ones are left out. A file that is named explicitly
-    is taken whatever it is called. Symbolic links are followed;
-    no folder is searched twice under one path, so a loop of links ends. Dangling links and special
-    files with an image suffix are yielded, so that they become failed rows and not silence. The
-    same file under two *paths* is yielded twice.
+    Folders are searched recursively and lazily: memory grows with the largest folder, not with the
+    tree. *rule* decides which files count; hidden files never do. Files given explicitly are read
+    regardless of their name. Symbolic links are followed, but no folder is searched twice under one
+    path, so loops of links end. Dangling links and special files with an image suffix are yielded,
+    so that they become failed rows instead of being dropped silently. The same file under two
+    *paths* is yielded twice.
 
     Args:
         paths: files and folders.
-        exclude: folders that are left out, e.g. the output folder.
-        strict: refuse paths that do not exist, before anything is yielded. False yields them, for
-            lists that were made by programs: reading them then fails, one by one.
+        exclude: folders to leave out, e.g. the output folder.
+        strict: check all paths before anything is yielded. False yields paths that do not exist,
+            for lists made by programs: reading those fails one by one.
         on_folder_error: called with each subfolder that cannot be listed; the search goes on.
-        rule: which files count.
-        on_skipped: called with each other file; hidden folders are searched for such, too.
+        rule: which files are images; None for the default.
+        on_skipped: called with each file that is not; hidden folders are then searched, too.
 
     Raises:
         UsageError: a path does not exist, or a folder in *paths* cannot be listed.
@@ -56,7 +56,11 @@ def discover(
 
 
 def check_path(path: Path) -> None:
-    """See that *path* exists, and can be listed if it is a folder. Raises UsageError."""
+    """Check that *path* exists and, if it is a folder, can be listed.
+
+    Raises:
+        UsageError: it does not, or cannot.
+    """
     if not os.path.lexists(path):
         raise UsageError(f"{path}: no such file or folder")
     if os.path.isdir(path):  # noqa: PTH112 - is_dir() raises for a link into a closed folder
@@ -70,21 +74,21 @@ def _discover(paths: Iterable[str | Path], search: _Search) -> Iterator[Found]:
     here = Path.cwd()
     for item in paths:
         path = Path(item)
-        if os.path.isdir(path):  # noqa: PTH112 - is_dir() raises for names that are too long
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() may raise
             yield from search.under(path)
         else:
-            yield Found(path, _named(path, here))
+            yield Found(path, _result_name(path, here))
 
 
-def _named(path: Path, here: Path) -> str:
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the link
+def _result_name(path: Path, here: Path) -> str:
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     inside = whole.is_relative_to(here)
     return printable(whole.relative_to(here).as_posix() if inside else whole.name)
 
 
 @dataclass(frozen=True)
 class _Search:
-    """How folders are searched; see `discover`."""
+    """The options of `discover`, and the search itself."""
 
     exclude: Sequence[str | Path]
     on_error: FolderError | None
@@ -93,7 +97,7 @@ class _Search:
 
     def under(self, top: Path) -> Iterator[Found]:
         searched: set[tuple[int, int]] = set()
-        # A stack, not recursion: the depth of a tree is its maker's choice.
+        # A stack, not recursion: the tree may be deeper than Python's recursion limit.
         stack = [self._entries(top, top, searched)]
         while stack:
             entry = next(stack[-1], None)
@@ -102,16 +106,16 @@ class _Search:
             elif entry[1]:
                 stack.append(self._entries(entry[0], top, searched))
             else:
-                yield Found(entry[0], _inside(entry[0], top))
+                yield Found(entry[0], _relative(entry[0], top))
 
     def _entries(
         self, folder: Path, top: Path, searched: set[tuple[int, int]]
     ) -> Iterator[tuple[Path, bool]]:
-        """Yield (path, is a folder) of what counts in *folder*, sorted by name."""
+        """Yield (path, whether it is a folder) of the images and folders in *folder*, by name."""
         try:
             status = folder.stat()
             identity = (status.st_dev, status.st_ino)
-            if identity in searched or any(_is_at(path, status) for path in self.exclude):
+            if identity in searched or any(_is_same_folder(path, status) for path in self.exclude):
                 return
             searched.add(identity)
             with os.scandir(folder) as entries:
@@ -122,16 +126,16 @@ class _Search:
             return
         below = "" if folder == top else folder.relative_to(top).as_posix() + "/"
         for name, is_folder, entry in sorted(found, key=lambda item: item[0]):
-            kind = self._skips(below + name, is_folder, entry)
+            kind = self._skip_kind(below + name, is_folder, entry)
             if not kind:
                 yield folder / name, is_folder
             elif self.on_skipped is not None:
-                self.on_skipped(Skipped(_inside(folder / name, top), kind))
+                self.on_skipped(Skipped(_relative(folder / name, top), kind))
 
-    def _skips(self, name: str, is_folder: bool, entry: os.DirEntry[str]) -> str:
-        """The kind of a file that does not count; "" for one that does, and for a folder."""
+    def _skip_kind(self, name: str, is_folder: bool, entry: os.DirEntry[str]) -> str:
+        """Under which kind a file is skipped; "" for an image or a folder."""
         if is_folder:
-            # What is hidden is searched only to be counted.
+            # Hidden folders are searched only to count their files.
             return HIDDEN if self.on_skipped is None and is_hidden(name) else ""
         try:
             return self.rule.skips(name, lambda: _head(entry))
@@ -142,7 +146,7 @@ class _Search:
 
 
 class _SpecialFileError(Exception):
-    """Opening this file would wait, for the writer of a pipe say."""
+    """Opening this file could block, as with a named pipe."""
 
 
 def _head(entry: os.DirEntry[str]) -> bytes:
@@ -152,12 +156,12 @@ def _head(entry: os.DirEntry[str]) -> bytes:
         return file.read(SNIFF_BYTES)
 
 
-def _inside(path: Path, top: Path) -> str:
+def _relative(path: Path, top: Path) -> str:
     return printable(path.relative_to(top).as_posix())
 
 
-def _is_at(path: str | Path, status: os.stat_result) -> bool:
-    # Asked anew for every folder: an output folder may be made while the search goes on.
+def _is_same_folder(path: str | Path, status: os.stat_result) -> bool:
+    # Checked for every folder: an output folder may be created during the search.
     try:
         return os.path.samestat(Path(path).stat(), status)
     except OSError:
@@ -167,5 +171,5 @@ def _is_at(path: str | Path, status: os.stat_result) -> bool:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads nowhere or round in circles
+    except OSError:  # a dangling link or a loop of links
         return False

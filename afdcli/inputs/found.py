@@ -1,4 +1,4 @@
-"""One input of a run: where it is, and what it is called in results."""
+"""One input of a run: where it is, and its name in the results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from afdcli.errors import ErrorCode, PhotoError
 
 
 class Source(Protocol):
-    """Where the bytes of one picture are; pickles, and is read in a worker."""
+    """Where the bytes of one picture are. It must pickle: workers read it."""
 
     def read(self, limit: int) -> bytes:
-        """At most *limit* bytes. Raises PhotoError: UNREADABLE, CORRUPT or TOO_LARGE."""
+        """All bytes of the picture.
+
+        Args:
+            limit: most bytes allowed.
+
+        Raises:
+            PhotoError: TOO_LARGE above *limit*; UNREADABLE, CORRUPT, TRUNCATED or UNSUPPORTED.
+        """
 
 
 @dataclass(frozen=True)
@@ -21,12 +28,12 @@ class Found:
     """One input.
 
     Attributes:
-        path: to open it.
-        relative: its name in results, with forward slashes, never absolute and never with "..":
-            relative to the folder it was found in; for a file that was named explicitly, relative
-            to the current folder if it lies there, else its bare name. In the
-            form of `afdcli.storage.text.printable`.
-        source: where its bytes are, if not in a file at *path*; see `afdcli.inputs.archives`.
+        path: of the file; only a label if there is a *source*.
+        relative: its name in the results, with forward slashes, never absolute and never with "..".
+            It is relative to the searched folder. For a file given explicitly, it is relative to
+            the current folder if the file is below it, else the bare file name. Escaped by
+            `afdcli.storage.text.printable`.
+        source: where its bytes are, if they are not the file at *path*.
     """
 
     path: Path
@@ -36,11 +43,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file in a folder, archive or store that is no row.
+    """A file in a folder, archive or store that does not become a row.
 
     Attributes:
-        relative: as of a `Found`.
-        kind: under which it is counted, see `afdcli.inputs.kinds`.
+        relative: as in `Found`.
+        kind: the category it is counted under, see `afdcli.inputs.kinds`.
     """
 
     relative: str
@@ -48,15 +55,15 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A `Source` that cannot be read, as is known already: the row of it fails.
+class Unreadable:
+    """A `Source` that is already known to be unreadable; its row fails.
 
-    It stands for one picture, or for what is lost of an archive.
+    It stands for one picture, or for the unreadable rest of an archive.
     """
 
     code: ErrorCode
     message: str
 
     def read(self, limit: int) -> bytes:
-        """See `Source`: always raises."""
+        """Always raises, see `Source`."""
         raise PhotoError(self.code, self.message)

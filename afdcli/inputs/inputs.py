@@ -1,4 +1,4 @@
-"""The pictures of a run: files, folders, and a list on standard input."""
+"""The inputs of a run: files, folders, archives, URLs, and a list of paths on standard input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import threading
-from collections import Counter as Kinds
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,7 +17,7 @@ from afdcli.inputs.archives import check_readable, is_archive
 from afdcli.inputs.discover import check_path, discover
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
-from afdcli.inputs.remote import behind, check_url
+from afdcli.inputs.remote import check_url, list_url
 from afdcli.storage.paths import is_url, place
 
 STDIN = "-"
@@ -26,10 +26,10 @@ Lister = Callable[[Path, Rule], Iterator[Found | Skipped]]
 
 @dataclass(frozen=True)
 class Shard:
-    """One of *count* parts of the inputs, the *index*-th from 1.
+    """Part *index* (from 1) of the inputs, divided into *count* parts.
 
-    Which part an input is in depends on its name in the results alone: other inputs, their order
-    and the machine do not matter.
+    The part of an input depends only on its name in the results, not on other inputs, their order
+    or the machine.
     """
 
     index: int = 1
@@ -37,7 +37,11 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """From "I/N". Raises UsageError."""
+        """Parse "I/N".
+
+        Raises:
+            UsageError: *text* is not of this form.
+        """
         match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         shard = cls(*map(int, match.groups())) if match else cls(0)
         if not 1 <= shard.index <= shard.count:
@@ -51,21 +55,21 @@ class Shard:
 
 
 class Inputs:
-    """Iterates over the pictures under *paths*, once, lazily.
+    """An iterator over the pictures under *paths*; it is lazy and runs once.
 
     Args:
-        paths: files and folders; "-" stands for the list in *stdin*; archives and URLs are opened,
-            see `afdcli.inputs.archives` and `afdcli.inputs.remote`.
-        exclude: folders that are left out.
+        paths: files, folders, archives and URLs; "-" stands for the list in *stdin*. See
+            `afdcli.inputs.archives` and `afdcli.inputs.remote`.
+        exclude: folders to leave out.
         stdin: lines of bytes, one path each; empty lines are skipped.
-        shard: take only this part of them.
-        rule: which files in folders, archives and stores count.
-        lister: lists an archive; needed where there is one.
+        shard: yield only this part of the inputs.
+        rule: which files in folders, archives and stores become rows.
+        lister: lists an archive; required if there is one.
 
     Attributes:
-        unlisted: folders that could not be listed, with the reason; the rest goes on.
-        watch: called with each picture that is found, those of other shards included.
-        skipped: kind -> how many files were seen so far that are no rows.
+        unlisted: folders that could not be listed, with the reason; the search goes on.
+        watch: called with each picture that is found, including those of other shards.
+        skipped: kind -> number of files of this shard so far that do not become rows.
 
     Raises:
         UsageError: a path does not exist, or there is no picture at all.
@@ -83,13 +87,13 @@ class Inputs:
     ) -> None:
         self.unlisted: list[str] = []
         self.watch: Callable[[Found], None] | None = None
-        self.skipped: Kinds[str] = Kinds()
+        self.skipped: Counter[str] = Counter()
         self._shard = shard or Shard()
         self._rule = rule or Rule()
         self._lister = lister
         self._paths = [_local(str(path)) for path in paths]
         self._exclude = exclude
-        self._by_bytes = 0  # of the rows so far, those in folders that no suffix made
+        self._by_bytes = 0  # rows so far in folders that only their first bytes made images
         for path in self._paths:
             if path != STDIN:
                 _check(path)
@@ -111,10 +115,10 @@ class Inputs:
         return self._found
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
-        """What is behind a path, which need not exist."""
+        """List the pictures at *path*, which need not exist."""
         path = _local(path)
         if is_url(path):
-            return behind(path, self._rule)
+            return list_url(path, self._rule)
         if _is_archive(path):
             if self._lister is None:
                 raise ValueError("archives need a lister")
@@ -136,7 +140,7 @@ class Inputs:
             yield found
 
     def _counted(self, items: Iterable[Found | Skipped]) -> Iterator[Found]:
-        """The rows among *items*; the others are counted."""
+        """Yield the rows among *items* and count the others."""
         for item in items:
             if isinstance(item, Skipped):
                 self._skip(item)
@@ -159,27 +163,27 @@ class Inputs:
             )
         return UsageError(
             f"no images in {places}{others}: afd looks for {' '.join(sorted(READ_SUFFIXES))}, for"
-            " other image suffixes, and for files that begin as an image does; files given"
-            " explicitly are always read"
+            " other image suffixes, and for files whose first bytes are those of an image; files"
+            " given explicitly are always read"
         )
 
-    def counter(self) -> Counter:
-        """Count the pictures in the background, by their names, without opening them."""
+    def counter(self) -> BackgroundCount:
+        """A count of the pictures by their names, in the background, without opening files."""
         if any(path == STDIN or is_url(path) or _is_archive(path) for path in self._paths):
-            return Counter(None)
+            return BackgroundCount(None)
         names = Rule(SUFFIXES if self._rule.suffixes is None else self._rule.suffixes)
         found = discover(self._paths, exclude=self._exclude, rule=names, strict=False)
-        return Counter(filter(self._shard.holds, found), lambda: self._by_bytes)
+        return BackgroundCount(filter(self._shard.holds, found), lambda: self._by_bytes)
 
 
 def skipped_text(skipped: Mapping[str, int]) -> str:
-    """What was left out, as in "5 skipped: 3 text, 2 video"."""
+    """A summary of skipped files, e.g. "5 skipped: 3 text, 2 video"."""
     kinds = sorted(((n, kind) for kind, n in skipped.items() if n), key=lambda k: (-k[0], k[1]))
     return f"{sum(skipped.values()):,} skipped: {', '.join(f'{n:,} {kind}' for n, kind in kinds)}"
 
 
 def _local(path: str) -> str:
-    """*path*, of a ``file://`` URL what it names: folders of this machine have one search only."""
+    """*path* with ``file://`` removed, so that local folders are always searched the same way."""
     return str(place(path)) if path.startswith("file://") else path
 
 
@@ -188,7 +192,7 @@ def _is_archive(path: str) -> bool:
 
 
 def _check(path: str) -> None:
-    """See, before the work begins, that *path* can be opened. Raises UsageError."""
+    """Check before the work begins that *path* can be opened; UsageError if not."""
     if is_url(path):
         check_url(path)
         return
@@ -197,12 +201,12 @@ def _check(path: str) -> None:
         check_readable(path)
 
 
-class Counter:
-    """Counts *found* in a thread of its own; a context manager, leaving it stops the count.
+class BackgroundCount:
+    """Counts *found* in a thread; a context manager that stops the thread at its end.
 
     Args:
-        found: by name; None where nobody can know.
-        more: how many were found so far that names do not show.
+        found: the inputs to count; None if they cannot be counted in advance.
+        more: number of inputs found so far that the count by name misses.
     """
 
     def __init__(self, found: Iterator[Found] | None, more: Callable[[], int] = lambda: 0) -> None:
@@ -222,10 +226,10 @@ class Counter:
 
     @property
     def total(self) -> int | None:
-        """The number, None until it is known; near the end of the run it is exact."""
+        """The number of inputs, None until it is known; exact near the end of the run."""
         return None if self._total is None else self._total + self._more()
 
-    def __enter__(self) -> Counter:
+    def __enter__(self) -> BackgroundCount:
         if self._found is not None:
             self._thread.start()
         return self

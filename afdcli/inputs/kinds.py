@@ -1,4 +1,4 @@
-"""Which files are rows, and under which name the others are counted."""
+"""Which files become rows, and under which kind the others are counted."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _FOREIGN = (
     " dng raw cr2 cr3 crw nef nrw arw srf sr2 orf rw2 raf pef srw x3f 3fr fff iiq mos mef erf"
     " kdc dcr mrw rwl gpr"
 )
-#: Suffixes of images, in lower case, those that afd does not decode included. A file that bears
-#: one is a row, whatever is in it.
+#: Image suffixes in lower case, including formats that afd does not decode. A file with such a
+#: suffix becomes a row, whatever it contains.
 SUFFIXES = READ_SUFFIXES | {f".{suffix}" for suffix in _FOREIGN.split()}
 HIDDEN = "hidden"
 _KINDS = {
@@ -39,7 +39,7 @@ _KINDS = {
     " tfrecord bin dat mat",
 }
 _BY_SUFFIX = {f".{suffix}": kind for kind, all_ in _KINDS.items() for suffix in all_.split()}
-_BY_BYTES = (  # where in the file, bytes, kind
+_BY_BYTES = (  # (offset in the file, bytes there, kind)
     (4, b"ftyp", "video"),
     (8, b"AVI ", "video"),
     (0, b"\x1aE\xdf\xa3", "video"),
@@ -59,18 +59,22 @@ _BY_BYTES = (  # where in the file, bytes, kind
 
 @dataclass(frozen=True)
 class Rule:
-    """Which of the files in folders, archives and stores are rows.
+    """Which files in folders, archives and stores become rows.
 
     Attributes:
-        suffixes: in lower case and with dots: these alone decide, and no file is opened; None: an
-            image suffix decides, or that the first bytes are those of an image.
+        suffixes: in lower case and with dots. If given, only they decide, and no file is opened.
+            None: files with an image suffix, or whose first bytes are those of an image.
     """
 
     suffixes: frozenset[str] | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> Rule:
-        """From "jpg,png"; None for the default. Raises UsageError."""
+        """Parse a list such as "jpg,png"; None gives the default.
+
+        Raises:
+            UsageError: *text* is not such a list.
+        """
         if text is None:
             return cls()
         names = {part.strip().lower().lstrip(".") for part in text.split(",")} - {""}
@@ -80,20 +84,20 @@ class Rule:
 
     @property
     def opens(self) -> bool:
-        """Whether files without an image suffix are looked into."""
+        """Whether files without an image suffix are opened to look at their first bytes."""
         return self.suffixes is None
 
     def named(self, name: str) -> bool:
-        """Whether the suffix of *name* is enough to make a row."""
+        """Whether the suffix of *name* alone makes it a row."""
         return _suffix(name) in (SUFFIXES if self.suffixes is None else self.suffixes)
 
     def skips(self, name: str, head: Callable[[], bytes]) -> str:
-        """Kind of a file that is no row, e.g. "text"; "" for a row.
+        """Kind of a file that does not become a row, e.g. "text"; "" for a row.
 
         Args:
-            name: within the folder or archive, with forward slashes.
-            head: the file's first `afdcli.codec.sniff.SNIFF_BYTES`; called where the name does not
-                decide.
+            name: path within the folder or archive, with forward slashes.
+            head: returns the file's first `afdcli.codec.sniff.SNIFF_BYTES`; called only if the name
+                does not decide.
 
         Raises:
             OSError: from *head*.
@@ -109,10 +113,10 @@ class Rule:
 
 
 def is_hidden(name: str) -> bool:
-    """True for files that systems keep for themselves.
+    """True for hidden files.
 
-    They, or a folder above them, begin with a dot (a Mac's AppleDouble forks ``._x`` among them),
-    or lie in ``__MACOSX``, where a Mac's archives hold such forks.
+    Their name or a folder in their path starts with a dot (such as macOS AppleDouble files,
+    ``._x``), or they are in ``__MACOSX``, where archives made on macOS keep AppleDouble files.
     """
     return any(
         part == "__MACOSX" or (part[:1] == "." and part not in (".", ".."))
@@ -137,5 +141,7 @@ def _kind(name: str, head: bytes | None) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    text = head.decode("utf-8", "replace").rstrip("\N{REPLACEMENT CHARACTER}")  # cut in a character
+    text = head.decode("utf-8", "replace").rstrip(
+        "\N{REPLACEMENT CHARACTER}"
+    )  # a character may be cut off
     return all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text) and "\ufffd" not in text

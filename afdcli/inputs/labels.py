@@ -1,7 +1,6 @@
-"""True classes for ``--labels``: from the names of the folders, or from a CSV file.
+"""True classes for ``--labels``: from the names of folders, or from a CSV file.
 
-Three ways to name a class are understood: its name as the classifier gives it, its index in the
-classifier's output, and, for ImageNet classifiers, its WordNet synset such as ``n01440764``.
+How a class may be written: `afdcli.inputs.class_finder`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -32,10 +31,10 @@ class Labels(ABC):
     """The true class of each picture.
 
     Attributes:
-        source: what was given to ``--labels``.
-        unknown: how many pictures so far had a label that is no class of the classifier.
-        missing: how many had none.
-        example: one of the unknown labels.
+        source: the value of ``--labels``.
+        unknown: number of pictures so far whose label is not a class of the classifier.
+        missing: number of pictures so far without a label.
+        example: one of the unknown labels, "" if there is none.
     """
 
     def __init__(self, source: str, finder: ClassFinder) -> None:
@@ -47,10 +46,10 @@ class Labels(ABC):
 
     @abstractmethod
     def lookup(self, found: Found) -> int | str | None:
-        """Class index of *found*, a label that is no class, or None where there is no label."""
+        """Class index of *found*; its label if that is not a class; None without a label."""
 
     def target(self, found: Found) -> int | None:
-        """Class index of *found*, or None; counts the failures."""
+        """Class index of *found*, or None; counts unknown and missing labels."""
         label = self.lookup(found)
         if isinstance(label, int):
             return label
@@ -62,11 +61,11 @@ class Labels(ABC):
         return None
 
     def warning(self) -> str:
-        """One sentence on pictures left without a target, or ""."""
+        """One line about pictures without a target; "" if all have one."""
         parts = []
         if self.unknown:
             parts.append(
-                f"{self.unknown} with a label that is no class of this classifier"
+                f"{self.unknown} with a label that is not a class of this classifier"
                 f" (e.g. {self.example!r})"
             )
         if self.missing:
@@ -74,45 +73,45 @@ class Labels(ABC):
         return f"--labels {self.source}: {' and '.join(parts)}" if parts else ""
 
     def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
-        """*inputs* as they are, once it is known what their labels depend on."""
+        """*inputs* unchanged, after reading as many of them as their labels depend on."""
         return iter(inputs)
 
     @abstractmethod
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
-        """The error for a run over *inputs*, none of which has a label that fits."""
+        """The error for a run in which none of *inputs* has a usable label."""
 
 
 class FolderLabels(Labels):
-    """The name of the folder that a picture lies in is its class."""
+    """The class of a picture is the name of its folder."""
 
     def __init__(self, finder: ClassFinder) -> None:
         super().__init__(FOLDERS, finder)
 
     def lookup(self, found: Found) -> int | str | None:
         """See `Labels`."""
-        name = _folder(found)
+        name = _folder_name(found)
         index = self._finder.find(name)
         return (name or None) if index is None else index
 
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
         """See `Labels`."""
         return UsageError(
-            "--labels folders: no folder is named like a class of this classifier"
-            f" (e.g. {_folder(inputs[0])!r}); give --labels FILE.csv, or the right --backbone"
+            "--labels folders: no folder has the name of a class of this classifier"
+            f" (e.g. {_folder_name(inputs[0])!r}); give --labels FILE.csv, or the right --backbone"
         )
 
 
 class FileLabels(Labels):
     """A CSV file with a column of paths and a column of classes.
 
-    A picture's label is the entry with its path (as in the results, or as given), or with the end
-    of it, with or without the file's ending, for pictures that were converted; else the entry with
-    its bare file name, if no other picture of the run has that name. Paths are compared in one
-    Unicode form, NFC.
+    An entry matches a picture if it is the picture's path (as in the results, or as given) or the
+    end of it. If none matches, file suffixes are ignored, because the pictures may have been
+    converted. Last, an entry that is a bare file name matches, if no other picture of the run has
+    that name. Paths are compared in Unicode form NFC.
 
     Attributes:
-        shared: how many pictures so far had a label by their bare name alone, but not that name
-            alone.
+        shared: number of pictures so far that only a bare file name matches, and that share this
+            name with other pictures. They get no label.
 
     Raises:
         UsageError: the file cannot be read or lacks a column, or none of its labels is a class.
@@ -122,25 +121,27 @@ class FileLabels(Labels):
         super().__init__(str(file), finder)
         self.shared = 0
         self._by_stem: dict[str, list[tuple[str, int | str]]] = defaultdict(list)
-        self._pictures: Counter[str] = Counter()  # with a bare name of the file, or with its stem
+        self._pictures: Counter[str] = (
+            Counter()
+        )  # pictures per bare name in the file, with and without suffix
         some: int | str | None = None
         for path, label in self._read(file):
-            path = _plain(path)
-            self._by_stem[_bare(_name(path))].append((path, label))
+            path = _normalised(path)
+            self._by_stem[_stem(_name(path))].append((path, label))
             if "/" not in path:
-                self._pictures.update({path: 0, _bare(path): 0})
+                self._pictures.update({path: 0, _stem(path): 0})
             some = label if not isinstance(some, int) else some
         if not isinstance(some, int):
             reason = "it has no rows" if some is None else f"e.g. {some!r}"
             raise UsageError(f"--labels {file}: no label is a class of this classifier ({reason})")
 
     def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
-        """*inputs*, all of them listed before the first whose bare name may not be its own.
+        """*inputs*; lists all of them first if a bare file name may belong to several.
 
-        A picture at the top of its folder has no other name; so flat folders are not listed first.
+        Names are unique within a folder, so flat folders are not listed first.
         """
         if isinstance(inputs, Inputs):
-            inputs.watch = self._count  # those of other shards, too
+            inputs.watch = self._count  # counts pictures of other shards, too
             counted: Iterator[Found] = iter(inputs)
         else:
             counted = self._counted(inputs)
@@ -156,7 +157,7 @@ class FileLabels(Labels):
 
     def _count(self, found: Found) -> None:
         name = _name(_nfc(found.relative))
-        for key in {name, _bare(name)} & self._pictures.keys():
+        for key in {name, _stem(name)} & self._pictures.keys():
             self._pictures[key] += 1
 
     def lookup(self, found: Found) -> int | str | None:
@@ -171,26 +172,19 @@ class FileLabels(Labels):
         return super().target(found)
 
     def _match(self, found: Found) -> tuple[int | str | None, bool]:
-        """The label of *found*; and whether only other pictures' names keep it from having one."""
-        relative, full = _nfc(found.relative), _plain(str(found.path))
+        """The label of *found*, and whether it has none only because others share its name."""
+        relative, full = _nfc(found.relative), _normalised(str(found.path))
         name = _name(relative)
-        entries = self._by_stem.get(_bare(name), [])
-        ways: tuple[Callable[[str], bool], ...] = (
-            lambda path: path in (relative, full),
-            lambda path: _bare(path) in (_bare(relative), _bare(full)),
-            lambda path: "/" in path and (_ends(path, relative) or _ends(full, path)),
-            lambda path: (
-                "/" in path
-                and (_ends(_bare(path), _bare(relative)) or _ends(_bare(full), _bare(path)))
-            ),
-        )
-        for same in ways:
-            labels = {label for path, label in entries if same(path)}
-            if labels:
-                return (labels.pop() if len(labels) == 1 else None), False
+        entries = self._by_stem.get(_stem(name), [])
+        for matches in (_is_path, _is_end_of_path):
+            for form in (str, _stem):
+                names = form(relative), form(full)
+                labels = {label for path, label in entries if matches(form(path), *names)}
+                if labels:
+                    return (labels.pop() if len(labels) == 1 else None), False
         alone = [(path, label) for path, label in entries if "/" not in path]
-        for key in (name, _bare(name)):
-            labels = {label for path, label in alone if key in (path, _bare(path))}
+        for key in (name, _stem(name)):
+            labels = {label for path, label in alone if key in (path, _stem(path))}
             if labels:
                 shared = self._pictures[key] > 1
                 return (labels.pop() if len(labels) == 1 and not shared else None), shared
@@ -199,8 +193,8 @@ class FileLabels(Labels):
     def warning(self) -> str:
         """See `Labels`."""
         shared = (
-            f"{self.shared} not labelled, for other pictures have the same file name: write paths "
-            f"in {self.source}, relative to the input folder"
+            f"{self.shared} not labelled, because other pictures have the same file name: write "
+            f"paths in {self.source} relative to the input folder"
         )
         return "; ".join(filter(None, (super().warning(), shared if self.shared else "")))
 
@@ -213,7 +207,7 @@ class FileLabels(Labels):
                 "pictures; its paths must be relative to the input folder"
             )
         return UsageError(
-            f"--labels {self.source}: it has no label that fits any of the pictures"
+            f"--labels {self.source}: no label matches any of the pictures"
             f" (e.g. {inputs[0].relative!r}); its paths must be relative to the input folder,"
             " or bare file names"
         )
@@ -233,7 +227,7 @@ class FileLabels(Labels):
         except OSError as error:
             raise UsageError(f"--labels {file}: {error.strerror or error}") from error
         except csv.Error as error:
-            raise UsageError(f"--labels {file} is no CSV file: {error}") from error
+            raise UsageError(f"--labels {file} is not a CSV file: {error}") from error
 
     @staticmethod
     def _columns(file: Path, columns: Mapping[str, str]) -> tuple[str, str]:
@@ -242,7 +236,7 @@ class FileLabels(Labels):
         if path is None or label is None:
             raise UsageError(
                 f"--labels {file} needs a header with a column of paths"
-                f" ({', '.join(PATH_COLUMNS)}) and one of classes"
+                f" ({', '.join(PATH_COLUMNS)}) and a column of classes"
                 f" ({', '.join((*INDEX_COLUMNS, *NAME_COLUMNS))}); it has"
                 f" {', '.join(columns) or 'none'}"
             )
@@ -250,15 +244,23 @@ class FileLabels(Labels):
 
 
 def load_labels(source: str, class_names: Sequence[str]) -> Labels:
-    """What ``--labels`` names: "folders" or the path of a CSV file."""
+    """The labels for a value of ``--labels``.
+
+    Args:
+        source: "folders" or the path of a CSV file.
+        class_names: of the classifier, one per output.
+
+    Raises:
+        UsageError: see `FileLabels`.
+    """
     finder = ClassFinder.of(class_names)
     return FolderLabels(finder) if source == FOLDERS else FileLabels(Path(source), finder)
 
 
-def _plain(path: str) -> str:
-    """*path* in the form of `Found.relative` and of Unicode's NFC.
+def _normalised(path: str) -> str:
+    """*path* in the form of `Found.relative`, and in Unicode form NFC.
 
-    A file made on Windows has backslashes; one made on a Mac may have letters taken apart.
+    Files made on Windows have backslashes; files made on macOS may have decomposed letters.
     """
     plain = str(PurePosixPath(path if "/" in path else path.replace("\\", "/")))
     return _nfc(printable(plain))
@@ -272,22 +274,27 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _bare(path: str) -> str:
-    """*path* without the file's ending."""
+def _stem(path: str) -> str:
+    """*path* without the file's suffix."""
     return os.path.splitext(path)[0]  # noqa: PTH122
 
 
-def _ends(path: str, end: str) -> bool:
-    """Whether *end* is *path*, or its last folders and file."""
-    return f"/{path}".endswith(f"/{end}")
+def _is_path(path: str, relative: str, full: str) -> bool:
+    return path in (relative, full)
 
 
-def _folder(found: Found) -> str:
-    """The name of the folder that a picture lies in; "" where it lies in none."""
+def _is_end_of_path(path: str, relative: str, full: str) -> bool:
+    """Whether *path* ends with *relative* or *full* with *path*, at a folder boundary."""
+    ends = f"/{path}".endswith(f"/{relative}") or f"/{full}".endswith(f"/{path}")
+    return "/" in path and ends
+
+
+def _folder_name(found: Found) -> str:
+    """The name of the folder that contains a picture; "" if there is none."""
     if isinstance(found.source, Remote):
         url = PurePosixPath(unquote(urlsplit(found.source.url).path))
         return printable(url.parent.name)
-    if found.source is not None:  # ARCHIVE/MEMBER: an archive is no folder
+    if found.source is not None:  # ARCHIVE/MEMBER: the archive does not count as a folder
         folders = found.relative.split("/")[1:-1]
         return folders[-1] if folders else ""
     return printable(found.path.absolute().parent.name)

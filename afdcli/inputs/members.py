@@ -1,4 +1,4 @@
-"""What members of all kinds of archives share: names, checks, and room for unpacked bytes."""
+"""Shared by all kinds of archives: names of members, checks, and space for unpacked bytes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.inputs.found import Found, Lost, Skipped, Source
+from afdcli.inputs.found import Found, Skipped, Source, Unreadable
 from afdcli.storage.text import printable
 
 LONGEST_NAME = 4096  # characters
+MAX_LINK_HOPS = 40  # links that point to links; the limit of Linux
 LARGEST_UNPACKED = 256 << 20  # bytes of one member of a compressed tar
 
 
 class DamagedError(Exception):
-    """The archive does not go on as it should; the text says where and how."""
+    """The archive is damaged; the message says where and how."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing was found yet, though much was read: a moment to see how late it is."""
+    """Yielded after much was read without finding anything, so that time limits can act."""
 
 
 Item = Found | Skipped | Pause
@@ -33,11 +34,12 @@ PAUSE_BYTES = 64 << 20  # read between two pauses
 
 @dataclass(frozen=True)
 class Archive:
-    """A file with pictures in it, as it was when it was listed.
+    """An archive file, as it was when it was listed.
 
     Attributes:
         path: absolute.
-        size, changed: bytes, and nanoseconds of the last change.
+        size: bytes.
+        changed: time of the last change, nanoseconds.
     """
 
     path: Path
@@ -46,15 +48,19 @@ class Archive:
 
     @classmethod
     def at(cls, path: Path) -> Archive:
-        """Raises OSError."""
+        """The archive at *path*.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
         status = path.stat()
         return cls(path.absolute(), status.st_size, status.st_mtime_ns)
 
     def open(self) -> BinaryIO:
-        """Open it to read a member, if it is still the file that was listed.
+        """Open it to read a member, after checking that it has not changed.
 
         Raises:
-            PhotoError: it has changed, and members may be elsewhere now.
+            PhotoError: it has changed, so offsets of members may be wrong.
             OSError: it cannot be opened.
         """
         file = self.path.open("rb")
@@ -66,41 +72,47 @@ class Archive:
 
 
 def check_size(size: int, limit: int) -> None:
-    """Raises PhotoError (TOO_LARGE) where *size* is above *limit*."""
+    """Check a number of bytes.
+
+    Raises:
+        PhotoError: TOO_LARGE if *size* is above *limit*.
+    """
     if size > limit:
         message = f"{size} bytes is more than the limit of {limit}"
         raise PhotoError(ErrorCode.TOO_LARGE, message)
 
 
-def inside(name: str) -> str:
-    """A name from inside an archive, relative, without ``..``, and not endless."""
+def safe_name(name: str) -> str:
+    """A member's name made safe: relative, without ``..``, at most `LONGEST_NAME` characters."""
     parts = name[: LONGEST_NAME + 1].split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))[:LONGEST_NAME]
 
 
-def found(archive: Path, name: str, source: Source) -> Found:
-    """The member *name* (see `inside`) of *archive*."""
-    # A NUL in a path would be an error of Python wherever it is used.
+def member_row(archive: Path, name: str, source: Source) -> Found:
+    """The row of member *name* (see `safe_name`) of *archive*."""
+    # Python raises ValueError for a NUL in a path.
     path = archive / name.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return Found(path, printable(f"{archive.name}/{name}"), source)
 
 
-def skipped(archive: Path, name: str, kind: str) -> Skipped:
-    """Such a member that is no row."""
+def skipped_member(archive: Path, name: str, kind: str) -> Skipped:
+    """A member, named as in `member_row`, that does not become a row."""
     return Skipped(printable(f"{archive.name}/{name}"), kind)
 
 
-def lost(archive: Path, reason: str, code: ErrorCode = ErrorCode.CORRUPT) -> Found:
-    """The row of *archive* itself, of which something is lost."""
-    return Found(archive, printable(archive.name), Lost(code, reason))
+def failed_archive(archive: Path, reason: str, code: ErrorCode = ErrorCode.CORRUPT) -> Found:
+    """The failed row of *archive* itself, for the part that cannot be read."""
+    return Found(archive, printable(archive.name), Unreadable(code, reason))
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """Bytes that were unpacked into a file for a while.
+    """Bytes that were unpacked into a temporary file.
 
     Attributes:
-        keep: holds the file open for as long as somebody may read; stays in its process.
+        path: of the file.
+        offset, size: of the bytes in it.
+        keep: keeps the file open as long as this object exists; not pickled.
     """
 
     path: Path
@@ -120,8 +132,8 @@ class Spooled:
 
 
 @dataclass(frozen=True)
-class Held:
-    """Bytes that travel with the input, to machines that do not see the file."""
+class InMemory:
+    """Bytes that are sent along with the input, to machines that cannot open the file."""
 
     data: bytes = field(repr=False)
 
@@ -131,24 +143,35 @@ class Held:
         return self.data
 
 
+def missing_link(target: str) -> Unreadable:
+    """The source of a link in an archive to *target*, which does not exist."""
+    return Unreadable(ErrorCode.UNREADABLE, f"it is a link to {target[:200]}, which does not exist")
+
+
+def name_too_long() -> Unreadable:
+    """The source of a member whose name is longer than `LONGEST_NAME`."""
+    message = f"its name is longer than {LONGEST_NAME:,} characters"
+    return Unreadable(ErrorCode.TOO_LARGE, message)
+
+
 def portable(source: Source | None) -> Source | None:
-    """*source* as other machines can read it.
+    """*source* in a form that other machines can read.
 
     Raises:
-        OSError: the unpacked bytes are gone.
+        OSError: the unpacked bytes are no longer there.
     """
     if isinstance(source, Spooled):
-        return Held(source.read(source.size))
+        return InMemory(source.read(source.size))
     return source
 
 
 class TemporaryFile:
-    """An empty temporary file that all processes of this user can open; gone with this object.
+    """An empty temporary file that this user's processes can open; deleted with this object.
 
-    On Linux it has no name, so that nothing is left of a run that is killed.
+    On Linux it has no name, so a killed run leaves nothing behind.
 
     Attributes:
-        path: to open it.
+        path: by which other processes open it.
     """
 
     def __init__(self) -> None:
@@ -164,19 +187,20 @@ class TemporaryFile:
 
 
 class Spool:
-    """Where members of compressed archives are unpacked to, in the process that lists.
+    """Where the listing process unpacks members of compressed archives.
 
     Attributes:
-        path: of the file to append to; None: nothing is kept.
+        path: of the file to append to; None reads the members and discards them.
     """
 
     def __init__(self) -> None:
         self.path: Path | None = None
 
     def keep(self, chunks: Iterable[bytes]) -> Source:
-        """Append *chunks*, and say where they are.
+        """Append *chunks* to the file; the source that reads them back.
 
-        Errors of *chunks* pass. A full disk makes a source that fails.
+        Errors while reading *chunks* are raised. If the disk is full, the source is an
+        `Unreadable`.
         """
         if self.path is None:
             return Spooled(Path(), 0, sum(map(len, chunks)))
@@ -189,13 +213,13 @@ class Spool:
             if not room:
                 file.truncate(start)
         if not room:
-            message = "no room to unpack it in the temporary folder"
-            return Lost(ErrorCode.UNREADABLE, message)
+            message = "the temporary folder has no room to unpack it"
+            return Unreadable(ErrorCode.UNREADABLE, message)
         return Spooled(self.path, start, size)
 
 
 def _written(file: Any, data: bytes) -> bool:
-    """Whether the disk had room for *data*."""
+    """Write *data*; whether the disk had room for it."""
     try:
         return bool(file.write(data) == len(data))
     except OSError:

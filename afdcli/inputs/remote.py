@@ -1,4 +1,4 @@
-"""Pictures behind URLs that fsspec opens (``s3://``, ``gs://``, ``https://``)."""
+"""Pictures at URLs that fsspec opens (``s3://``, ``gs://``, ``https://``)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 from afdcli.codec.sniff import SNIFF_BYTES
 from afdcli.errors import ErrorCode
-from afdcli.inputs.found import Found, Lost, Skipped
+from afdcli.inputs.found import Found, Skipped, Unreadable
 from afdcli.inputs.kinds import Rule, is_hidden
 from afdcli.inputs.members import check_size
 from afdcli.storage.paths import file_system
-from afdcli.storage.text import printable
+from afdcli.storage.text import printable, reason_of
 
-_AT_ONCE = 256  # files that are looked into at the same time
+_AT_ONCE = 256  # files whose first bytes are read at the same time
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file behind a URL."""
+    """A file at a URL."""
 
     url: str
 
@@ -37,26 +37,29 @@ class Remote:
 
 
 def check_url(url: str) -> None:
-    """See that *url* can be opened. Raises UsageError."""
+    """Check that *url* can be opened.
+
+    Raises:
+        UsageError: it cannot.
+    """
     file_system(url)
 
 
-def behind(url: str, rule: Rule) -> Iterator[Found | Skipped]:
-    """The file at *url*, or all files below it, sorted; where that fails a row for *url*."""
+def list_url(url: str, rule: Rule) -> Iterator[Found | Skipped]:
+    """Yield the file at *url*, or all files below it, sorted; a failed row if that fails."""
     try:
-        yield from _behind(url, rule)
-    except Exception as error:  # of every store that fsspec knows
-        reason = " ".join(str(error).split()) or type(error).__name__
-        message = f"cannot be listed: {reason}"
+        yield from _list(url, rule)
+    except Exception as error:  # of any store that fsspec opens
+        message = f"cannot be listed: {reason_of(error)}"
         if isinstance(error, FileNotFoundError):
             message = "no such file or folder"
         name = PurePosixPath(url).name
-        yield Found(Path(name), printable(name), Lost(ErrorCode.UNREADABLE, message))
+        yield Found(Path(name), printable(name), Unreadable(ErrorCode.UNREADABLE, message))
 
 
-def _behind(url: str, rule: Rule) -> Iterator[Found | Skipped]:
+def _list(url: str, rule: Rule) -> Iterator[Found | Skipped]:
     system, top = file_system(url)
-    if system.isfile(top) and not url.endswith("/"):  # a web server's list of a folder is a file
+    if system.isfile(top) and not url.endswith("/"):  # a web server's folder listing is a file, too
         yield Found(Path(PurePosixPath(top).name), printable(PurePosixPath(top).name), Remote(url))
         return
     paths = sorted(map(str, system.find(top)))
@@ -65,7 +68,7 @@ def _behind(url: str, rule: Rule) -> Iterator[Found | Skipped]:
     start = len(str(top).rstrip("/")) + 1
     remaining = iter(paths)
     while some := list(islice(remaining, _AT_ONCE)):
-        heads = _heads(system, [p for p in some if _is_open(rule, p[start:])])
+        heads = _heads(system, [p for p in some if _needs_head(rule, p[start:])])
         for path in some:
             name = path[start:]
             kind = rule.skips(name, partial(heads.__getitem__, path))
@@ -75,12 +78,12 @@ def _behind(url: str, rule: Rule) -> Iterator[Found | Skipped]:
                 yield Found(Path(name), printable(name), Remote(f"{url.rstrip('/')}/{name}"))
 
 
-def _is_open(rule: Rule, name: str) -> bool:
+def _needs_head(rule: Rule, name: str) -> bool:
     return rule.opens and not rule.named(name) and not is_hidden(name)
 
 
 def _heads(system: Any, paths: list[str]) -> dict[str, bytes]:
-    """The first bytes of each file that gives them."""
+    """Path -> first bytes of the file; b"" if they cannot be read."""
     if not paths:
         return {}
     heads = system.cat_ranges(paths, 0, SNIFF_BYTES, on_error="return")

@@ -1,4 +1,4 @@
-"""What links inside a tar lead to."""
+"""Targets of the links in a tar."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from afdcli.inputs.found import Source
-from afdcli.inputs.members import PAUSE, Item, Spool, TemporaryFile
+from afdcli.inputs.members import MAX_LINK_HOPS, PAUSE, Item, Spool, TemporaryFile
 
-#: Members with their numbers, and None for a pause.
+#: (number, member), where None instead of a member is a pause.
 Members = Iterator[tuple[int, tarfile.TarInfo | None]]
-_MOST_HOPS = 40  # links that lead to links; as Linux
 
 
 class Links:
-    """What the links of a tar lead to; goes through the archive once for names, once for places.
+    """Targets of the links in a tar. Reads the archive twice: once for names, once for contents.
 
     Args:
-        opened: opens the archive from its beginning.
-        listed: its members.
-        take: where the bytes of a member are.
+        opened: opens the archive at its beginning; a context manager.
+        listed: yields the members of the opened archive.
+        take: makes the `Source` of a member.
     """
 
     def __init__(
@@ -32,24 +31,24 @@ class Links:
         take: Callable[[tarfile.TarFile, tarfile.TarInfo, Spool], Source],
     ) -> None:
         self._opened, self._listed, self._take = opened, listed, take
-        self._targets: dict[int, int] = {}  # number of a link -> number of what it leads to
-        self._folders: set[int] = set()  # links that lead to folders
+        self._targets: dict[int, int] = {}  # number of a link -> number of its target
+        self._folders: set[int] = set()  # numbers of links to folders
         self._sources: dict[int, Source] = {}  # number of a member -> its bytes
         self._file = TemporaryFile()
 
     def source(self, number: int) -> Source | None:
-        """Where the bytes are that the link *number* leads to."""
+        """Source of the target of link *number*; None if it is not a file in the archive."""
         return self._sources.get(self._targets.get(number, -1))
 
     def to_folder(self, number: int) -> bool:
-        """Whether it leads to a folder."""
+        """Whether the target of link *number* is a folder."""
         return number in self._folders
 
     def follow(self) -> Iterator[Item]:
-        """Find what all links lead to. What lies behind damage is not found."""
+        """Find the targets of all links; yields pauses. Targets behind damage are not found."""
         wanted: set[int] = set()
         with _until_damage():
-            yield from self._names(wanted)
+            yield from self._find_targets(wanted)
         spool = Spool()
         spool.path = self._file.path
         with _until_damage(), self._opened() as tar:
@@ -59,9 +58,9 @@ class Links:
                 elif number in wanted and member.isreg():
                     self._sources[number] = self._take(tar, member, spool)
 
-    def _names(self, wanted: set[int]) -> Iterator[Item]:
-        last: dict[str, int] = {}  # name -> number of the last member so called
-        links: dict[int, tuple[str, int]] = {}  # link -> name it leads to, member if known already
+    def _find_targets(self, wanted: set[int]) -> Iterator[Item]:
+        last: dict[str, int] = {}  # name -> number of the last member of that name
+        links: dict[int, tuple[str, int]] = {}  # link -> name of its target, its number or -1
         folders: set[str] = set()
         try:
             with self._opened() as tar:
@@ -70,7 +69,7 @@ class Links:
                         yield PAUSE
                         continue
                     name = posixpath.normpath(member.name.lstrip("/"))
-                    if member.islnk():  # to a member before it
+                    if member.islnk():  # a hard link points to an earlier member
                         target = posixpath.normpath(member.linkname.lstrip("/"))
                         links[number] = (target, last.get(target, -1))
                     elif member.issym():
@@ -81,11 +80,11 @@ class Links:
                         folders.add(name)
                     else:
                         last[name] = number
-                        folders.update(_above(name, folders))
+                        folders.update(_parents(name, folders))
         finally:
             for link in links:
                 number, hops = link, 0
-                while number in links and hops < _MOST_HOPS:
+                while number in links and hops < MAX_LINK_HOPS:
                     name, known = links[number]
                     number, hops = known if known >= 0 else last.get(name, -1), hops + 1
                 if number >= 0 and number not in links:
@@ -97,7 +96,7 @@ class Links:
 
 @contextmanager
 def _until_damage() -> Iterator[None]:
-    """End at whatever tarfile and the decompressors raise: the list of members tells of it."""
+    """Ignore errors of tarfile and the decompressors: listing the members reports them."""
     try:
         yield
     except MemoryError:
@@ -106,7 +105,7 @@ def _until_damage() -> Iterator[None]:
         return
 
 
-def _above(name: str, known: set[str]) -> Iterator[str]:
-    """The folders above *name* that are not *known* yet."""
+def _parents(name: str, known: set[str]) -> Iterator[str]:
+    """The parent folders of *name* that are not in *known*."""
     while (name := posixpath.dirname(name)) and name not in known:
         yield name

@@ -1,12 +1,12 @@
 """Pictures in tar archives, plain ones and compressed ones.
 
-Members of a plain tar are read by the workers, each at its place in the file.
+Workers read the members of a plain tar directly, each at its offset in the file.
 
-A compressed tar has no places: it is unpacked from its beginning to its end, once. Listing does
-that, and unpacks the pictures on the way into files of a few megabytes, which are gone as soon as
-the pictures in them are read (`afdcli.workers.listing`). So memory does not grow with the archive,
-disk space grows with the pictures that are on their way, and no member is unpacked twice. Only an
-archive with links is gone through twice more, to see what they lead to.
+A compressed tar has no random access: it is unpacked once from start to end. The listing process
+does that and unpacks the pictures into files of a few megabytes, which are deleted when their
+pictures have been read (`afdcli.workers.listing`). So memory does not grow with the archive, disk
+use is limited to the pictures in progress, and no member is unpacked twice. Only an archive with
+links is read twice more, to find their targets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import IO, Any
 from afdcli.codec.sniff import SNIFF_BYTES, sniff
 from afdcli.errors import ErrorCode
 from afdcli.inputs import members
-from afdcli.inputs.found import Found, Lost, Source
+from afdcli.inputs.found import Found, Source, Unreadable
 from afdcli.inputs.kinds import Rule, is_hidden
 from afdcli.inputs.members import (
     LARGEST_UNPACKED,
@@ -53,8 +53,8 @@ class TarMember:
 
     Attributes:
         size: bytes of the member.
-        pieces: (offset in the archive, offset in the member, bytes), of what is stored; between
-            them there are zeros. One for all but GNU's sparse files.
+        pieces: (offset in the archive, offset in the member, bytes) of the stored parts, with zeros
+            between them. Only GNU sparse files have more than one.
     """
 
     archive: Archive
@@ -73,7 +73,7 @@ class TarMember:
 
 
 class _Header(tarfile.TarInfo):
-    """tarfile takes a header that it cannot read for the end of the archive; this raises."""
+    """Raises for an unreadable header; tarfile itself would treat it as the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> Any:
@@ -94,20 +94,20 @@ class _Header(tarfile.TarInfo):
 
 
 def list_tar(path: Path, rule: Rule, spool: Spool) -> Iterator[Item]:
-    """The members of the tar at *path*, see `afdcli.inputs.archives.list_archive`.
+    """Yield the members of the tar at *path*, see `afdcli.inputs.archives.list_archive`.
 
     Raises:
-        DamagedError: it does not go on; what was yielded before is sound.
-        OSError, EOFError, zlib.error, lzma.LZMAError, …: from the decompressors, likewise.
+        DamagedError: the rest is damaged; the members yielded before are intact.
+        OSError, EOFError, zlib.error, lzma.LZMAError, …: the same, from the decompressors.
     """
     archive = Archive.at(path)
     with path.open("rb") as file:
         magic = file.read(6)
     opener = next((opener for start, opener in _OPENERS if magic.startswith(start)), None)
-    yield from _Tar(path, archive, opener, rule, spool).items()
+    yield from _TarLister(path, archive, opener, rule, spool).items()
 
 
-class _Tar:
+class _TarLister:
     def __init__(
         self,
         path: Path,
@@ -135,7 +135,7 @@ class _Tar:
                     yield from self._link(number, member, self._links)
                 elif not member.isdir():
                     yield self._item(tar, member)
-            yield from self._behind_end(tar)
+            yield from self._check_end(tar)
 
     @contextmanager
     def _opened(self) -> Iterator[tarfile.TarFile]:
@@ -150,16 +150,16 @@ class _Tar:
             yield tar
 
     def _members(self, tar: tarfile.TarFile) -> Members:
-        """All members with their numbers; None now and then, while much is passed over."""
+        """Yield (number, member); None instead of a member now and then while much is skipped."""
         file: Any = tar.fileobj
         number = 0
         while (member := tar.next()) is not None:
-            tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
-            cut = member.offset_data + sum(size for _, size in _map(member))
+            tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all members
+            cut = member.offset_data + sum(size for _, size in _stored_parts(member))
             cut -= self._archive.size
             if self._opener is None and cut > 0:
                 raise DamagedError(
-                    f"it ends inside {members.inside(member.name)}, {cut:,} bytes early"
+                    f"it ends inside {members.safe_name(member.name)}, {cut:,} bytes early"
                 )
             yield number, member
             if self._opener is not None:
@@ -169,12 +169,12 @@ class _Tar:
             number += 1
 
     def _item(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> Item:
-        name = members.inside(member.name)
+        name = members.safe_name(member.name)
         if not member.isreg():
-            return members.skipped(self._path, name, "special")
+            return members.skipped_member(self._path, name, "special")
         if self._opener is None or not _has_sound_map(member):
-            source = self._place(member)
-            kind = self._rule.skips(name, lambda: _head_of(source))
+            source = self._tar_member(member)
+            kind = self._rule.skips(name, lambda: _first_bytes(source))
             return self._row(name, source) if not kind else self._skip(name, kind)
         file = tar.extractfile(member)
         head = b"" if file is None or is_hidden(name) else file.read(SNIFF_BYTES)
@@ -184,30 +184,29 @@ class _Tar:
 
     def _row(self, name: str, source: Source) -> Found:
         if len(name) >= members.LONGEST_NAME:
-            message = f"its name is longer than {members.LONGEST_NAME:,} characters"
-            source = Lost(ErrorCode.TOO_LARGE, message)
-        return members.found(self._path, name, source)
+            source = members.name_too_long()
+        return members.member_row(self._path, name, source)
 
     def _skip(self, name: str, kind: str) -> Item:
-        return members.skipped(self._path, name, kind)
+        return members.skipped_member(self._path, name, kind)
 
-    def _place(self, member: tarfile.TarInfo) -> Source:
+    def _tar_member(self, member: tarfile.TarInfo) -> Source:
         if not _has_sound_map(member):
-            return Lost(ErrorCode.CORRUPT, "the map of this sparse file is damaged in the archive")
+            return Unreadable(ErrorCode.CORRUPT, "its sparse map is damaged in the archive")
         start, pieces = member.offset_data, []
-        for to, size in _map(member):
+        for to, size in _stored_parts(member):
             pieces.append((start, to, size))
             start += size
         return TarMember(self._archive, member.size, tuple(pieces))
 
     @staticmethod
     def _unpacked(file: IO[bytes] | None, size: int, head: bytes, spool: Spool) -> Source:
-        """The bytes of a member of a compressed tar; of what is no picture only the first few."""
+        """Unpack a member of a compressed tar; only its first bytes if it is not a picture."""
         if file is None or not sniff(head):
             return spool.keep([head])
         if size > LARGEST_UNPACKED:
             message = f"{size} bytes is more than the limit of {LARGEST_UNPACKED}"
-            return Lost(ErrorCode.TOO_LARGE, f"{message} in a compressed archive")
+            return Unreadable(ErrorCode.TOO_LARGE, f"{message} in a compressed archive")
 
         def chunks() -> Iterator[bytes]:
             yield head
@@ -217,35 +216,33 @@ class _Tar:
         return spool.keep(chunks())
 
     def _take(self, tar: tarfile.TarFile, member: tarfile.TarInfo, spool: Spool) -> Source:
-        """What a link leads to."""
+        """The `Source` of a link's target."""
         if self._opener is None or not _has_sound_map(member):
-            return self._place(member)
+            return self._tar_member(member)
         file = tar.extractfile(member)
         return self._unpacked(file, member.size, file.read(SNIFF_BYTES) if file else b"", spool)
 
     def _link(self, number: int, member: tarfile.TarInfo, links: Links) -> Iterator[Item]:
-        name, source = members.inside(member.name), links.source(number)
+        name, source = members.safe_name(member.name), links.source(number)
         if source is None:
             if links.to_folder(number):
                 yield self._skip(name, "link")
                 return
-            source = Lost(
-                ErrorCode.UNREADABLE, f"a link to {member.linkname[:200]}, which is not there"
-            )
+            source = members.missing_link(member.linkname)
             kind = self._rule.skips(name, lambda: b"")
             yield self._skip(name, "special") if kind else self._row(name, source)
             return
         there = source
-        if kind := self._rule.skips(name, lambda: _head_of(there)):
+        if kind := self._rule.skips(name, lambda: _first_bytes(there)):
             yield self._skip(name, kind)
             return
-        if self._opener is not None and not isinstance(there, Lost):
-            # A copy: what the links lead to is kept here, and not seen by workers.
+        if self._opener is not None and not isinstance(there, Unreadable):
+            # Copy it: the file that holds targets of links belongs to this process alone.
             source = self._spool.keep([there.read(LARGEST_UNPACKED)])
         yield self._row(name, source)
 
-    def _behind_end(self, tar: tarfile.TarFile) -> Iterator[Item]:
-        """See that nothing follows the end mark, to the end of the file."""
+    def _check_end(self, tar: tarfile.TarFile) -> Iterator[Item]:
+        """Check that no members follow the end mark; yields pauses."""
         file: Any = tar.fileobj
         while True:
             at = file.tell()
@@ -261,30 +258,30 @@ class _Tar:
             yield PAUSE
 
 
-def _map(member: tarfile.TarInfo) -> list[tuple[int, int]]:
-    """(offset in the member, bytes) of what of a file lies in the archive."""
+def _stored_parts(member: tarfile.TarInfo) -> list[tuple[int, int]]:
+    """(offset in the member, bytes) of the parts of a file that are stored in the archive."""
     if not member.isreg():
         return []
-    sparse: Any = member.sparse  # its type in typeshed is wrong
+    sparse: Any = member.sparse  # typeshed has the wrong type
     return sparse or [(0, member.size)]
 
 
 def _has_sound_map(member: tarfile.TarInfo) -> bool:
-    """Whether the pieces of a sparse file are in order and lie inside of it.
+    """Whether the parts of a sparse file are in order and within its size.
 
-    tarfile does not look: it would read a piece of -1 bytes to the end of the archive, and search
-    for a byte in no piece for ever.
+    tarfile does not check this: it would read a part of -1 bytes to the end of the archive, and
+    loop forever on a byte that is in no part.
     """
     end = 0
-    for at, size in _map(member):
+    for at, size in _stored_parts(member):
         if size < 0 or (size and at < end):
             return False
-        end = at + size if size else end  # unused places of the old header are (0, 0)
+        end = at + size if size else end  # unused entries of the old header are (0, 0)
     return end <= member.size
 
 
-def _head_of(source: Source) -> bytes:
-    """The first bytes of a member of a plain tar, or of what was unpacked; b"" of what is lost."""
+def _first_bytes(source: Source) -> bytes:
+    """First bytes of a plain tar's member or of an unpacked one; b"" if unreadable."""
     if isinstance(source, TarMember):
         size = min(SNIFF_BYTES, source.size)
         pieces = tuple((at, to, min(n, size - to)) for at, to, n in source.pieces if to < size)

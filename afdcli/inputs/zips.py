@@ -1,4 +1,4 @@
-"""Pictures in zip archives. Workers read each at its place in the file."""
+"""Pictures in zip archives. Workers read each one at its offset in the file."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from typing import BinaryIO
 from afdcli.codec.sniff import SNIFF_BYTES
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs import members
-from afdcli.inputs.found import Lost, Source
+from afdcli.inputs.found import Source, Unreadable
 from afdcli.inputs.kinds import Rule
 from afdcli.inputs.members import Archive, Item
 
-_ENCRYPTED = 0x1 | 0x40 | 0x2000  # of the flags of a member
+_ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits in the flags of a member
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LONGEST_LINK = 4096  # bytes
-_MOST_HOPS = 40  # links that lead to links; as Linux
 
 
 @dataclass(frozen=True)
 class ZipMember:
-    """A member of a zip archive; not asked of `zipfile`, which would read the whole directory.
+    """A member of a zip archive, read without `zipfile.ZipFile`, which reads the whole directory.
 
     Attributes:
-        offset: of its local header.
-        method: of compression.
-        packed, size: bytes in the archive, and of the member.
-        crc: of the member.
-        part: read only so many bytes, and do not check them.
+        offset: of its local header, bytes.
+        method: compression method.
+        packed, size: compressed and uncompressed bytes.
+        crc: checksum of the uncompressed bytes.
+        part: read only this many bytes and do not check them; None for all.
     """
 
     archive: Archive
@@ -62,12 +61,12 @@ class ZipMember:
             file.seek(self.offset)
             magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
             if magic != b"PK\3\4":
-                raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no such member")
+                raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no member at its offset")
             file.seek(name + extra, 1)
             with zipfile.ZipExtFile(file, "r", info) as member:
                 data = member.read(size)
                 if len(data) == size and self.part is None:
-                    member.read(1)  # at its end the checksum is compared
+                    member.read(1)  # the checksum is checked at the end
         except (PhotoError, MemoryError):
             raise
         except NotImplementedError as error:
@@ -79,10 +78,10 @@ class ZipMember:
 
 
 def list_zip(path: Path, rule: Rule) -> Iterator[Item]:
-    """The members of the zip at *path*, see `afdcli.inputs.archives.list_archive`.
+    """Yield the members of the zip at *path*, see `afdcli.inputs.archives.list_archive`.
 
     Raises:
-        zipfile.BadZipFile, OSError, …: it cannot be read at all.
+        zipfile.BadZipFile, OSError, …: it cannot be read.
     """
     archive = Archive.at(path)
     with zipfile.ZipFile(path) as file:
@@ -98,7 +97,7 @@ def _item(
     names: dict[str, zipfile.ZipInfo],
     rule: Rule,
 ) -> Item:
-    name = members.inside(info.filename)
+    name = members.safe_name(info.filename)
     source = _source(archive, info, names)
 
     def head() -> bytes:
@@ -111,15 +110,15 @@ def _item(
     kind = rule.skips(name, head)
     if kind:
         encrypted = info.flag_bits & _ENCRYPTED and kind == "empty"
-        return members.skipped(path, name, "encrypted" if encrypted else kind)
-    return members.found(path, name, source)
+        return members.skipped_member(path, name, "encrypted" if encrypted else kind)
+    return members.member_row(path, name, source)
 
 
 def _source(archive: Archive, info: zipfile.ZipInfo, names: dict[str, zipfile.ZipInfo]) -> Source:
-    """Where the bytes of a member are, links followed."""
-    for _ in range(_MOST_HOPS):
+    """The `Source` of a member; links are followed."""
+    for _ in range(members.MAX_LINK_HOPS):
         if info.flag_bits & _ENCRYPTED:
-            return Lost(ErrorCode.UNREADABLE, "it is encrypted; unpack the zip archive first")
+            return Unreadable(ErrorCode.UNREADABLE, "it is encrypted; unpack the zip archive first")
         found = ZipMember(
             archive,
             info.header_offset,
@@ -133,9 +132,9 @@ def _source(archive: Archive, info: zipfile.ZipInfo, names: dict[str, zipfile.Zi
         try:
             link = found.read(_LONGEST_LINK).decode("utf-8", "surrogateescape")
         except PhotoError as error:
-            return Lost(error.code, error.message)
+            return Unreadable(error.code, error.message)
         target = posixpath.normpath(posixpath.join(posixpath.dirname(info.filename), link))
         if target not in names:
-            return Lost(ErrorCode.UNREADABLE, f"a link to {link[:200]}, which is not there")
+            return members.missing_link(link)
         info = names[target]
-    return Lost(ErrorCode.UNREADABLE, "a link that leads round in circles")
+    return Unreadable(ErrorCode.UNREADABLE, "it is a link in a loop of links")

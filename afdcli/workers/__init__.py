@@ -1,1 +1,1 @@
-"""Processes that read files, and survive what files do to them."""
+"""Processes that read files, so that a file which crashes its process cannot stop a run."""

@@ -1,6 +1,6 @@
-"""How many processors this process may use: those it may run on, and its quota of them.
+"""How many processors this process may use: its CPU affinity, limited by its cgroup quota.
 
-``docker run --cpus 2`` leaves a process the sight of all processors, and gives it the time of two.
+Under ``docker run --cpus 2`` a process sees all processors but gets the time of only two.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from pathlib import Path, PurePosixPath
 
 
 def available_cpus() -> int:
-    """Processors of this process, at least 1; a quota of 1.5 counts as 2."""
+    """Number of processors, at least 1; a quota of 1.5 counts as 2."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cpu_quota()
     return here if quota is None else max(1, min(here, math.ceil(quota)))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """The tightest quota of this process's cgroup and of those around it; None without one.
+    """Smallest quota, in processors, of this process's cgroup and its parents; None without one.
 
-    Version 2 (``cpu.max``) and version 1 (``cpu.cfs_quota_us``), see the kernel's
+    Reads version 2 (``cpu.max``) and version 1 (``cpu.cfs_quota_us``) of cgroups, see the kernel's
     Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst.
 
     Args:
-        root: where ``/proc`` and ``/sys`` are.
+        root: the folder that contains ``/proc`` and ``/sys``.
     """
     try:
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):  # no Linux
+    except (OSError, ValueError):  # not Linux
         return None
     quotas = [
         quota
@@ -43,7 +43,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 def _mounts(lines: list[str]) -> Iterator[tuple[tuple[str, str], str | None]]:
-    """(Root, place) of the mounts that know quotas; and None for version 2, "cpu" for version 1."""
+    """((root, mount point), None for version 2 or "cpu" for version 1) of cgroup mounts."""
     for line in lines:
         left, _, right = line.partition(" - ")
         fields, kinds = left.split(), right.split()
@@ -57,7 +57,7 @@ def _mounts(lines: list[str]) -> Iterator[tuple[tuple[str, str], str | None]]:
 
 
 def _paths(lines: list[str], version_2: bool) -> Iterator[str]:
-    """Paths of this process's cgroup, one at most."""
+    """The path of this process's cgroup, if it has one."""
     for line in lines:
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if (version_2 and number == "0") or (not version_2 and "cpu" in controllers.split(",")):
@@ -65,7 +65,7 @@ def _paths(lines: list[str], version_2: bool) -> Iterator[str]:
 
 
 def _upwards(root: Path, mount: tuple[str, str], path: str) -> Iterator[Path]:
-    """The folder of the cgroup *path* below *mount*, then those around it."""
+    """The folder of the cgroup *path* below *mount*, then its parents."""
     top, place = mount
     try:
         inside = PurePosixPath(path).relative_to(top)
@@ -77,7 +77,7 @@ def _upwards(root: Path, mount: tuple[str, str], path: str) -> Iterator[Path]:
 
 
 def _quota(folder: Path) -> float | None:
-    """Processors that the cgroup in *folder* may use, None for no limit."""
+    """Number of processors that the cgroup in *folder* may use; None for no limit."""
     new, old = _words(folder, "cpu.max"), _words(folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
     words = new or old
     if len(words) != 2 or not all(word.isdecimal() and int(word) for word in words):
@@ -86,9 +86,9 @@ def _quota(folder: Path) -> float | None:
 
 
 def _words(folder: Path, *names: str) -> list[str]:
-    """What stands in the files *names*; nothing where one is not there."""
+    """The words in the files *names*; empty if one is missing."""
     try:
         texts = [(folder / name).read_text(encoding="utf-8") for name in names]
-    except (OSError, ValueError):  # the other version, or the top, which has no such file
+    except (OSError, ValueError):  # the other version, or the root cgroup, which has no such file
         return []
     return " ".join(texts).split()

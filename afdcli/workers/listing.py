@@ -1,8 +1,7 @@
-"""Listing archives in a process of its own, which may die: no archive can end a run.
+"""List archives in a separate process, so that an archive that crashes it cannot end a run.
 
-The process goes through an archive once and keeps its place; it is asked for one page after the
-other. Where a page ends depends on the archive alone, so that a process that was replaced finds
-the place again.
+The process reads an archive once and keeps its position; it is asked for one page after another.
+Where a page ends depends only on the archive, so a replaced process finds its position again.
 """
 
 from __future__ import annotations
@@ -17,21 +16,23 @@ from afdcli.errors import PhotoError
 from afdcli.inputs.archives import list_archive
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import Rule
-from afdcli.inputs.members import Item, Pause, Spool, Spooled, TemporaryFile, lost
+from afdcli.inputs.members import Item, Pause, Spool, Spooled, TemporaryFile, failed_archive
 from afdcli.workers.pool import WorkerPool
 
 _PAGE_ITEMS = 256
-_PAGE_BYTES = 16 << 20  # unpacked, after which a page ends
-_PAGE_PAUSES = 4  # after which a page ends
+_PAGE_BYTES = 16 << 20  # unpacked bytes after which a page ends
+_PAGE_PAUSES = 4  # pauses after which a page ends
 
 
 @dataclass(frozen=True)
 class PageTask:
-    """Page *number* of an archive, from 0.
+    """A request for page *number*, from 0, of an archive.
 
     Attributes:
-        spool: what to unpack members into.
-        single: give one item; the page is asked for again and again, *skip* items further on.
+        rule: which members become rows.
+        spool: the file to unpack members into.
+        skip: number of items of the page to skip.
+        single: return only one item; the page is then requested again with a larger *skip*.
     """
 
     archive: Path
@@ -44,11 +45,12 @@ class PageTask:
 
 @dataclass(frozen=True)
 class Page:
-    """What is on a page, or one item of it.
+    """The items of a page, or one of them.
 
     Attributes:
-        last: nothing follows.
-        complete: nothing follows on this page.
+        items: rows and skipped members, in order.
+        last: whether the archive ends here.
+        complete: whether the page ends here.
     """
 
     items: tuple[Found | Skipped, ...]
@@ -56,23 +58,23 @@ class Page:
     complete: bool = True
 
 
-class _Place:
-    """How far this process has gone through an archive."""
+class _Position:
+    """The position of this process in an archive."""
 
     def __init__(self, task: PageTask) -> None:
         self.archive = task.archive
         self.number = 0  # of the page
-        self.skip = 0  # items of it that are done
+        self.skip = 0  # items of it that were read
         self._pauses = self._bytes = 0
         self._spool = Spool()
         self._items = list_archive(task.archive, task.rule, self._spool)
 
-    def behind(self, task: PageTask) -> bool:
-        """Whether *task* asks for something that was passed."""
+    def is_past(self, task: PageTask) -> bool:
+        """Whether *task* is for another archive, or starts before this position."""
         return task.archive != self.archive or (self.number, self.skip) > (task.number, task.skip)
 
     def page(self, task: PageTask) -> Page:
-        """Go on to where *task* begins, and read from there."""
+        """Advance to the start of *task* and read its items."""
         while (self.number, self.skip) < (task.number, task.skip):
             self._spool.path = None
             if self._next() is None:
@@ -102,15 +104,15 @@ class _Place:
         return item
 
 
-_place: _Place | None = None  # of this process
+_position: _Position | None = None  # of this process
 
 
 def list_page(task: PageTask) -> Page:
-    """Runs in the worker."""
-    global _place
-    if _place is None or _place.behind(task):
-        _place = _Place(task)
-    return _place.page(task)
+    """List one page; runs in the worker."""
+    global _position
+    if _position is None or _position.is_past(task):
+        _position = _Position(task)
+    return _position.page(task)
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,18 @@ class Lister:
     """Lists archives, each in a new process.
 
     Attributes:
-        timeout_s: seconds that a page may take: some hundred members, or 256 MiB.
-        memory_limit: bytes that the process may hold.
+        timeout_s: most seconds for a page, which is a few hundred members or 256 MiB.
+        memory_limit: most bytes of memory for the process.
     """
 
     timeout_s: float
     memory_limit: int
 
     def __call__(self, archive: Path, rule: Rule) -> Iterator[Found | Skipped]:
-        """What is in *archive*, see `afdcli.inputs.archives.list_archive`."""
+        """Yield the members of *archive*, see `afdcli.inputs.archives.list_archive`."""
         number, single = 0, False
         while True:
-            # After a page that was too much, its items one by one: those before the cause stay.
+            # If a page fails, request its items one by one, to keep those before the cause.
             end = yield from self._pages(archive, rule, number, single)
             if end is None:
                 return
@@ -137,8 +139,8 @@ class Lister:
             if error is None:
                 single = False
             elif single:
-                reason = f"listing it: {error.message}; what lies behind is lost"
-                yield lost(archive, reason, error.code)
+                reason = f"cannot be listed further: {error.message}; its rest is lost"
+                yield failed_archive(archive, reason, error.code)
                 return
             else:
                 single = True
@@ -146,10 +148,10 @@ class Lister:
     def _pages(
         self, archive: Path, rule: Rule, first: int, single: bool
     ) -> Generator[Found | Skipped, None, tuple[int, PhotoError | None] | None]:
-        """The pages from *first* on, or that one alone in single items.
+        """Yield the items of all pages from *first* on, or of that page only, one by one.
 
         Returns:
-            None at the end of the archive; else where it goes on, or why it does not.
+            None at the end of the archive; else the next page, and the error that stopped it.
         """
         spools: deque[TemporaryFile] = deque()
 
@@ -165,16 +167,16 @@ class Lister:
                 spool = spools.popleft()
                 if isinstance(page, PhotoError):
                     return asked.number, page
-                yield from [_holding(item, spool) for item in page.items]
+                yield from [_keeping(item, spool) for item in page.items]
                 if page.last:
                     return None
                 if single and page.complete:
                     return first + 1, None
-        raise AssertionError("there is always a next page")
+        raise AssertionError("the requests never end")
 
 
-def _holding(item: Found | Skipped, spool: TemporaryFile) -> Found | Skipped:
-    """*item*, which keeps *spool* alive if it needs it."""
+def _keeping(item: Found | Skipped, spool: TemporaryFile) -> Found | Skipped:
+    """*item* with a reference to *spool*, if its bytes are in it."""
     if isinstance(item, Found) and isinstance(item.source, Spooled):
         return replace(item, source=replace(item.source, keep=spool))
     return item

@@ -1,9 +1,9 @@
-"""Worker processes that may die: whatever one image does to its worker, only that image fails.
+"""Worker processes that may die: whatever an image does to its worker, only that image fails.
 
-Each worker has a pipe of its own and nothing is shared, no lock and no queue: a worker can be
-killed at any moment, in the middle of an answer too, without taking a lock with it or mixing its
-last bytes into the answers of others. (`concurrent.futures` gives up the whole pool when a worker
-dies; pools around one shared pipe and its locks hang when it is killed while it answers.)
+Each worker has its own pipe, and workers share no lock or queue. So a worker can be killed at any
+moment, even while it sends an answer, without leaving a lock held or corrupting other answers.
+(`concurrent.futures` gives up the whole pool when a worker dies. Pools with one shared pipe and
+locks hang if a worker is killed while it answers.)
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from afdcli.errors import PhotoError
-from afdcli.workers.cpus import available_cpus
 from afdcli.workers.supervisor import Supervisor
 
 T = TypeVar("T")
@@ -25,22 +24,17 @@ MEBI = 2**20  # bytes
 MEMORY_LIMIT = 4096 * MEBI
 
 
-def default_workers() -> int:
-    """Number of CPUs that this process may use."""
-    return available_cpus()
-
-
 class WorkerPool:
     """Processes that run one function on many tasks; use it as a context manager.
 
-    Leaving the context kills the workers, whatever they are doing. They do not see Ctrl-C and end
-    by themselves if the parent dies.
+    Leaving the context kills the workers, whatever they are doing. They ignore Ctrl-C and exit if
+    the parent dies.
 
     Args:
         workers: number of processes.
         initializer: called once in each new worker; a module-level function.
-        timeout_s: seconds that one task may take, None for no limit.
-        memory_limit: bytes of data that one worker may hold, None for no limit (Linux only).
+        timeout_s: most seconds for one task, None for no limit.
+        memory_limit: most bytes of data for one worker, None for no limit (Linux only).
     """
 
     def __init__(
@@ -63,19 +57,19 @@ class WorkerPool:
     def ordered(
         self, function: Callable[[T], R], tasks: Iterable[T], in_flight: int
     ) -> Iterator[tuple[T, R | PhotoError]]:
-        """Yield (task, result) in the order of *tasks*, which are read as they are needed.
+        """Yield (task, result) in the order of *tasks*, which are read lazily.
 
-        At most *in_flight* tasks are started and not yet yielded. Function, tasks and results
-        must pickle. The result is a `PhotoError` where the function raised one, and
+        At most *in_flight* tasks are started but not yet yielded. Function, tasks and results must
+        pickle. The result is a `PhotoError` if the function raised one. Its code is
 
-        - worker-crashed where the task killed its worker, and a second one that had nothing else,
-        - timeout where it ran for longer than *timeout_s*,
-        - out-of-memory where it raised `MemoryError`,
-        - corrupt, naming the exception, where it raised any other.
+        - worker-crashed if the task killed its worker, and then a second worker of its own,
+        - timeout if it ran longer than *timeout_s*,
+        - out-of-memory if it raised `MemoryError`,
+        - corrupt, with the exception's name, if it raised any other exception.
 
         Raises:
-            AfdError: the function raised one that is no `PhotoError`, e.g. a `UsageError`; or the
-                workers do not start.
+            AfdError: the function raised one that is not a `PhotoError`, e.g. a `UsageError`.
+            MachineError: the workers do not start.
         """
         pending: deque[tuple[T, Future[R]]] = deque()
         try:

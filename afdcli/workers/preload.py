@@ -1,9 +1,9 @@
-"""What reading processes need, imported once in the server that they are forked from."""
+"""Imports of the worker processes, done once in the server that they are forked from."""
 
 import os
 import sys
 
-# The server and the workers: what happens to them is told by who has started them.
+# No tracebacks from the server and the workers: their parent reports what happened to them.
 sys.excepthook = lambda *_: None
 
 for _library in ("OPENBLAS", "OMP", "MKL"):  # numpy reads these when it is imported

@@ -1,4 +1,4 @@
-"""What runs inside a worker process: one file in, one filled slot out. No torch here."""
+"""What a worker process does: read one file and fill one slot. Must not import torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from afdcli.view.spec import View, ViewSpec
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to prepare.
+    """One picture to read.
 
     Attributes:
-        path: the file.
-        slot: where the view goes.
-        source: where the bytes are, if not in the file.
+        path: of the file.
+        slot: number of the slot that the view goes into.
+        source: where the bytes are, if they are not the file at *path*.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the results say about a picture that could be read; see `afdcli.results.rows.Row`."""
+    """Columns of the results for a picture that could be read, see `afdcli.results.rows.Row`."""
 
     status: str
     codec: str
@@ -44,13 +44,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Prepare:
-    """The function that workers run: a picklable callable.
+    """The function that workers run, as a picklable callable.
 
     Attributes:
         address: of the slots.
-        spec: what the classifier looks at.
-        limits: of the codec.
-        strict: refuse damaged files.
+        spec: geometry of the classifier's input.
+        limits: on the size of files and pictures.
+        strict: whether damaged files fail.
     """
 
     address: Address
@@ -59,10 +59,10 @@ class Prepare:
     strict: bool = False
 
     def __call__(self, task: Task) -> Facts:
-        """Read the file of *task* and write its view into the slot.
+        """Read the file of *task* and write its view into its slot.
 
         Raises:
-            PhotoError: the file is no usable picture.
+            PhotoError: the picture cannot be used.
         """
         where: Path | bytes = task.path
         if task.source is not None:
@@ -75,10 +75,10 @@ class Prepare:
 def prepared(
     source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool
 ) -> tuple[View, Facts]:
-    """Read one picture as the classifier sees it.
+    """Read one picture and build its view.
 
     Raises:
-        PhotoError: it is no usable picture.
+        PhotoError: the picture cannot be used; with *strict* also CORRUPT if it is damaged.
     """
     photo = read_photo(source, limits, salvage=not strict, icc=spec.icc)
     if photo.damage and strict:

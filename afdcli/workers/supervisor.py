@@ -1,4 +1,4 @@
-"""The thread behind `afdcli.workers.pool`: it feeds the workers, watches them and replaces them."""
+"""The thread behind `afdcli.workers.pool`: it feeds, watches and replaces the workers."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from afdcli.workers.worker import READY, serve
 T = TypeVar("T")
 R = TypeVar("R")
 
-_PREFETCH = 2  # tasks in a worker's hands: one in work and one waiting, so that it never idles
-# A worker that is sending an answer does not read: what is sent to it meanwhile must fit into the
-# pipe's buffer, or both sides would wait for each other.
+_PREFETCH = 2  # tasks sent to a worker: one running and one waiting, so that it never idles
+# A worker that is sending an answer does not read. What is sent to it meanwhile must fit into the
+# pipe's buffer, or both sides would wait for each other forever.
 _PREFETCH_BYTES = 4096
 _MAX_FAILED_STARTS = 8
-_LAST_BREATH_S = 5.0  # between the end of a worker's pipe and the end of the worker
+_EXIT_WAIT_S = 5.0  # most seconds between the end of a worker's pipe and of its process
 
-# Not fork: it would copy the locks of the parent's threads. The fork server has none, and holds
-# what workers import: one that died is replaced in hundredths of a second.
+# Not fork: it would copy locks that the parent's threads hold. The fork server has no threads, and
+# has imported what workers need: a dead worker is replaced within hundredths of a second.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["afdcli.workers.preload"])
 
@@ -38,19 +38,22 @@ _processes.set_forkserver_preload(["afdcli.workers.preload"])
 def start_server() -> None:
     """Start the server that workers are forked from, before it is needed.
 
-    It imports the codecs while the caller imports torch. It does not see Ctrl-C.
+    It imports the codecs while the caller imports torch. It ignores Ctrl-C.
+
+    Raises:
+        MachineError: the server cannot start.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with _starting():
+        with _start_errors():
             forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
-def _starting() -> Iterator[None]:
-    """Turn what the machine refuses to a new process into a `MachineError`."""
+def _start_errors() -> Iterator[None]:
+    """Turn errors of starting a process into a `MachineError`."""
     try:
         yield
     except (OSError, EOFError) as error:  # EOFError: the server has died
@@ -62,11 +65,11 @@ def _starting() -> Iterator[None]:
 class _Job:
     call: bytes  # the pickled (function, task)
     future: Future[Any]
-    begun: bool = False  # it may be begun twice, if it waited for a worker that died
-    suspect: bool = False  # its worker died; it gets a new one to itself, once
+    begun: bool = False  # stays True if the job is sent again after its worker died
+    suspect: bool = False  # its worker died; it is tried once more, on a worker of its own
 
     def begin(self) -> bool:
-        """False if nobody wants the result any more."""
+        """Mark the job as running; False if its future was cancelled."""
         self.begun = self.begun or self.future.set_running_or_notify_cancel()
         return self.begun
 
@@ -76,12 +79,15 @@ class _Worker:
     process: multiprocessing.process.BaseProcess
     pipe: Connection
     ready: bool = False
-    jobs: deque[_Job] = field(default_factory=deque)  # the first is in work, the rest wait
-    since: float = 0.0  # when the first job became the first, monotonic seconds
+    jobs: deque[_Job] = field(default_factory=deque)  # the first is running, the rest wait
+    since: float = 0.0  # start of the first job, monotonic seconds
 
 
 class Supervisor(threading.Thread):
-    """The thread that feeds and watches the workers, however busy the consumer is."""
+    """The thread that feeds and watches the workers while the consumer is busy.
+
+    Arguments as for `afdcli.workers.pool.WorkerPool`.
+    """
 
     def __init__(
         self,
@@ -90,7 +96,7 @@ class Supervisor(threading.Thread):
         timeout_s: float | None,
         memory_limit: int | None,
     ) -> None:
-        super().__init__(name="afd-worker-keeper", daemon=True)
+        super().__init__(name="afd-supervisor", daemon=True)
         self._count = workers
         self._timeout_s = timeout_s
         self._serve_args = (initializer, memory_limit)
@@ -103,7 +109,10 @@ class Supervisor(threading.Thread):
         self._end: BaseException | None = None
 
     def submit(self, function: Callable[[T], R], task: T) -> Future[R]:
-        """Queue one call, from any thread."""
+        """Queue the call ``function(task)``; thread-safe.
+
+        The future raises `PhotoError` if the task failed, or the error that ended this thread.
+        """
         future: Future[R] = Future()
         job = _Job(pickle.dumps((function, task)), future)
         with self._lock:
@@ -125,14 +134,14 @@ class Supervisor(threading.Thread):
 
     def run(self) -> None:
         """Serve until `stop`, or until workers cannot be started."""
-        # Inherited by the workers, from their first instruction: Ctrl-C is the parent's business.
+        # The workers inherit this from their first instruction on: only the parent handles Ctrl-C.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         end: BaseException = AfdError("the worker processes were stopped")
         try:
             while not self._stopping:
-                self._hire()
-                self._feed()
-                self._listen()
+                self._start_workers()
+                self._send_jobs()
+                self._receive()
                 self._kill_late()
         except BaseException as error:
             end = error
@@ -153,25 +162,27 @@ class Supervisor(threading.Thread):
                 job.future.set_exception(end)
         self._wakeup_read.close()
 
-    def _hire(self) -> None:
+    def _start_workers(self) -> None:
         wanted = min(self._count, len(self._queue) + sum(bool(w.jobs) for w in self._workers))
         while len(self._workers) < wanted:
-            with _starting():
+            with _start_errors():
                 ours, theirs = _processes.Pipe()
             process = _processes.Process(
                 target=serve, args=(theirs, *self._serve_args), name="afd-worker", daemon=True
             )
-            with _starting():
+            with _start_errors():
                 process.start()
-            theirs.close()  # so that the worker's end is closed when the worker is gone
+            theirs.close()  # so that the pipe ends when the worker exits
             self._workers.append(_Worker(process, ours))
 
-    def _feed(self) -> None:
-        for depth in range(_PREFETCH):  # everybody gets a first job before anybody a second
+    def _send_jobs(self) -> None:
+        for depth in range(_PREFETCH):  # every worker gets a first job before any gets a second
             for worker in list(self._workers):
                 if not (self._queue and worker.ready and len(worker.jobs) == depth):
                     continue
-                if depth and (len(self._queue[0].call) > _PREFETCH_BYTES or self._alone(worker)):
+                if depth and (
+                    len(self._queue[0].call) > _PREFETCH_BYTES or self._needs_own_worker(worker)
+                ):
                     continue
                 job = self._queue.popleft()
                 if not job.begin():
@@ -179,16 +190,16 @@ class Supervisor(threading.Thread):
                 if not worker.jobs:
                     worker.since = time.monotonic()
                 worker.jobs.append(job)
-                with suppress(OSError):  # it is dead: _listen will see that
+                with suppress(OSError):  # it is dead: _receive will notice
                     worker.pipe.send_bytes(job.call)
 
-    def _alone(self, worker: _Worker) -> bool:
-        """True where the first job, or the one that would wait behind it, must have no company."""
+    def _needs_own_worker(self, worker: _Worker) -> bool:
+        """True if the worker's job, or the next in the queue, needs a worker of its own."""
         return worker.jobs[0].suspect or self._queue[0].suspect
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         pipes = {worker.pipe: worker for worker in self._workers}
-        for source in wait([self._wakeup_read, *pipes], self._patience()):
+        for source in wait([self._wakeup_read, *pipes], self._seconds_to_timeout()):
             if source is self._wakeup_read:
                 while self._wakeup_read.poll():
                     self._wakeup_read.recv_bytes()
@@ -199,15 +210,15 @@ class Supervisor(threading.Thread):
             except (EOFError, OSError):
                 self._reap(worker)
             else:
-                self._take(worker, answer)
+                self._handle_answer(worker, answer)
 
-    def _patience(self) -> float | None:
+    def _seconds_to_timeout(self) -> float | None:
         if self._timeout_s is None:
             return None
         ends = [worker.since + self._timeout_s for worker in self._workers if worker.jobs]
         return max(0.0, min(ends) - time.monotonic()) if ends else None
 
-    def _take(self, worker: _Worker, answer: bytes) -> None:
+    def _handle_answer(self, worker: _Worker, answer: bytes) -> None:
         if not worker.ready:
             if answer != READY:
                 raise MachineError(f"worker processes cannot start: {pickle.loads(answer)}")
@@ -223,7 +234,7 @@ class Supervisor(threading.Thread):
             job.future.set_result(result)
 
     def _reap(self, worker: _Worker) -> None:
-        worker.process.join(_LAST_BREATH_S)
+        worker.process.join(_EXIT_WAIT_S)
         worker.process.kill()
         worker.process.join()
         code = worker.process.exitcode or 0
@@ -232,12 +243,12 @@ class Supervisor(threading.Thread):
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 raise MachineError(f"worker processes cannot start: one {_cause(code)}")
         if worker.jobs and not worker.jobs[0].suspect:
-            # Perhaps it was killed for what others did, as by a system that is out of memory.
+            # The job may be innocent: the system kills processes when it runs out of memory.
             worker.jobs[0].suspect = True
-            self._drop(worker, None)
+            self._remove(worker, None)
             return
         reason = f"its worker {_cause(code)}, twice"
-        self._drop(worker, PhotoError(ErrorCode.WORKER_CRASHED, reason))
+        self._remove(worker, PhotoError(ErrorCode.WORKER_CRASHED, reason))
 
     def _kill_late(self) -> None:
         if self._timeout_s is None:
@@ -249,12 +260,12 @@ class Supervisor(threading.Thread):
             worker.process.kill()
             worker.process.join()
             message = f"took longer than {self._timeout_s:g} s"
-            self._drop(worker, PhotoError(ErrorCode.TIMEOUT, message))
+            self._remove(worker, PhotoError(ErrorCode.TIMEOUT, message))
 
-    def _drop(self, worker: _Worker, reason: PhotoError | None) -> None:
-        """Remove a dead worker; its first job fails for *reason*, those that waited go back.
+    def _remove(self, worker: _Worker, reason: PhotoError | None) -> None:
+        """Remove a dead worker. Its first job fails with *reason*; its other jobs are queued again.
 
-        Without a reason the first job goes back, too.
+        Without a reason the first job is queued again, too.
         """
         worker.pipe.close()
         self._workers.remove(worker)

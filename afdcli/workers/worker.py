@@ -1,4 +1,4 @@
-"""The inside of a worker of `afdcli.workers.pool`; imports little, so that it starts fast."""
+"""The main loop of a worker of `afdcli.workers.pool`. Imports little, so that it starts fast."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from multiprocessing.connection import Connection
 
 from afdcli.errors import AfdError, ErrorCode, PhotoError
 
-#: What a worker says first, unless its initializer failed.
+#: First message of a worker whose initializer succeeded.
 READY = b"ready"
 
 
 def serve(
     pipe: Connection, initializer: Callable[[], object] | None, memory_limit: int | None
 ) -> None:
-    """Answer calls until the parent closes the pipe; runs in the worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    """Answer calls until the parent closes the pipe; runs in the worker.
+
+    Args:
+        pipe: pickled (function, task) in, pickled result or `AfdError` out.
+        initializer: called first, if given.
+        memory_limit: most bytes of data for this process, None for no limit.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the parent handles Ctrl-C
     try:
         if memory_limit is not None:
             _limit_memory(memory_limit)
@@ -28,7 +34,7 @@ def serve(
     except Exception as error:
         pipe.send_bytes(pickle.dumps(f"{type(error).__name__}: {error}"))
         return
-    with suppress(EOFError, OSError):  # the parent is gone, and nobody waits for an answer
+    with suppress(EOFError, OSError):  # the parent is gone
         pipe.send_bytes(READY)
         while True:
             pipe.send_bytes(_answer(pipe.recv_bytes()))

@@ -86,7 +86,7 @@ def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert labels.target(found("x/YIN YANG/1.jpg", "YIN YANG/1.jpg")) == 1
     assert labels.target(found("x/dogs/1.jpg")) is None
     assert labels.warning() == (
-        "--labels folders: 1 with a label that is no class of this classifier (e.g. 'dogs')"
+        "--labels folders: 1 with a label that is not a class of this classifier (e.g. 'dogs')"
     )
     folder = tmp_path / "stop sign"
     folder.mkdir()
@@ -100,7 +100,7 @@ def test_index_columns(tmp_path: Path, column: str) -> None:
     assert labels.target(found("a.jpg")) == 2
     assert labels.target(found("b.jpg")) is None
     assert labels.target(found("c.jpg")) is None
-    assert "1 with a label that is no class" in labels.warning()
+    assert "1 with a label that is not a class" in labels.warning()
     assert "1 without a label" in labels.warning()
 
 
@@ -168,7 +168,7 @@ def test_a_bare_name_labels_a_picture_that_alone_has_it(tmp_path: Path) -> None:
     inputs = list(labels.prepare([found(f"in/{path}", path) for path in paths]))
     assert [item.relative for item in inputs] == paths
     assert [labels.target(item) for item in inputs] == [2, None, 1, None, None, None]
-    assert "4 not labelled, for other pictures have the same file name" in labels.warning()
+    assert "4 not labelled, because other pictures have the same file name" in labels.warning()
     with pytest.raises(UsageError, match=r"'1\.jpg' is the name of several pictures"):
         raise labels.no_match(inputs[1:2])
 

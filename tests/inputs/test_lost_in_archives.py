@@ -264,7 +264,7 @@ def test_pages_join_and_a_new_process_finds_its_place(here: Path) -> None:
     names = [item.relative for p in pages for item in p.items]
     assert names == [f"x.tar.gz/{name}" for name, _ in members]
     assert [p.last for p in pages] == [False, False, True]
-    listing._place = None  # as in a new process
+    listing._position = None  # as in a new process
     again = page(1)
     assert [i.relative for i in again.items] == [i.relative for i in pages[1].items]
     assert isinstance(again.items[3], Found)
