@@ -38,8 +38,7 @@ from afdcli.cli.options import (
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from afdcli.codec.encode import Codec
-    from afdcli.codec.recipe import Recipe
+    from afdcli.codec.encode import Codec, Recipe
     from afdcli.degrade.run import Settings, Tally
     from afdcli.inputs.inputs import Inputs
 
@@ -182,12 +181,12 @@ def degrade(
 
 def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | None]:
     """Quality factor of the last round for each subfolder; None if it is drawn."""
-    from afdcli.codec import recipe
+    from afdcli.codec.encode import severity as quality_of
 
     if qf is not None and severity is not None:
         raise UsageError("--qf and --severity set the same thing: give only one")
     if severity is not None:
-        return [recipe.severity(level) for level in _numbers("--severity", severity)]
+        return [quality_of(level) for level in _numbers("--severity", severity)]
     if qf is not None:
         return list(_numbers("--qf", qf))
     return [None if drawn else _DEFAULT_QUALITY]
@@ -196,7 +195,7 @@ def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | 
 def _recipes(
     qualities: list[int | None], rounds: int, codec: str, subsampling: str
 ) -> tuple[Recipe, ...]:
-    from afdcli.codec.recipe import Recipe
+    from afdcli.codec.encode import Recipe
 
     name: Codec = codec.lower()  # type: ignore[assignment]  # Recipe checks the name
     if re.fullmatch(r"4\d\d", subsampling):

@@ -1,4 +1,4 @@
-"""Files become photos: pixels, block coefficients and tables, or one named error."""
+"""Read a file: pixels, block coefficients and quantisation tables, or one named error."""
 
 from afdcli.codec.dct import Coefficients, Plane
 from afdcli.codec.photo import Photo

@@ -1,4 +1,4 @@
-"""Pixels of any accepted image file, by Pillow: first frame, 8-bit RGB, as stored."""
+"""Decode any supported image file with Pillow: first frame, 8-bit RGB, as stored."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from PIL import ExifTags, Image, ImageFile, features
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
-from afdcli.codec.refusal import PILLOW_NAMES, refused
+from afdcli.codec.refusal import PILLOW_NAMES, decode_error
 from afdcli.errors import ErrorCode, PhotoError
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _MIN_IS_WHITE = 0
 _COMPRESSION, _JPEG_STRIPS = 259, 7
-_STRIPS = ((273, 279), (324, 325))  # tags: where strips or tiles start, and their sizes
+_STRIPS = ((273, 279), (324, 325))  # tags of offsets and sizes of strips, and of tiles
 
 
 @dataclass(frozen=True)
 class Raster:
-    """What Pillow makes of a file.
+    """A decoded file.
 
     Attributes:
-        image: RGB, 8 bits, loaded.
+        image: 8-bit RGB, loaded.
         orientation: EXIF orientation, 1 to 8.
-        notes: remarks on how the pixels were made.
-        profile: what the colours of *image* mean, None for sRGB.
+        notes: for the results table: how the pixels were converted.
+        profile: colour profile that still has to be applied to *image*; None for sRGB.
     """
 
     image: Image.Image
@@ -43,22 +43,23 @@ class Raster:
 def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster:
     """Decode the first frame of an image file.
 
-    Transparency is laid over white, as on a page: a plain ``convert("RGB")`` would show whatever
-    colour lies hidden beneath. Where everything is transparent, alpha is taken for unused. 16-bit
-    grey is scaled to 8 bits (65535 becomes 255). TIFF comes out of Pillow upright, so its
-    orientation is 1; AVIF's ``irot`` and ``imir`` are left to the orientation. CMYK with a profile
-    becomes sRGB here; any other profile is handed on. One call at a time per process.
+    Transparent pictures are composited over white: a plain ``convert("RGB")`` would show the hidden
+    colours of transparent pixels. If every pixel is transparent, alpha is ignored. 16-bit grey is
+    scaled to 8 bits (65535 becomes 255). Pillow rotates TIFF upright itself, so its orientation is
+    1; AVIF's ``irot`` and ``imir`` are reported as the orientation. CMYK with a profile is
+    converted to sRGB here; other profiles are returned. Not thread-safe: one call at a time per
+    process.
 
     Args:
         codec: as in `Photo.codec`.
-        data: the file.
-        max_pixels: more are refused.
+        data: bytes of the file.
+        max_pixels: larger pictures are decode_error.
         icc: False ignores colour profiles.
 
     Raises:
-        PhotoError: TOO_LARGE, known before anything is decoded; TRUNCATED or CORRUPT where Pillow
-            refuses, or where rows are missing; UNSUPPORTED for a kind that Pillow does not read, or
-            samples that are no picture; OUT_OF_MEMORY.
+        PhotoError: TOO_LARGE, before anything is decoded; TRUNCATED or CORRUPT if Pillow fails or
+            rows are missing; UNSUPPORTED for formats that Pillow cannot decode and for samples
+            that cannot be shown as a picture; OUT_OF_MEMORY.
     """
     if codec == "avif":
         _ensure_avif()
@@ -71,8 +72,8 @@ def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster
         raise
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to decode") from error
-    except Exception as error:  # on hostile files Pillow's plugins raise about anything
-        raise refused(codec, data, error, said, max_pixels) from error
+    except Exception as error:  # Pillow's plugins raise any type on hostile files
+        raise decode_error(codec, data, error, said, max_pixels) from error
 
 
 def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
@@ -97,7 +98,7 @@ def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
         remark = profile.note
     rgb, more = _rgb(image, profile)
     if profile is not None and profile.mode == "CMYK":
-        profile = None  # done
+        profile = None  # already applied
     return Raster(rgb, orientation, tuple(filter(None, (*notes, *more, remark))), profile)
 
 
@@ -108,7 +109,7 @@ def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:
     image.load()
     check_size(*image.size, max_pixels)  # a GIF frame may be larger than its screen
     if premultiplied and image.getchannel("A").getextrema() == (0, 0):
-        # Divided by an alpha of 0, all colours are gone: read them once more as they are.
+        # Dividing by an alpha of 0 destroyed the colours: load again without the division.
         image = Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
         _replace_raw_mode(image, "RGBa", "RGBA")
         image.load()
@@ -116,7 +117,7 @@ def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:
 
 
 def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> bool:
-    """Let the tiles of a TIFF be read as *new* where they say *old*; whether any does."""
+    """Replace raw mode *old* by *new* in the tiles of a TIFF; whether any tile had it."""
     tiles = []
     for tile in image.tile:
         args = tile.args if isinstance(tile.args, tuple) else ("",)
@@ -128,7 +129,7 @@ def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> bool:
 
 
 def _cut_jpeg_strips(image: Image.Image, data: bytes) -> bool:
-    """Whether a strip or tile of JPEG data in a TIFF has no end of image: libtiff is silent."""
+    """Whether a JPEG strip or tile of a TIFF has no end-of-image marker; libtiff ignores that."""
     tags = getattr(image, "tag_v2", {})
     if tags.get(_COMPRESSION) != _JPEG_STRIPS:
         return False
@@ -140,7 +141,7 @@ def _cut_jpeg_strips(image: Image.Image, data: bytes) -> bool:
 
 
 def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
-    """A PNG that Pillow refuses, once more without the chunks that its picture does not need."""
+    """Load a PNG that Pillow rejects again, without the chunks that its pixels do not need."""
     lean, note = without_ancillary(data)
     try:
         return _load("png", lean, max_pixels), (note,)
@@ -152,16 +153,20 @@ def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, 
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise TOO_LARGE for more than *max_pixels*."""
+    """Check the size of a picture.
+
+    Raises:
+        PhotoError: TOO_LARGE if it has more than *max_pixels*.
+    """
     if width * height > max_pixels:
         message = f"{width}x{height} is more than the limit of {max_pixels} pixels"
         raise PhotoError(ErrorCode.TOO_LARGE, message)
 
 
 def _rgb(image: Image.Image, profile: Profile | None) -> tuple[Image.Image, tuple[str, ...]]:
-    """*image* as 8-bit RGB, and remarks."""
+    """*image* as 8-bit RGB, and notes."""
     if image.mode == "F":
-        raise PhotoError(ErrorCode.UNSUPPORTED, "floating-point samples are no picture")
+        raise PhotoError(ErrorCode.UNSUPPORTED, "floating-point samples are not supported")
     if image.mode == "CMYK" and profile is not None:
         return profile.to_srgb(image), ()
     notes: tuple[str, ...] = ()
@@ -175,21 +180,21 @@ def _rgb(image: Image.Image, profile: Profile | None) -> tuple[Image.Image, tupl
             page.alpha_composite(image)
             image, notes = page, ("transparency laid over white",)
     try:
-        # Of RGB, convert() would make a copy: 12 MP of it for nothing.
+        # convert() would copy an RGB image, 36 MB for 12 MP.
         return image if image.mode == "RGB" else image.convert("RGB"), notes
     except ValueError as error:
-        message = f"no way from {image.mode} colours to RGB"
+        message = f"{image.mode} colours cannot be converted to RGB"
         raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
 
 
 def _from_grey16(image: Image.Image) -> Image.Image:
-    """16-bit (or 12-bit) grey as "L"; of what Pillow knows of the file, its profile stays."""
+    """16-bit (or 12-bit) grey as mode "L". Keeps the colour profile, but no other metadata."""
     samples = np.asarray(image).astype(np.int64)
     tags = getattr(image, "tag_v2", {})
     most = 4095 if tags.get(_BITS_PER_SAMPLE) == (12,) else 65535
     if samples.min() < 0 or samples.max() > most:
-        raise PhotoError(ErrorCode.UNSUPPORTED, "32-bit samples are no picture")
-    if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE:  # Pillow inverts 1 to 8 bits, but not these
+        raise PhotoError(ErrorCode.UNSUPPORTED, "32-bit samples are not supported")
+    if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE:  # Pillow inverts 1 to 8 bits only
         samples = most - samples
     grey = Image.fromarray(((samples * 255 + most // 2) // most).astype(np.uint8))
     if "icc_profile" in image.info:
@@ -202,13 +207,13 @@ def _orientation(image: Image.Image) -> int:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except MemoryError:
         raise
-    except Exception:  # nonsense in the EXIF block says nothing against the picture
+    except Exception:  # a broken EXIF block does not make the picture unusable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _ensure_avif() -> None:
-    """Older builds of Pillow decode AVIF through a plugin."""
+    """Load the AVIF plugin, which older builds of Pillow need."""
     if features.check("avif"):
         return
     try:
@@ -220,7 +225,7 @@ def _ensure_avif() -> None:
 
 @contextmanager
 def _quiet(codec: str) -> Iterator[list[str]]:
-    """Neither Python warnings nor C messages, even where warnings are errors; yields the latter."""
+    """Suppress Python warnings, even if they are errors, and capture and yield C messages."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if codec == "jpeg":
@@ -232,7 +237,7 @@ def _quiet(codec: str) -> Iterator[list[str]]:
 
 @contextmanager
 def _pixel_limit(max_pixels: int) -> Iterator[None]:
-    """Let our limit count, not Pillow's own, which stops at 178 million pixels."""
+    """Replace Pillow's own limit of 178 million pixels by ours."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     try:
         yield

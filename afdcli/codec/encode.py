@@ -1,7 +1,8 @@
-"""One compression of a picture, and several in a row: pixels in, bytes of a file out."""
+"""Compress a picture once or several times; which compressions the paper applies."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,12 +18,14 @@ from afdcli.errors import ErrorCode, PhotoError, UsageError
 
 Codec = Literal["jpeg", "avif", "webp"]
 CODECS: tuple[Codec, ...] = get_args(Codec)
-#: Of luma to chroma samples; WebP knows the last only.
+#: Chroma subsampling; WebP supports only 4:2:0.
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
-#: How the names of files end.
+#: File suffix of each codec.
 SUFFIX: dict[Codec, str] = {"jpeg": ".jpg", "avif": ".avif", "webp": ".webp"}
-#: Pixels along a side that a file may have: libjpeg's JPEG_MAX_DIMENSION, WebP's 14 bits, AV1's 16.
+#: Longest side in pixels: libjpeg's JPEG_MAX_DIMENSION, WebP's 14 bits, AV1's 16 bits.
 _LONGEST_SIDE: dict[Codec, int] = {"jpeg": 65_500, "avif": 65_536, "webp": 16_383}
+#: Quality factors of the paper: JPEG severities 1 to 5 of ImageNet-C.
+PAPER_QUALITIES = (25, 18, 15, 10, 7)
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,10 @@ class Compression:
     Attributes:
         codec: "jpeg", "avif" or "webp".
         quality: 1 to 100 on the codec's own scale; IJG quality factor for JPEG.
-        subsampling: "4:4:4", "4:2:2" or "4:2:0"; WebP knows the last only.
+        subsampling: "4:4:4", "4:2:2" or "4:2:0"; WebP supports only "4:2:0".
 
     Raises:
-        UsageError: any of them is out of range.
+        UsageError: a value is out of range.
     """
 
     codec: Codec
@@ -51,22 +54,25 @@ class Compression:
             known = ", ".join(SUBSAMPLINGS)
             raise UsageError(f"subsampling {self.subsampling!r}: choose from {known}")
         if self.codec == "webp" and self.subsampling != "4:2:0":
-            raise UsageError(f"subsampling {self.subsampling}: WebP knows 4:2:0 only")
+            raise UsageError(f"subsampling {self.subsampling}: WebP supports only 4:2:0")
 
 
 def compress(pixels: NDArray[np.uint8], rounds: Sequence[Compression]) -> bytes:
-    """The file after the last of *rounds*; each round compresses what the one before decodes to.
+    """Compress *pixels* in successive rounds, each on the decoded result of the previous one.
 
-    The picture is never moved or resized in between, so all rounds share one block grid. Equal
-    pixels and rounds give equal bytes, whatever the number of cores.
+    The picture is never shifted or resized between rounds, so all rounds share one block grid.
+    Equal pixels and rounds give equal bytes, whatever the number of cores.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         rounds: at least one.
 
+    Returns:
+        The bytes of the file that the last round wrote.
+
     Raises:
         PhotoError: TOO_LARGE for the codec.
-        UsageError: this Pillow cannot write the codec.
+        UsageError: the installed Pillow cannot write the codec.
     """
     data = b""
     for number, step in enumerate(rounds):
@@ -77,7 +83,11 @@ def compress(pixels: NDArray[np.uint8], rounds: Sequence[Compression]) -> bytes:
 
 @cache
 def require(codec: Codec) -> None:
-    """Raise `UsageError` if this Pillow cannot write *codec*."""
+    """Check that the installed Pillow can write *codec*.
+
+    Raises:
+        UsageError: it cannot.
+    """
     Image.init()
     if codec == "avif" and "AVIF" not in Image.SAVE:
         with suppress(ImportError):
@@ -85,6 +95,55 @@ def require(codec: Codec) -> None:
     if codec.upper() not in Image.SAVE:
         cure = "pip install pillow-avif-plugin" if codec == "avif" else "pip install -U pillow"
         raise UsageError(f"this Pillow cannot write {codec}: {cure}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pictures are degraded.
+
+    Attributes:
+        codec: of every round.
+        quality: quality factor of the last round, 1 to 100; None draws it like the others.
+        subsampling: of every round.
+        rounds: number of successive compressions (the paper's CT = 1 to 5). The quality factors of
+            all rounds but the last are drawn from `PAPER_QUALITIES`.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    codec: Codec = "jpeg"
+    quality: int | None = 10
+    subsampling: str = "4:2:0"
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise UsageError(f"{self.rounds} rounds: at least one is needed")
+        quality = PAPER_QUALITIES[0] if self.quality is None else self.quality
+        Compression(self.codec, quality, self.subsampling)  # checks the ranges
+
+    def draw(self, seed: int, name: str) -> tuple[Compression, ...]:
+        """The rounds of the picture *name*, first to last.
+
+        They depend only on *seed*, *name* and the number of the round, not on other pictures or on
+        a random number generator whose next version may differ.
+        """
+        qualities = [_drawn(seed, name, number) for number in range(self.rounds)]
+        if self.quality is not None:
+            qualities[-1] = self.quality
+        return tuple(Compression(self.codec, q, self.subsampling) for q in qualities)
+
+
+def severity(level: int) -> int:
+    """Quality factor of an ImageNet-C JPEG severity, 1 (mild) to 5 (strong).
+
+    Raises:
+        UsageError: no such severity.
+    """
+    if not 1 <= level <= len(PAPER_QUALITIES):
+        raise UsageError(f"severity {level}: must lie between 1 and {len(PAPER_QUALITIES)}")
+    return PAPER_QUALITIES[level - 1]
 
 
 def _decode(data: bytes) -> Image.Image:
@@ -95,7 +154,9 @@ def _encode(image: Image.Image, step: Compression) -> bytes:
     require(step.codec)
     longest = _LONGEST_SIDE[step.codec]
     if max(image.size) > longest:
-        message = f"{image.width}x{image.height}: {step.codec} ends at {longest} pixels a side"
+        message = (
+            f"{image.width}x{image.height}: {step.codec} allows at most {longest} pixels a side"
+        )
         raise PhotoError(ErrorCode.TOO_LARGE, message)
     options: dict[str, Any] = {"quality": step.quality}
     if step.codec == "webp":
@@ -103,7 +164,12 @@ def _encode(image: Image.Image, step: Compression) -> bytes:
     else:
         options |= {"subsampling": step.subsampling}
     if step.codec == "avif":
-        options |= {"max_threads": 1}  # workers are parallel already
+        options |= {"max_threads": 1}  # the workers already use all cores
     file = io.BytesIO()
     image.save(file, step.codec.upper(), **options)
     return file.getvalue()
+
+
+def _drawn(seed: int, name: str, number: int) -> int:
+    digest = hashlib.sha256(f"{seed}\0{number}\0{name}".encode()).digest()
+    return PAPER_QUALITIES[int.from_bytes(digest[:8], "big") % len(PAPER_QUALITIES)]

@@ -1,10 +1,14 @@
-"""The file's own DCT coefficients of a JPEG, and libjpeg's word on its scans, by jpeglib.
+"""Read a JPEG's own DCT coefficients with jpeglib, and collect libjpeg's warnings on its scans.
 
-The file has passed `afdcli.codec.jpeg_gate` first, and jpeglib gets only what the coefficients
-depend on: no application or comment segments, nothing behind the end of the image. Its marker code,
-which overflows on empty, overlong or more than 50 segments and is not thread-safe, never runs.
-Its objects parse a file twice more and leave temporary files behind: its C function is called
-directly.
+jpeglib's C code trusts its input. More than four components overflow its buffers. If
+``jpeg_read_header`` rejects a file, ``read_jpeg_dct`` closes a file that it never opened. Both kill
+the process, so `coefficient_refusal` and `reading_refusal` refuse every file that
+``jpeg_read_header`` would reject.
+
+jpeglib receives only the parts that affect the coefficients: no application or comment segments,
+nothing behind the end of the image. So its own marker code, which overflows on empty, overlong or
+more than 50 segments and is not thread-safe, never runs. Its Python objects parse a file twice more
+and leave temporary files behind; its C function is therefore called directly.
 """
 
 from __future__ import annotations
@@ -25,9 +29,62 @@ from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.memory_file import memory_file, path_of
 from afdcli.codec.quiet import captured_stderr
 
-_LIBRARY = "turbo210"  # jpeglib's default is libjpeg 6b of 1998, which was never fuzzed
-UNUSUAL = "unusual: "  # how a warning begins that means no damage
-_HARMLESS = "Invalid SOS parameters"  # libjpeg warns, and then reads the scan as it should be
+_LIBRARY = "turbo210"  # the default is libjpeg 6b of 1998, which was never fuzzed
+UNUSUAL = "unusual: "  # prefix of warnings that do not mean damage
+_HARMLESS = "Invalid SOS parameters"  # libjpeg warns and then reads the scan correctly
+MAX_SIDE = 65_500  # pixels; libjpeg's JPEG_MAX_DIMENSION
+
+_ARITHMETIC = frozenset({9, 10, 11, 13, 14, 15})
+_READABLE = frozenset({0, 1, 2, 9, 10})
+
+
+def coefficient_refusal(header: JpegHeader) -> str:
+    """Why the file's own coefficients are not used; "" if jpeglib may read them."""
+    count = len(header.components)
+    if kind := unusual_process(header):
+        return kind
+    if header.precision != 8:
+        return f"{header.precision}-bit JPEG"
+    if count not in (1, 3):
+        return "CMYK JPEG" if count == 4 else f"JPEG with {count} components"
+    if header.colours == "RGB":
+        return "RGB-coded JPEG"
+    return reading_refusal(header) or header.sampling_problem or tables_problem(header)
+
+
+def unusual_process(header: JpegHeader) -> str:
+    """The kind of JPEG; "" for baseline, extended or progressive with Huffman coding."""
+    if header.process in _ARITHMETIC:
+        return "arithmetic coding"
+    if header.process not in (0, 1, 2):
+        return "lossless JPEG" if header.process == 3 else "hierarchical JPEG"
+    return ""
+
+
+def reading_refusal(header: JpegHeader) -> str:
+    """Why jpeglib must not read the scans at all; "" if it may."""
+    if header.process not in _READABLE:
+        return f"JPEG process {header.process}"
+    if header.precision != 8:
+        return f"{header.precision}-bit JPEG"
+    if not 1 <= len(header.components) <= 4:
+        return f"JPEG with {len(header.components)} components"
+    if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
+        return f"side outside 1 to {MAX_SIDE} pixels"
+    if any(not (1 <= f <= 4) for c in header.components for f in (c.horizontal, c.vertical)):
+        return "sampling factor outside 1 to 4"
+    return header.problem or ("" if header.complete else "no end-of-image marker")
+
+
+def tables_problem(header: JpegHeader) -> str:
+    """What is wrong with the quantisation tables; "" if nothing."""
+    for component in header.components:
+        table = header.tables.get(component.table)
+        if table is None:
+            return "missing quantisation table"
+        if not table.all():
+            return "quantisation step of zero"
+    return ""
 
 
 class CoefficientsError(Exception):
@@ -35,20 +92,20 @@ class CoefficientsError(Exception):
 
 
 def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, str]:
-    """Quantised levels and steps of a JPEG file that has passed the gate.
+    """Quantised levels and quantisation tables of a JPEG file.
 
-    One call at a time per process: standard error and standard output are redirected meanwhile.
+    Not thread-safe: it redirects standard error and standard output of the process.
 
     Args:
-        data: the file.
-        header: of *data*, with an empty `coefficient_refusal`.
+        data: bytes of the file.
+        header: of *data*; `coefficient_refusal` must be "".
 
     Returns:
-        The coefficients, int16 levels as in the file, and libjpeg's warning ("" if none): the
-        only trace of damage inside a scan.
+        The coefficients, with int16 levels as in the file, and libjpeg's warning ("" if none),
+        which is the only sign of damage inside a scan.
 
     Raises:
-        CoefficientsError: libjpeg gave up.
+        CoefficientsError: libjpeg cannot read the file.
     """
     count = len(header.components)
     levels = [np.zeros((*header.blocks(i), 8, 8), np.int16) for i in range(count)]
@@ -61,9 +118,13 @@ def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, st
 
 
 def scan_warning(data: bytes, header: JpegHeader) -> str:
-    """What libjpeg finds wrong in the scans of a file whose coefficients are not used; or "".
+    """libjpeg's warning or error about the scans of a file, "" if none; reads no coefficients.
 
-    Args and conditions as for `file_coefficients`, with an empty `reading_refusal`.
+    Not thread-safe, like `file_coefficients`.
+
+    Args:
+        data: bytes of the file.
+        header: of *data*; `reading_refusal` must be "".
     """
     try:
         return _read(data, header, ())[2]
@@ -74,9 +135,9 @@ def scan_warning(data: bytes, header: JpegHeader) -> str:
 def _read(
     data: bytes, header: JpegHeader, levels: Sequence[NDArray[np.int16]]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int16], str]:
-    """Fill *levels*; the (4, 8, 8) tables, the (4,) table numbers and libjpeg's warning.
+    """Fill *levels*; return the (4, 8, 8) tables, (4,) table numbers and libjpeg's warning.
 
-    libjpeg tells its first warning only: behind a harmless one another may hide.
+    libjpeg reports only its first warning: a harmless one may hide another.
     """
     tables, numbers, warning = _call(header.essential(data), levels)
     if warning.startswith(_HARMLESS) and not header.progressive:
@@ -88,7 +149,7 @@ def _read(
 def _call(
     essential: bytes, levels: Sequence[NDArray[np.int16]]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int16], str]:
-    """As `_read`, for one call of libjpeg."""
+    """One call of libjpeg; arguments and result as for `_read`."""
     if jpeglib.version.get() != _LIBRARY:
         jpeglib.version.set(_LIBRARY)
     tables, numbers = np.zeros((4, 8, 8), np.uint16), np.zeros(4, np.int16)
@@ -101,13 +162,13 @@ def _call(
             CJpegLib.read_jpeg_dct(
                 str(path_of(fd)),
                 *pointers,
-                *[None] * (4 - len(pointers)),  # components that are not wanted
+                *[None] * (4 - len(pointers)),  # these components are not read
                 tables.ctypes.data_as(ctypes.POINTER(ctypes.c_ushort)),
                 numbers.ctypes.data_as(ctypes.POINTER(ctypes.c_short)),
                 path="photo",
             )
             failed = False
-        except OSError:  # jpeglib's sign that libjpeg gave up; libjpeg's reason is in the lines
+        except OSError:  # libjpeg gave up; its reason is in the captured lines
             failed = True
     warning = lines[-1] if lines else ""
     if failed:
@@ -117,13 +178,13 @@ def _call(
 
 @contextlib.contextmanager
 def _captured() -> Iterator[list[str]]:
-    """Keep libjpeg's lines from standard error, and jpeglib's from standard output."""
+    """Capture libjpeg's messages on standard error, and discard jpeglib's on standard output."""
     with captured_stderr() as lines, contextlib.redirect_stdout(io.StringIO()):
         yield lines
 
 
 def _plain_scans(data: bytes, header: JpegHeader) -> bytes:
-    """*data* with the spectral parameters that the scans of a sequential JPEG must have."""
+    """*data* with the scan parameters of a sequential JPEG: Ss 0, Se 63, Ah 0, Al 0."""
     plain = bytearray(data)
     for scan in header.scans:
         plain[scan.start - 3 : scan.start] = b"\x00\x3f\x00"

@@ -1,4 +1,4 @@
-"""What the header of a JPEG says, and the block grid that follows from it."""
+"""The parsed header of a JPEG, and the block grid that follows from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Colours = Literal["grey", "YCbCr", "RGB", "CMYK", "other"]
 
 @dataclass(frozen=True)
 class Component:
-    """One component of the frame: identifier, sampling factors 1 to 4, table number 0 to 3."""
+    """One component of the frame: identifier, sampling factors (1 to 4), table number (0 to 3)."""
 
     id: int
     horizontal: int
@@ -25,13 +25,13 @@ class Component:
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan: where its entropy-coded bytes lie in the file, and what they bring.
+    """One scan: where its entropy-coded bytes are in the file, and what they hold.
 
     Attributes:
-        start, end: of the entropy-coded bytes.
+        start, end: byte range of the entropy-coded data, end exclusive.
         ids: identifiers of its components.
-        dc: True where it is the first to bring DC levels: any scan of a sequential JPEG, the
-            first scan of a component of a progressive one.
+        dc: True if it is the first with DC levels of its components: any scan of a sequential JPEG,
+            the first scan of a component of a progressive one.
     """
 
     start: int
@@ -42,22 +42,22 @@ class Scan:
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """What the markers of a JPEG say.
+    """The content of a JPEG's markers.
 
     Attributes:
         process: n of the frame marker SOFn: 0 baseline, 1 extended, 2 progressive, 3 lossless,
             5 to 7 hierarchical, 9 and above arithmetic coding.
         precision: bits per sample.
-        height, width: pixels; a height of 0 stands in a later DNL marker.
+        height, width: pixels; a height of 0 means that a later DNL marker states it.
         components: in file order.
         tables: quantisation tables by number, (8, 8) uint16, natural order ``[v, u]``.
-        colours: colour space of the components, as libjpeg would decide.
+        colours: colour space of the components, decided as libjpeg does.
         scans: in file order.
-        complete: True if the walk reached the end-of-image marker.
-        end: where the walk ended, behind the last segment or scan that is whole.
-        problem: the first thing found wrong in the structure; "" if none.
-        broken: the first such thing that libjpeg, too, takes for damage; "" if none.
-        kept: byte ranges of the segments and scans that the coefficients depend on.
+        complete: True if there is an end-of-image marker.
+        end: byte offset behind the last complete segment or scan.
+        problem: the first fault in the structure; "" if none.
+        broken: the first fault that libjpeg, too, treats as damage; "" if none.
+        kept: byte ranges of the segments and scans that affect the coefficients.
     """
 
     process: int
@@ -76,7 +76,7 @@ class JpegHeader:
 
     @property
     def progressive(self) -> bool:
-        """True where the picture comes in successively finer scans."""
+        """True for a progressive JPEG, which stores successively finer scans."""
         return self.process in PROGRESSIVE
 
     @property
@@ -88,7 +88,7 @@ class JpegHeader:
         )
 
     def blocks(self, index: int) -> tuple[int, int]:
-        """(rows, cols) of 8x8 blocks of component *index*, without the padding to whole MCUs."""
+        """(rows, cols) of 8x8 blocks of component *index*, without padding to whole MCUs."""
         v_max, h_max = self.max_factors
         component = self.components[index]
         rows = -(-self.height * component.vertical // (8 * v_max))
@@ -96,7 +96,7 @@ class JpegHeader:
         return rows, cols
 
     def block_size(self, index: int) -> tuple[int, int]:
-        """(height, width) in pixels of the picture that one block of component *index* covers."""
+        """(height, width), in picture pixels, that one block of component *index* covers."""
         v_max, h_max = self.max_factors
         component = self.components[index]
         return 8 * v_max // component.vertical, 8 * h_max // component.horizontal
@@ -126,9 +126,9 @@ class JpegHeader:
         return (names | {(16, 8): "4:4:0", (8, 32): "4:1:1"}).get(cb, "")
 
     def essential(self, data: bytes) -> bytes:
-        """*data* (the parsed file) without application and comment segments and trailing bytes.
+        """*data*, the parsed file, without application segments, comments and trailing bytes.
 
-        The coefficients are the same; what is left out is what jpeglib's marker code chokes on.
+        The coefficients stay the same. The removed parts can crash jpeglib's marker code.
         """
         parts = [data[start:end] for start, end in self.kept]
         return b"".join([b"\xff\xd8", *parts, b"\xff\xd9"])

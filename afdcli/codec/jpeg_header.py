@@ -1,8 +1,7 @@
-"""Our own parse of a JPEG's markers. Nothing is decoded here.
+"""Parser of a JPEG's markers. It decodes no image data.
 
-The walk from marker to marker follows ITU-T T.81 annex B
-(https://www.w3.org/Graphics/JPEG/itu-t81.pdf); colour spaces are told apart as libjpeg does
-(``default_decompress_parms`` in jdapimin.c).
+Markers follow ITU-T T.81 annex B (https://www.w3.org/Graphics/JPEG/itu-t81.pdf). The colour space
+is decided as in libjpeg (``default_decompress_parms`` in jdapimin.c).
 """
 
 from __future__ import annotations
@@ -15,18 +14,19 @@ from numpy.typing import NDArray
 from afdcli.codec.jpeg_frame import PROGRESSIVE, Colours, Component, JpegHeader, Scan
 from afdcli.errors import ErrorCode, PhotoError
 
-MAX_SCANS = 100  # a progressive photo has about ten; each further one costs a pass over all blocks
-MAX_MCU_BLOCKS = 10  # T.81 B.2.3: data units of one minimum coded unit
+MAX_SCANS = 100  # a progressive photo has about ten; every scan costs a pass over all blocks
+MAX_MCU_BLOCKS = 10  # T.81 B.2.3: most data units in a minimum coded unit
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD
 _APP0, _APP14 = 0xE0, 0xEE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # C8 is reserved, CC is DAC
-_BARE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})  # markers without a length; none belongs here
-_KEPT = _FRAMES | {_DQT, _DHT, _DRI, _SOS}  # all that libjpeg needs to find the coefficients
+_BARE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})  # markers without a length; none may occur here
+_KEPT = _FRAMES | {_DQT, _DHT, _DRI, _SOS}  # all that affects the coefficients
 
-# Any number of fill bytes 0xFF may stand in front of a marker. Inside a scan 0xFF is followed by
-# 0x00 (a stuffed byte), by D0..D7 (restart) or by a fill 0xFF.
-_JPEG_LS = 0xF7  # its start of frame (ITU-T T.87)
+_JPEG_LS = 0xF7  # start of a JPEG-LS frame (ITU-T T.87)
+
+# Any number of fill bytes 0xFF may precede a marker. Inside a scan 0xFF is followed by 0x00 (a
+# stuffed byte), by D0..D7 (restart) or by a fill byte 0xFF.
 _MARKER = re.compile(rb"\xff+[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
@@ -41,27 +41,30 @@ ZIGZAG = np.array(
 
 
 def parse_header(data: bytes) -> JpegHeader:
-    """Walk over the markers of a JPEG file.
+    """Parse the markers of a JPEG file.
+
+    Args:
+        data: bytes of the file.
 
     Raises:
         PhotoError: NOT_AN_IMAGE without a start-of-image marker; UNSUPPORTED for JPEG-LS; TRUNCATED
-            or CORRUPT where no usable frame header comes after it.
+            or CORRUPT if there is no usable frame header.
     """
     if not data.startswith(b"\xff\xd8"):
         raise PhotoError(ErrorCode.NOT_AN_IMAGE, "the file does not start like a JPEG")
-    walk = _Walk(data)
-    walk.run()
-    if walk.frame is None:
-        if walk.jpeg_ls:
+    parser = _Parser(data)
+    parser.run()
+    if parser.frame is None:
+        if parser.jpeg_ls:
             raise PhotoError(ErrorCode.UNSUPPORTED, "a JPEG-LS file: convert it to JPEG first")
-        if walk.ended_early:
+        if parser.ended_early:
             raise PhotoError(ErrorCode.TRUNCATED, "the file ends before the JPEG frame header")
-        raise PhotoError(ErrorCode.CORRUPT, f"no JPEG frame header: {walk.problem or 'no frame'}")
-    return walk.header()
+        raise PhotoError(ErrorCode.CORRUPT, f"no JPEG frame header: {parser.problem or 'no frame'}")
+    return parser.header()
 
 
-class _Walk:
-    """One pass over the markers, collecting what `JpegHeader` reports."""
+class _Parser:
+    """One pass over the markers that collects the content of a `JpegHeader`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -80,10 +83,10 @@ class _Walk:
         self.jpeg_ls = False
 
     def run(self) -> None:
-        """Go on until the end of the image or of the data."""
+        """Parse until the end of the image or of the data."""
         at = 2
         while at >= 0:
-            at = self._segment(at)
+            at = self._next_segment(at)
         if self.complete and self.frame and {c.id for c in self.frame[4]} - self.scanned:
             self._note("component without data")
 
@@ -106,8 +109,8 @@ class _Walk:
             kept=tuple(self.kept),
         )
 
-    def _segment(self, at: int) -> int:
-        """Take in the segment whose marker starts at *at*; where the next one starts, or -1."""
+    def _next_segment(self, at: int) -> int:
+        """Parse the segment at offset *at*; the offset of the next one, or -1 at the end."""
         data = self.data
         after = _MARKER.search(data, at)
         if after is None:
@@ -131,11 +134,11 @@ class _Walk:
             self._note("segment of impossible length")
             return body
         if marker != _SOS:
-            self._take(marker, data[body:end])
+            self._parse_segment(marker, data[body:end])
         else:
             after = _SCAN_END.search(data, end)
             begin, end = end, after.start() if after else len(data)
-            self._take_scan(data[body:begin], begin, end)
+            self._parse_scan(data[body:begin], begin, end)
         if marker in _KEPT:
             self.kept.append((start, end))
         self.end = end
@@ -146,13 +149,13 @@ class _Walk:
         if not harmless:
             self.broken = self.broken or problem
 
-    def _take(self, marker: int, body: bytes) -> None:
+    def _parse_segment(self, marker: int, body: bytes) -> None:
         if marker in _FRAMES:
-            self._take_frame(marker - 0xC0, body)
+            self._parse_frame(marker - 0xC0, body)
         elif marker == _JPEG_LS:
             self.jpeg_ls = True
         elif marker == _DQT:
-            self._take_tables(body)
+            self._parse_tables(body)
         elif marker == _DHT:
             self._check_huffman(body)
         elif marker == _DRI and len(body) != 2:
@@ -162,7 +165,7 @@ class _Walk:
         elif marker == _APP14 and len(body) >= 12 and body.startswith(b"Adobe"):
             self.adobe = body[11]
 
-    def _take_frame(self, process: int, body: bytes) -> None:
+    def _parse_frame(self, process: int, body: bytes) -> None:
         if self.frame is not None:
             self._note("second frame header")
         elif len(body) < 9 or len(body) != 6 + 3 * body[5]:
@@ -177,7 +180,7 @@ class _Walk:
             if len({c.id for c in components}) < len(components):
                 self._note("two components of one name", harmless=True)
 
-    def _take_scan(self, body: bytes, start: int, end: int) -> None:
+    def _parse_scan(self, body: bytes, start: int, end: int) -> None:
         if self.frame is None:
             self._note("scan before the frame header")
             return
@@ -196,7 +199,7 @@ class _Walk:
         elif len(self.scans) > MAX_SCANS:
             self._note(f"more than {MAX_SCANS} scans", harmless=True)
 
-    def _take_tables(self, body: bytes) -> None:
+    def _parse_tables(self, body: bytes) -> None:
         at = 0
         while at < len(body):
             wide, number = body[at] >> 4, body[at] & 15

@@ -1,4 +1,4 @@
-"""The quality factor that lies behind a JPEG's quantisation tables.
+"""Estimate the quality factor of a JPEG from its quantisation tables.
 
 The Independent JPEG Group's scale: quality q (1 to 100) multiplies the two example tables of
 ITU-T T.81 annex K by ``50 / q`` below 50 and by ``2 - q / 50`` from 50 on, rounds, and clips to
@@ -26,7 +26,7 @@ LUMA = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 )
-#: T.81 table K.2, likewise.
+#: T.81 table K.2, same shape and order.
 CHROMA = np.array(
     [
         [17, 18, 24, 47, 99, 99, 99, 99],
@@ -42,9 +42,16 @@ CHROMA = np.array(
 
 
 def standard_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Luma and chroma table, (8, 8) uint16 in 1..255, that libjpeg writes at *quality* 1 to 100."""
+    """The luma and chroma tables that libjpeg writes, (8, 8) uint16 with values 1 to 255.
+
+    Args:
+        quality: quality factor, 1 to 100.
+
+    Raises:
+        ValueError: *quality* is out of range.
+    """
     if not 1 <= quality <= 100:
-        raise ValueError(f"quality factor {quality}: it goes from 1 to 100")
+        raise ValueError(f"quality factor {quality}: must be 1 to 100")
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     luma, chroma = (
         np.clip((table * percent + 50) // 100, 1, 255).astype(np.uint16) for table in (LUMA, CHROMA)
@@ -55,12 +62,12 @@ def standard_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16
 def estimate_quality(luma: NDArray[Any], chroma: NDArray[Any] | None = None) -> float:
     """Quality factor, 1.0 to 100.0, of a pair of (8, 8) quantisation tables.
 
-    Exact for the tables of `standard_tables`. For others, the factor whose unrounded tables are
-    nearest by least squares over both tables, in tenths.
+    Exact for the tables of `standard_tables`. For other tables it is the factor whose unrounded
+    tables are nearest in the least-squares sense, rounded to tenths.
 
     Args:
         luma: table of the first component.
-        chroma: table of the second; None for a grey, RGB-coded or CMYK picture.
+        chroma: table of the second component; None for a grey, RGB-coded or CMYK picture.
     """
     found = _standard().get((luma.tobytes(), None if chroma is None else chroma.tobytes()))
     if found:
@@ -72,7 +79,7 @@ def estimate_quality(luma: NDArray[Any], chroma: NDArray[Any] | None = None) -> 
 
 
 def chroma_quality(chroma: NDArray[Any]) -> float:
-    """As `estimate_quality`, of a chroma table alone."""
+    """As `estimate_quality`, from an (8, 8) chroma table only."""
     found = _standard_chroma().get(chroma.astype(np.uint16).tobytes())
     return float(found) if found else _nearest(chroma.ravel(), CHROMA.ravel())
 
@@ -92,7 +99,7 @@ def _standard_chroma() -> dict[bytes, int]:
 
 
 def _nearest(steps: NDArray[Any], base: NDArray[Any]) -> float:
-    # Entries at the ends of the 8-bit range may have been clipped: they say little about the scale.
+    # Entries at the ends of the 8-bit range may be clipped and then say little about the scale.
     free = (steps > 1) & (steps != 255)
     if free.any():
         steps, base = steps[free], base[free]

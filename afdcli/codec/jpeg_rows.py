@@ -1,9 +1,9 @@
-"""How much of a damaged JPEG's picture its data hold.
+"""How much of a damaged JPEG's picture its data still hold.
 
-A decoder fills what is missing, with grey, black or the colour before, and does not say from where
-on. So it is asked twice, the second time with noise behind the last byte: the rows that noise can
-change are those that the data do not reach. That holds for every coding that Pillow decodes, and
-a picture that is grey itself is not taken for a missing one.
+A decoder fills missing rows with grey, black or the previous colour, and does not say where they
+start. So the file is decoded twice, the second time with noise appended: the data do not cover rows
+that the noise changes. This works for every coding that Pillow decodes, and a picture that is
+really grey does not count as missing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from afdcli.codec.jpeg_frame import JpegHeader, Scan
 
 _EOI = b"\xff\xd9"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_LEAST_PADDING = 32  # bytes of zero at the end that no scan has: left by a download
+_LEAST_PADDING = 32  # trailing zero bytes: more than a scan can have, left by a broken download
 _NOISE_BYTES = 1024
 
 
-def can_be_closed(data: bytes, header: JpegHeader) -> bool:
-    """Whether a file without an end of image holds a picture that `repaired` brings out.
+def can_be_completed(data: bytes, header: JpegHeader) -> bool:
+    """Whether a file without an end-of-image marker can be decoded after `with_end_marker`.
 
-    Not where it ends inside a segment between scans: decoders take the end for a part of that.
+    It cannot if it ends inside a segment between scans: decoders would read the appended marker as
+    part of that segment.
     """
     if not header.scans:
         return False
@@ -35,18 +36,18 @@ def can_be_closed(data: bytes, header: JpegHeader) -> bool:
     return not (more_to_come and data[header.end :].strip(b"\0\xff"))
 
 
-def repaired(data: bytes, header: JpegHeader) -> bytes:
-    """A file without an end of image, closed behind the last segment that is whole.
+def with_end_marker(data: bytes, header: JpegHeader) -> bytes:
+    """*data* up to its last complete segment or scan, with an end-of-image marker appended.
 
-    Zeros at the end, as of a download into a file of full size, go.
+    Trailing zeros, as of an interrupted download into a preallocated file, are removed.
     """
     return _without_padding(data[: header.end]) + _EOI
 
 
-def rows_there(data: bytes, header: JpegHeader) -> float:
-    """Share of the picture's rows, from the top, that the file holds data of, 0 to 1.
+def share_of_rows(data: bytes, header: JpegHeader) -> float:
+    """Share of the picture's rows, counted from the top, that the data cover, 0 to 1.
 
-    Of a progressive file, rows with no more than their first and coarsest level count.
+    In a progressive file, rows that have only the first and coarsest scan count.
     """
     scan = _base_scan(header)
     if scan is None:
@@ -56,7 +57,7 @@ def rows_there(data: bytes, header: JpegHeader) -> float:
         return 0.0
     restarts = len(_RESTART.findall(begun, scan.start))
     noise = np.random.default_rng(0).integers(0, 255, _NOISE_BYTES, np.uint8).tobytes()
-    more = noise + bytes([0xFF, 0xD0 + restarts % 8]) + noise  # never 0xFF itself
+    more = noise + bytes([0xFF, 0xD0 + restarts % 8]) + noise  # the noise never holds 0xFF
     plain, other = (_small(begun + rest + _EOI) for rest in (b"", more))
     if plain is None or other is None or plain.shape != other.shape:
         return 0.0
@@ -65,7 +66,7 @@ def rows_there(data: bytes, header: JpegHeader) -> float:
 
 
 def _base_scan(header: JpegHeader) -> Scan | None:
-    """The scan that brings the first level of the first component."""
+    """The first scan with DC levels of the first component."""
     first = header.components[0].id
     return next((scan for scan in header.scans if scan.dc and first in scan.ids), None)
 
@@ -74,16 +75,16 @@ def _without_padding(data: bytes) -> bytes:
     kept = data.rstrip(b"\0")
     if len(data) - len(kept) < _LEAST_PADDING:
         kept = data
-    return kept.rstrip(b"\xff")  # it would make a marker of what comes behind
+    return kept.rstrip(b"\xff")  # it would turn the next byte into a marker
 
 
 def _small(data: bytes) -> NDArray[np.uint8] | None:
-    """Means of the blocks, a row of them for 8 rows of the picture; None where Pillow refuses."""
+    """The picture decoded at an eighth of its size; None if Pillow cannot decode it."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
             return np.asarray(image)
     except MemoryError:
         raise
-    except Exception:  # on hostile files Pillow's plugins raise about anything
+    except Exception:  # Pillow's plugins raise any type on hostile files
         return None

@@ -1,4 +1,4 @@
-"""Files without a name: nothing is left of them, however their process ends."""
+"""Files without a name: nothing is left over, however their process ends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 @contextmanager
 def memory_file() -> Iterator[int]:
-    """An empty file, in memory where the system has ``memfd_create``; closed and gone at the end.
+    """Context manager: the descriptor of an empty file in memory, closed at the end.
 
-    Elsewhere it is a temporary file that has lost its name already. Yields the file descriptor.
+    Without ``memfd_create`` it is a temporary file that is already unlinked.
 
     Raises:
-        OSError: neither memory nor a temporary folder can be had.
+        OSError: there is neither memory nor a temporary folder for it.
     """
     fd = open_memory_file()
     try:
@@ -26,7 +26,7 @@ def memory_file() -> Iterator[int]:
 
 
 def open_memory_file() -> int:
-    """As `memory_file`; the caller closes it."""
+    """As `memory_file`, but the caller closes the descriptor."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("afd", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile(buffering=0) as file:
@@ -34,5 +34,5 @@ def open_memory_file() -> int:
 
 
 def path_of(fd: int) -> Path:
-    """A path under which this process can open *fd* again, for libraries that take paths only."""
+    """A path by which this process can open *fd* again, for libraries that only take paths."""
     return Path("/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd", str(fd))

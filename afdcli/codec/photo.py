@@ -1,4 +1,4 @@
-"""What a file holds, once read: pixels, block coefficients and what is known of its compression."""
+"""The content of an image file: pixels, block coefficients, and how it was compressed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from afdcli.codec.dct import Coefficients, pixel_coefficients
 from afdcli.codec.profile import Profile
 
-DAMAGED = "damaged: "  # how a note begins where the decoder had to guess
+DAMAGED = "damaged: "  # prefix of notes about data that the decoder had to guess
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Photo:
     """One picture as read from a file.
 
     Attributes:
-        image: RGB, 8 bits, as stored, *before* EXIF orientation and `profile`; loaded.
+        image: 8-bit RGB, as stored, *before* EXIF orientation and `profile`; loaded.
         codec: "jpeg", "avif", "webp", "png", "bmp", "tiff" or "gif".
         orientation: EXIF orientation, 1 to 8 (1 = as stored).
         quality: estimated IJG quality factor, 1 to 100, of the last JPEG compression; None
-            where the file does not tell.
+            if unknown.
         subsampling: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "grey" or "" if unknown.
         progressive: True for a progressive JPEG.
-        notes: remarks for the results table, e.g. why coefficients are not the file's own; those on
+        notes: for the results table, e.g. why the coefficients are not the file's own; notes on
             damage begin with `DAMAGED`.
-        file_coefficients: the file's own coefficients, None where it has none that make sense.
-        profile: what the colours of *image* mean; None for sRGB.
+        file_coefficients: the file's own coefficients; None if it has none that are usable.
+        profile: colour profile that still has to be applied to *image*; None for sRGB.
     """
 
     image: Image.Image = field(repr=False)
@@ -46,17 +46,17 @@ class Photo:
 
     @classmethod
     def from_pixels(cls, pixels: NDArray[np.uint8], codec: str = "png", **known: Any) -> Photo:
-        """The picture of *pixels* (height, width, 3) uint8 RGB; *known* as the attributes."""
+        """A photo of *pixels*, (height, width, 3) uint8 RGB; *known* sets further attributes."""
         return cls(Image.fromarray(pixels), codec, **known)
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB, as stored, read-only: a copy, made when first asked for."""
+        """(height, width, 3) uint8 RGB, as stored, read-only; copied from `image` on first use."""
         return np.asarray(self.image)
 
     @property
     def damage(self) -> str:
-        """What is broken in the file although it could be decoded, or ""."""
+        """What is damaged in the file, although it could be decoded; "" if nothing."""
         found = (note for note in self.notes if note.startswith(DAMAGED))
         return next(found, "").removeprefix(DAMAGED)
 
@@ -72,7 +72,7 @@ class Photo:
 
     @cached_property
     def coefficients(self) -> Coefficients:
-        """The file's own coefficients, else the block DCT of the decoded pixels."""
+        """The file's own coefficients; if there are none, the block DCT of the decoded pixels."""
         if self.file_coefficients is not None:
             return self.file_coefficients
         return pixel_coefficients(self.pixels)

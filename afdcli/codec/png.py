@@ -1,6 +1,6 @@
-"""What Pillow leaves undone for PNG: bad chunks that the picture does not need, and missing rows.
+"""PNG faults that Pillow does not handle: bad chunks that the pixels do not need, missing rows.
 
-Chunks are laid out in the PNG specification, 5 (https://www.w3.org/TR/png-3/).
+For the layout of chunks see section 5 of the PNG specification (https://www.w3.org/TR/png-3/).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from PIL import Image
 
 _SIGNATURE = 8  # bytes
-_HELPFUL = (b"tRNS", b"iCCP", b"eXIf")  # ancillary chunks that say how the picture looks
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-_PASSES = (  # of Adam7: first row and column, and the steps between them
+_HELPFUL = (b"tRNS", b"iCCP", b"eXIf")  # ancillary chunks that affect the appearance
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples per pixel
+_PASSES = (  # of Adam7: first row, first column, row step, column step
     *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)),
     (1, 0, 2, 1),
 )
@@ -21,11 +21,11 @@ _PIECE = 1 << 20  # bytes unpacked at a time
 
 
 def without_ancillary(data: bytes, helpful: bool = True) -> tuple[bytes, str]:
-    """*data* with its critical chunks alone, and a note that names what was wrong.
+    """*data* with only its critical chunks, and a note that names the bad ones.
 
     Args:
-        data: a PNG file.
-        helpful: keep sound chunks on transparency, colours and orientation, too.
+        data: bytes of a PNG file.
+        helpful: also keep valid chunks on transparency, colours and orientation.
     """
     kept, bad = [data[:_SIGNATURE]], []
     for name, chunk, sound in _chunks(data):
@@ -39,10 +39,14 @@ def without_ancillary(data: bytes, helpful: bool = True) -> tuple[bytes, str]:
 
 
 def lacks_rows(image: Image.Image, data: bytes) -> bool:
-    """Whether the compressed data of a PNG end before the picture does.
+    """Whether the compressed data of a PNG hold fewer rows than the picture.
 
-    Pillow says nothing and leaves the rows at 0. Only where one of the last two rows is 0, which
-    Adam7 writes last, the data are unpacked and counted.
+    Pillow reports nothing and leaves missing rows at 0. The data are unpacked and counted only if
+    one of the last two rows is 0; those are the rows that Adam7 writes last.
+
+    Args:
+        image: as Pillow decoded it.
+        data: bytes of the file.
     """
     rows = range(max(0, image.height - 2), image.height)
     if not any(_is_zero(image.crop((0, y, image.width, y + 1))) for y in rows):
@@ -56,7 +60,7 @@ def _is_zero(row: Image.Image) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Name, all bytes and soundness of each whole chunk."""
+    """(name, all bytes, whether the checksum is right) of each complete chunk."""
     at = _SIGNATURE
     while at + 12 <= len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
@@ -68,7 +72,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
 
 
 def _raw_bytes(data: bytes) -> int:
-    """Bytes of all rows before compression, each with its filter byte."""
+    """Uncompressed size of all rows in bytes, including their filter bytes."""
     width, height = (int.from_bytes(data[i : i + 4], "big") for i in (16, 20))
     depth, colour, interlaced = data[24], data[25], data[28]
     bits = depth * _SAMPLES.get(colour, 1)
@@ -82,7 +86,7 @@ def _raw_bytes(data: bytes) -> int:
 
 
 def _unpacked_at_most(data: bytes, wanted: int) -> int:
-    """Bytes that the IDAT chunks unpack to; counting ends at *wanted*."""
+    """Uncompressed size of the IDAT chunks in bytes; counting stops at *wanted*."""
     unpack, count = zlib.decompressobj(), 0
     for name, chunk, _ in _chunks(data):
         packed = chunk[8:-4] if name == b"IDAT" else b""

@@ -1,4 +1,4 @@
-"""ICC colour profiles: what a file's numbers mean, as the sRGB that classifiers were trained on."""
+"""ICC colour profiles: conversion to sRGB, which classifiers were trained on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
-_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of ICC.1:2022, 7.2.6 -> Pillow's mode
-_LATTICE = 9  # levels per colour that are tried to see what a profile does
-_UNSEEN = 3  # of 255: profiles that change no colour by more are sRGB
+_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # ICC.1:2022, 7.2.6 -> Pillow's mode
+_LATTICE = 9  # levels per channel at which a profile is compared with sRGB
+_UNSEEN = 3  # of 255: a profile that changes no colour by more counts as sRGB
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Profile:
     """A usable ICC profile that is not sRGB.
 
     Attributes:
-        name: its description, in one line.
-        mode: Pillow's mode of the pictures that it is for: "RGB", "L" or "CMYK".
-        transform: from there to sRGB.
+        name: its description, on one line, at most 60 characters.
+        mode: Pillow's mode of the pictures that it applies to: "RGB", "L" or "CMYK".
+        transform: from that mode to sRGB.
     """
 
     name: str
@@ -30,20 +30,20 @@ class Profile:
 
     @property
     def note(self) -> str:
-        """For the results table."""
+        """Note for the results table."""
         return f"colours converted from {self.name} to sRGB"
 
     def to_srgb(self, image: Image.Image) -> Image.Image:
-        """*image*, of `mode` (or grey as RGB), as RGB."""
+        """*image* as sRGB in mode "RGB", after conversion to `mode` (grey may come as RGB)."""
         if image.mode != self.mode:
             image = image.convert(self.mode)
         converted = ImageCms.applyTransform(image, self.transform)
-        assert converted is not None  # only in place it returns nothing
+        assert converted is not None  # it returns None only for in-place conversion
         return converted
 
 
 def profile_of(image: Image.Image) -> tuple[Profile | None, str]:
-    """The colour profile that *image* was opened with, and a note; see `find_profile`."""
+    """The colour profile of an opened *image*, and a note; see `find_profile`."""
     data = image.info.get("icc_profile")
     return find_profile(data, image.mode) if isinstance(data, bytes) and data else (None, "")
 
@@ -51,10 +51,11 @@ def profile_of(image: Image.Image) -> tuple[Profile | None, str]:
 def find_profile(data: bytes, mode: str) -> tuple[Profile | None, str]:
     """The profile in *data* for a picture of Pillow's *mode*, and a note.
 
-    None where it is sRGB, or is ignored: broken, or for other colours. The note says the latter.
+    The profile is None if it is sRGB, broken, or made for other colours. In the last two cases the
+    note says why it is ignored; otherwise it is "".
     """
     kind = "CMYK" if mode == "CMYK" else "L" if mode in ("1", "L", "LA") else "RGB"
-    profile, problem = _opened(data)
+    profile, problem = _open_profile(data)
     if profile is None:
         return None, f"colour profile ignored: {problem}" if problem else ""
     if profile.mode != kind:
@@ -63,9 +64,9 @@ def find_profile(data: bytes, mode: str) -> tuple[Profile | None, str]:
     return profile, ""
 
 
-@functools.lru_cache(maxsize=16)  # the photos of one camera share theirs
-def _opened(data: bytes) -> tuple[Profile | None, str]:
-    """The profile of *data*; None and a problem, or None and "" where it is sRGB."""
+@functools.lru_cache(maxsize=16)  # photos of one camera share a profile
+def _open_profile(data: bytes) -> tuple[Profile | None, str]:
+    """The profile in *data*. None and the problem if unusable; None and "" if it is sRGB."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(data))
         space = opened.profile.xcolor_space.strip()
@@ -75,13 +76,13 @@ def _opened(data: bytes) -> tuple[Profile | None, str]:
         name = " ".join((opened.profile.profile_description or "an unnamed profile").split())
         transform = ImageCms.buildTransform(opened, _srgb(), mode, "RGB")
         profile = Profile(name[:60], mode, transform)
-        return (profile if _visible(profile) else None), ""
+        return (profile if _changes_colours(profile) else None), ""
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None, "it is broken"
 
 
-def _visible(profile: Profile) -> bool:
-    """Whether the profile changes any colour; CMYK always has to be converted."""
+def _changes_colours(profile: Profile) -> bool:
+    """Whether the profile changes any colour visibly; CMYK must always be converted."""
     if profile.mode == "CMYK":
         return True
     levels = np.linspace(0, 255, _LATTICE).round().astype(np.uint8)

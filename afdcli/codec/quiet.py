@@ -1,4 +1,4 @@
-"""Keeps C libraries from writing on the user's terminal, and hands over what they wrote."""
+"""Capture what C libraries write to standard error, so that it stays off the terminal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from afdcli.codec.memory_file import memory_file
 
 @contextmanager
 def captured_stderr() -> Iterator[list[str]]:
-    """Send file descriptor 2 of the whole process to a file without a name.
+    """Redirect file descriptor 2 of the whole process. Not thread-safe.
 
     Yields:
-        A list that holds the lines written, once the block has ended. Not for two threads at once.
+        A list that holds the captured lines once the context has ended.
     """
     lines: list[str] = []
     with memory_file() as sink:
         try:
             terminal = os.dup(2)
-        except OSError:  # no standard error at all (a daemon): nothing can be spilled there
+        except OSError:  # a daemon without standard error: nothing to protect
             yield lines
             return
         os.dup2(sink, 2)

@@ -1,4 +1,4 @@
-"""One call from a file to a `Photo`, or to the one reason why not."""
+"""Read a file into a `Photo`, or raise one `PhotoError` that says why not."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ from pathlib import Path
 
 from afdcli.codec.dct import Coefficients
 from afdcli.codec.decode import Raster, check_size, decode
-from afdcli.codec.jpeg_dct import UNUSUAL, CoefficientsError, file_coefficients, scan_warning
-from afdcli.codec.jpeg_frame import JpegHeader
-from afdcli.codec.jpeg_gate import (
+from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
+    UNUSUAL,
+    CoefficientsError,
     coefficient_refusal,
+    file_coefficients,
     reading_refusal,
+    scan_warning,
     tables_problem,
     unusual_process,
 )
+from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
-from afdcli.codec.jpeg_rows import can_be_closed, repaired, rows_there
+from afdcli.codec.jpeg_rows import can_be_completed, share_of_rows, with_end_marker
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
 _FROM_PIXELS = "coefficients computed from decoded pixels"
 _ENDS_EARLY = "the jpeg file ends too early"
-_LEAST_SALVAGED = 0.25  # of the rows
-# Pillow's pixel limit, standard error and jpeglib's library belong to the process.
+_MIN_SALVAGED = 0.25  # share of the rows
+_PIECE = 1 << 20  # bytes read at a time
+# Pillow's pixel limit, standard error and jpeglib's choice of library are state of the process.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before it is decoded, with TOO_LARGE.
+    """Limits above which a file is refused with TOO_LARGE before it is decoded.
 
     Attributes:
-        max_pixels: width x height; the default is where Pillow suspects a decompression bomb.
-        max_bytes: size of the file.
+        max_pixels: width x height. From the default on Pillow suspects a
+            decompression bomb.
+        max_bytes: size of the file in bytes.
     """
 
     max_pixels: int = 178_956_970
@@ -54,23 +59,23 @@ def read_photo(
 ) -> Photo:
     """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
 
-    Threads wait for each other in here, because the libraries underneath change state of the whole
-    process (standard error among it): read in parallel with worker *processes*. A hostile file may
-    still kill its process; the engine survives that.
+    Calls from several threads run one after the other, because the underlying libraries change
+    state of the whole process, such as standard error. To read in parallel, use worker *processes*.
+    A hostile file may still kill its process; `afdcli.workers` survives that.
 
     Args:
         source: path of a regular file, or the bytes of one.
-        limits: defaults to ``Limits()``.
-        salvage: decode a JPEG without its end as far as it goes; what is missing is grey. Else it
-            is TRUNCATED, as is any damaged JPEG that holds less than a quarter of its rows.
+        limits: None for ``Limits()``.
+        salvage: decode a JPEG whose end is missing as far as possible; missing rows are grey. If
+            False, it is TRUNCATED. A damaged JPEG with less than a quarter of its rows always is.
         icc: False ignores colour profiles.
 
     Returns:
-        The photo. ``notes`` says where the coefficients of a JPEG are not the file's own and why,
-        and starts with "damaged: " where libjpeg had to guess.
+        The photo. Its ``notes`` say why the coefficients of a JPEG are not the file's own, and
+        start with "damaged: " if libjpeg had to guess.
 
     Raises:
-        PhotoError: with one of the codes of `ErrorCode`, except TIMEOUT and WORKER_CRASHED.
+        PhotoError: with any `ErrorCode` except TIMEOUT, WORKER_CRASHED and BAD_OUTPUT.
     """
     limits = limits or Limits()
     try:
@@ -85,10 +90,10 @@ def read_photo(
 
 
 def _read_file(path: Path, limits: Limits) -> bytes:
-    """All bytes of an image file; of a file that is no image, only the first few."""
+    """All bytes of an image file; only the first `SNIFF_BYTES` of any other file."""
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for its writer
+        if not stat.S_ISREG(status.st_mode):  # opening a FIFO would block until somebody writes
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise PhotoError(ErrorCode.UNREADABLE, f"it is {kind}")
         with path.open("rb") as file:
@@ -98,11 +103,15 @@ def _read_file(path: Path, limits: Limits) -> bytes:
             if status.st_size > limits.max_bytes:
                 message = f"{status.st_size} bytes is more than the limit of {limits.max_bytes}"
                 raise PhotoError(ErrorCode.TOO_LARGE, message)
-            data = head + file.read(limits.max_bytes + 1 - len(head))
-            if len(data) > limits.max_bytes:
+            # In pieces, because read(n) allocates n bytes; the file may have grown since stat().
+            pieces, size = [head], len(head)
+            while size <= limits.max_bytes and (piece := file.read(_PIECE)):
+                pieces.append(piece)
+                size += len(piece)
+            if size > limits.max_bytes:
                 message = f"it grew to more than the limit of {limits.max_bytes} bytes"
                 raise PhotoError(ErrorCode.TOO_LARGE, message)
-            return data
+            return b"".join(pieces)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {reason}") from error
@@ -135,11 +144,11 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
     header = parse_header(data)
     _check_jpeg_size(header, limits)
     if header.complete:
-        raster = _decode_jpeg(data, data, header, limits, icc)
-    elif salvage and can_be_closed(data, header):
-        raster = _decode_jpeg(repaired(data, header), data, header, limits, icc)
+        raster = _decode_jpeg(data, header, limits, icc)
+    elif salvage and can_be_completed(data, header):
+        raster = _decode_jpeg(with_end_marker(data, header), header, limits, icc)
     else:
-        _decode_jpeg(data, data, header, limits, icc)  # perhaps worse is wrong with it
+        _decode_jpeg(data, header, limits, icc)  # raises if something else is wrong
         raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
     coefficients, damage, notes = _coefficients(data, header, raster)
     if damage and raster.image.getcolors(1) is not None:
@@ -160,17 +169,17 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
 
 def _check_jpeg_size(header: JpegHeader, limits: Limits) -> None:
     if max(header.width, header.height) > MAX_SIDE:
-        message = f"{header.width}x{header.height}: a side is more than the {MAX_SIDE} of JPEG"
-        raise PhotoError(ErrorCode.TOO_LARGE, f"{message} decoders")
+        message = (
+            f"{header.width}x{header.height}: JPEG decoders allow at most {MAX_SIDE} pixels a side"
+        )
+        raise PhotoError(ErrorCode.TOO_LARGE, message)
     check_size(header.width, header.height, limits.max_pixels)
 
 
-def _decode_jpeg(
-    whole: bytes, data: bytes, header: JpegHeader, limits: Limits, icc: bool
-) -> Raster:
-    """Pixels of *whole*: *data*, the file, or as much of it as there is."""
+def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, icc: bool) -> Raster:
+    """Decode *data*, with a reason from the parsed header if Pillow fails."""
     try:
-        return decode("jpeg", whole, limits.max_pixels, icc)
+        return decode("jpeg", data, limits.max_pixels, icc)
     except PhotoError as error:
         reason = _better_reason(error, header)
         if reason is error:
@@ -179,7 +188,7 @@ def _decode_jpeg(
 
 
 def _better_reason(error: PhotoError, header: JpegHeader) -> PhotoError:
-    """Where Pillow calls a JPEG corrupt, our header may know better."""
+    """A more precise reason from the header, for a JPEG that Pillow calls corrupt."""
     if error.code is not ErrorCode.CORRUPT:
         return error
     count = len(header.components)
@@ -199,7 +208,7 @@ def _better_reason(error: PhotoError, header: JpegHeader) -> PhotoError:
 def _coefficients(
     data: bytes, header: JpegHeader, raster: Raster
 ) -> tuple[Coefficients | None, str, tuple[str, ...]]:
-    """The file's own coefficients or None, what is damaged or "", and notes."""
+    """The file's own coefficients or None, what is damaged ("" if nothing), and notes."""
     refusal = coefficient_refusal(header)
     if not refusal and raster.image.size != (header.width, header.height):
         refusal = "two sizes in one file"
@@ -215,7 +224,7 @@ def _coefficients(
 
 
 def _damage(data: bytes, header: JpegHeader) -> str:
-    """What is broken in a JPEG that jpeglib was not asked for coefficients of, or ""."""
+    """What is damaged in a JPEG whose coefficients are not read; "" if nothing."""
     if not header.complete:
         return _ENDS_EARLY
     found = header.broken or tables_problem(header)
@@ -226,15 +235,15 @@ def _damage(data: bytes, header: JpegHeader) -> str:
 
 
 def _damage_notes(damage: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
-    """The note on *damage*, with how much of the picture is there.
+    """The note on *damage* and on how much of the picture is left.
 
     Raises:
-        PhotoError: TRUNCATED, that is too little.
+        PhotoError: TRUNCATED if too little is left.
     """
     if not damage:
         return ()
-    share = rows_there(data, header)
-    if share < _LEAST_SALVAGED:
+    share = share_of_rows(data, header)
+    if share < _MIN_SALVAGED:
         message = f"{damage}; only {share:.0%} of the picture's rows are there"
         raise PhotoError(ErrorCode.TRUNCATED, message)
     there = f"; {share:.0%} of the picture's rows are there"
@@ -246,7 +255,7 @@ def _damage_notes(damage: str, data: bytes, header: JpegHeader) -> tuple[str, ..
 
 
 def _quality(header: JpegHeader) -> float | None:
-    """From the tables of the first two components, or of the first where there is no chroma."""
+    """Quality factor from the tables of the first two components, or one if there is no chroma."""
     tables = [header.tables.get(c.table) for c in header.components[:2]]
     luma = tables[0]
     if luma is None:

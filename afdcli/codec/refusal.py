@@ -1,4 +1,4 @@
-"""Why a file cannot be decoded: which of the codes fits, in words for a person."""
+"""Why a file cannot be decoded: the error code that fits, and a message for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, TiffImagePlugin
 from afdcli.codec.sniff import ends_early
 from afdcli.errors import ErrorCode, PhotoError
 
-#: Pillow's name of each codec that afd accepts; a JPEG opens as MPO where it holds more pictures.
+#: Pillow's name of each codec that afd reads. A JPEG that holds several pictures opens as MPO.
 PILLOW_NAMES = {
     "jpeg": "JPEG",
     "png": "PNG",
@@ -21,13 +21,13 @@ PILLOW_NAMES = {
     "gif": "GIF",
 }
 
-_KINDS = re.compile(  # how Pillow's plugins speak of files that are whole, but not for them
+_KINDS = re.compile(  # messages of Pillow's plugins about intact files that they do not support
     r"unsupported|not supported|not configured|unknown (pixel|raw|data) mode|unknown compression"
     r"|unknown photometric|no codec available"
 )
-_AVIF_SIDE = 32_768  # pixels; the limits of libavif
+_AVIF_SIDE = 32_768  # pixels; both are limits of libavif
 _AVIF_PIXELS = 16_384**2
-_COMPRESSIONS = {  # of TIFF, those that Pillow has no decoder for
+_COMPRESSIONS = {  # TIFF compressions that Pillow cannot decode
     **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
     **dict.fromkeys((9, 10, 34661), "JBIG"),
     **dict.fromkeys((50002, 52546), "JPEG XL"),
@@ -35,18 +35,20 @@ _COMPRESSIONS = {  # of TIFF, those that Pillow has no decoder for
 }
 
 
-def refused(codec: str, data: bytes, error: Exception, said: list[str], limit: int) -> PhotoError:
-    """The error that fits what Pillow raised.
+def decode_error(
+    codec: str, data: bytes, error: Exception, said: list[str], limit: int
+) -> PhotoError:
+    """The `PhotoError` for an exception that Pillow raised.
 
     Args:
         codec: as in `Photo.codec`.
-        data: the file.
+        data: bytes of the file.
         error: what Pillow raised.
-        said: lines that the libraries below Pillow wrote on standard error.
-        limit: pixels that were allowed.
+        said: lines that libraries used by Pillow wrote to standard error.
+        limit: most pixels allowed.
     """
     if isinstance(error, Image.DecompressionBombError):
-        return _too_many(str(error), limit)
+        return _too_many_pixels(str(error), limit)
     words = _reason(codec, data, error)
     everything = " ".join([words, *said]).lower()
     if codec == "avif" and (large := _large_avif(data)):
@@ -54,24 +56,24 @@ def refused(codec: str, data: bytes, error: Exception, said: list[str], limit: i
     if codec == "tiff" and (kind := _tiff_kind(data)):
         return PhotoError(ErrorCode.UNSUPPORTED, f"a TIFF with {kind}: convert it first")
     if _KINDS.search(everything):
-        return PhotoError(ErrorCode.UNSUPPORTED, f"this kind of {codec} is not read: {words}")
+        return PhotoError(ErrorCode.UNSUPPORTED, f"this kind of {codec} is not supported: {words}")
     cut = isinstance(error, EOFError) or "truncated" in everything
     if cut or "not enough image data" in everything or ends_early(codec, data):
         return PhotoError(ErrorCode.TRUNCATED, f"the {codec} file ends too early")
-    return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are broken: {words}")
+    return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are corrupt: {words}")
 
 
-def _too_many(message: str, limit: int) -> PhotoError:
-    """Pillow names twice the limit; its first number is the picture's."""
+def _too_many_pixels(message: str, limit: int) -> PhotoError:
+    """Pillow's message names a limit twice as high; its first number is the picture's size."""
     count = re.search(r"\d+", message)
     size = f"{count.group()} pixels are" if count else "the picture is"
     return PhotoError(ErrorCode.TOO_LARGE, f"{size} more than the limit of {limit} pixels")
 
 
 def _reason(codec: str, data: bytes, error: Exception) -> str:
-    """What is wrong; where `Image.open` keeps that to itself, its plugin is asked."""
+    """What is wrong. If `Image.open` hides the reason, the plugin is called directly."""
     said = str(error) or type(error).__name__
-    if "cannot identify image file" not in said:  # it prints the address of our buffer, too
+    if "cannot identify image file" not in said:  # this message prints the address of a buffer
         return said
     try:
         factory = Image.OPEN[PILLOW_NAMES[codec]][0]
@@ -84,7 +86,7 @@ def _reason(codec: str, data: bytes, error: Exception) -> str:
 
 
 def _tiff_kind(data: bytes) -> str:
-    """A compression or a layout that Pillow does not read, or ""."""
+    """A compression or sample layout of a TIFF that Pillow cannot read; "" if none."""
     try:
         directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
         file = io.BytesIO(data)
@@ -95,7 +97,7 @@ def _tiff_kind(data: bytes) -> str:
         sides = directory.get(256, 0), directory.get(257, 0)
     except MemoryError:
         raise
-    except Exception:  # a broken directory says nothing
+    except Exception:  # the directory is broken
         return ""
     if not all(isinstance(side, int) and side > 0 for side in sides):
         return ""
@@ -110,11 +112,11 @@ def _tiff_kind(data: bytes) -> str:
 
 
 def _large_avif(data: bytes) -> PhotoError | None:
-    """libavif has limits of its own, and does not say so: its size property is read (ispe)."""
+    """TOO_LARGE if the size in the ``ispe`` box exceeds libavif's limits; libavif is silent."""
     for match in re.finditer(rb"ispe\0{4}(.{8})", data[:65536], re.DOTALL):
         width, height = (int.from_bytes(match[1][i : i + 4], "big") for i in (0, 4))
         if max(width, height) > _AVIF_SIDE:
-            message = f"{width}x{height}: a side is more than the {_AVIF_SIDE} pixels of AVIF"
+            message = f"{width}x{height}: AVIF decoders allow at most {_AVIF_SIDE} pixels a side"
             return PhotoError(ErrorCode.TOO_LARGE, message)
         if width * height > _AVIF_PIXELS:
             message = f"{width}x{height} is more than the limit of {_AVIF_PIXELS} pixels for AVIF"

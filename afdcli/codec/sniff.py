@@ -1,4 +1,4 @@
-"""Which image format a file is in, told by its first bytes and never by its name."""
+"""Detect the image format of a file from its first bytes, never from its name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import struct
 
 SNIFF_BYTES = 512  # enough of a file's head for `sniff` and `sniff_foreign`
 
-_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of its second header
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the second header
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
-RAW = "camera RAW"  # as `sniff_foreign` names it
+RAW = "camera RAW"
 _BOXED = tuple(  # brands of ISO media files
     (frozenset(brands), name)
     for brands, name in (
@@ -20,7 +20,7 @@ _BOXED = tuple(  # brands of ISO media files
         (b"avci avcs vvic vvis j2ki jpgs".split(), "HEIC"),
     )
 )
-#: Formats that afd does not decode: a pattern that their files begin with.
+#: Formats that afd does not decode, with a pattern of their first bytes.
 _FOREIGN = tuple(
     (re.compile(pattern, re.DOTALL), name)
     for pattern, name in (
@@ -62,12 +62,20 @@ _FOREIGN = tuple(
         (rb"II\*\x00.{4}CR|II(RO|RS|U\x00)|MMOR|FUJIFILMCCD-RAW|.{6}HEAPCCDR|FOVb|\x00MRM", RAW),
     )
 )
-_PREVIEW, _CFA, _LINEAR_RAW = 1, 32803, 34892  # of NewSubfileType and PhotometricInterpretation
+_PREVIEW, _CFA, _LINEAR_RAW = (
+    1,
+    32803,
+    34892,
+)  # values of NewSubfileType and PhotometricInterpretation
 _SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # tags
 
 
 def sniff(head: bytes) -> str:
-    """Codec name as in `Photo.codec`, or "" for anything that afd does not decode."""
+    """Codec name as in `Photo.codec`; "" for anything that afd does not decode.
+
+    Args:
+        head: at least the first `SNIFF_BYTES` of the file, or all of it.
+    """
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -84,16 +92,20 @@ def sniff(head: bytes) -> str:
 
 
 def sniff_foreign(head: bytes) -> str:
-    """Name of an image format that afd does not decode, or ""."""
+    """Name of an image format that afd does not decode; "" for anything else.
+
+    Args:
+        head: as for `sniff`.
+    """
     if brands := _brands(head):
         return next((name for known, name in _BOXED if brands & known), "")
     return next((name for pattern, name in _FOREIGN if pattern.match(head)), "")
 
 
 def is_raw(tiff: bytes) -> bool:
-    """True for a camera's RAW file in the form of a TIFF (DNG, NEF, ARW, PEF, …).
+    """True for a camera's RAW file based on TIFF (DNG, NEF, ARW, PEF, …).
 
-    What a TIFF decoder sees of such a file is a small preview, or the sensor's mosaic.
+    A TIFF decoder would read only its small preview, or the sensor's mosaic.
     Source: Digital Negative specification 1.7, chapter 2; TIFF/EP (ISO 12234-2), 5.2.
     """
     order = "<" if tiff[:2] == b"II" else ">"
@@ -123,7 +135,7 @@ def _brands(head: bytes) -> set[bytes]:
 
 
 def ends_early(codec: str, data: bytes) -> bool:
-    """True where the container itself says that *data* is not all of the file."""
+    """True if the container format itself shows that the end of the file is missing."""
     if codec == "webp":
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if codec == "png":
@@ -137,9 +149,9 @@ def _box_overruns(data: bytes) -> bool:
     at = 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
-        if size == 1:  # the length stands in 64 bits behind the name
+        if size == 1:  # a 64-bit length follows the name
             size = int.from_bytes(data[at + 8 : at + 16], "big")
-        if size < 8:  # 0: this box runs to the end of the file
+        if size < 8:  # 0: this box extends to the end of the file
             return False
         at += size
     return at != len(data)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from afdcli.codec.encode import SUFFIX, Compression, compress, require
+from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
 from afdcli.codec.read import Limits, read_photo
-from afdcli.codec.recipe import Recipe
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names, lies_in
 from afdcli.errors import ErrorCode, PhotoError, UsageError
@@ -20,7 +19,8 @@ from afdcli.results.rows import FAILED
 from afdcli.storage.lock import locked
 from afdcli.storage.text import printable
 from afdcli.view.crop import benchmark_crop, upright
-from afdcli.workers.pool import TIMEOUT_S, WorkerPool, default_workers
+from afdcli.workers.cpus import available_cpus
+from afdcli.workers.pool import TIMEOUT_S, WorkerPool
 
 _IN_FLIGHT = 4  # tasks per worker that are started but not yet written
 
@@ -228,7 +228,7 @@ class _Run:
 
     def process(self, inputs: Iterable[Found], on_rows: Callable[[Tally], None]) -> None:
         settings = self._settings
-        workers = settings.workers or default_workers()
+        workers = settings.workers or available_cpus()
         jobs: deque[_Job] = deque()  # in input order
 
         def tasks() -> Iterator[Task]:

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from afdcli.codec.encode import Compression
-from afdcli.codec.recipe import PAPER_QUALITIES
+from afdcli.codec.encode import PAPER_QUALITIES, Compression
 from afdcli.errors import MachineError, UsageError
 from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
 from afdcli.train.photos import load_pixels

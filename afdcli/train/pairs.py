@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from afdcli.codec.encode import Codec, Compression, compress
+from afdcli.codec.encode import PAPER_QUALITIES, Codec, Compression, compress
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
-from afdcli.codec.recipe import PAPER_QUALITIES
 from afdcli.train.settings import Mix
 from afdcli.view.build import build_view, view_pixels
 from afdcli.view.spec import View, ViewSpec

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from afdcli.codec.encode import Compression, compress
+from afdcli.codec.encode import PAPER_QUALITIES, Compression, compress
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
-from afdcli.codec.recipe import PAPER_QUALITIES
 from afdcli.inputs.discover import discover
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import load_labels

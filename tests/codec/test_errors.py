@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_pixel_limit(format):
 def test_byte_limit(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(scene(20, 30), "PNG"))
     assert error_of(tmp_path / "a.png", Limits(max_bytes=100)) is ErrorCode.TOO_LARGE
+
+
+def test_reading_takes_no_more_memory_than_the_file(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(encoded(scene(64, 64), "PNG"))
+    tracemalloc.start()
+    try:
+        read_photo(file, Limits(max_bytes=1 << 30))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    finally:
+        tracemalloc.stop()
 
 
 def test_paths_that_cannot_be_read(tmp_path):

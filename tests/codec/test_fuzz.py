@@ -16,9 +16,8 @@ from kit.pictures import encoded, scene
 from PIL import Image
 
 from afdcli.codec import Limits, read_photo
-from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
+from afdcli.codec.jpeg_dct import CoefficientsError, coefficient_refusal, file_coefficients
 from afdcli.codec.jpeg_frame import JpegHeader
-from afdcli.codec.jpeg_gate import coefficient_refusal
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.errors import PhotoError
 

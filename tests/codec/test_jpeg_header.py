@@ -9,7 +9,7 @@ import pytest
 from kit.pictures import after_start, encoded, frame_at, patched, scene, segment
 from PIL import Image
 
-from afdcli.codec.jpeg_gate import coefficient_refusal
+from afdcli.codec.jpeg_dct import coefficient_refusal
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import CHROMA, LUMA, estimate_quality, standard_tables
 from afdcli.errors import ErrorCode, PhotoError
@@ -173,7 +173,7 @@ def test_standard_tables_are_libjpegs():
     assert chroma[0].tolist() == [85, 90, 120, 235, 255, 255, 255, 255]
     assert (standard_tables(50)[0] == LUMA).all() and (standard_tables(50)[1] == CHROMA).all()
     assert (standard_tables(100)[0] == 1).all()
-    with pytest.raises(ValueError, match="from 1 to 100"):
+    with pytest.raises(ValueError, match="must be 1 to 100"):
         standard_tables(0)
 
 

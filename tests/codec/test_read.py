@@ -13,6 +13,7 @@ from kit.pictures import (
     after_start,
     encoded,
     frame_at,
+    inverse_dct,
     patched,
     scene,
     segment,
@@ -21,7 +22,7 @@ from kit.pictures import (
 from PIL import Image
 
 from afdcli.codec import read_photo
-from afdcli.codec.dct import LEVEL_SHIFT, samples_from_coefficients
+from afdcli.codec.dct import LEVEL_SHIFT
 from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import standard_tables
@@ -40,7 +41,7 @@ def decoded_luma(data: bytes) -> np.ndarray:
 def assert_luma_matches(data: bytes) -> None:
     photo = read_photo(data)
     assert photo.file_coefficients is not None and photo.file_coefficients.exact
-    samples = samples_from_coefficients(photo.coefficients.planes[0].coefficients) + LEVEL_SHIFT
+    samples = inverse_dct(photo.coefficients.planes[0].coefficients) + LEVEL_SHIFT
     luma = samples[: photo.height, : photo.width].clip(0, 255)
     assert np.abs(luma - decoded_luma(data)).max() <= 1.0
 
@@ -77,7 +78,7 @@ def test_all_three_planes_match_without_subsampling():
     image.draft("YCbCr", image.size)
     expected = np.asarray(image).astype(float)
     for i, plane in enumerate(read_photo(data).coefficients.planes):
-        samples = samples_from_coefficients(plane.coefficients) + LEVEL_SHIFT
+        samples = inverse_dct(plane.coefficients) + LEVEL_SHIFT
         assert np.abs(samples.clip(0, 255) - expected[..., i]).max() <= 1.0
 
 
@@ -98,7 +99,7 @@ def test_chroma_blocks_cover_the_area_they_say(sampling, size, tmp_path):
     ):
         assert plane.block_size == size
         assert plane.levels.shape[:2] == (-(-75 // size[0]), -(-99 // size[1]))
-        samples = samples_from_coefficients(plane.coefficients)
+        samples = inverse_dct(plane.coefficients)
         full = np.kron(samples, np.ones((size[0] // 8, size[1] // 8)))[:75, :99]
         assert np.corrcoef(full.ravel(), wanted.ravel())[0, 1] > 0.95
         assert np.abs(full - wanted).mean() < 6

@@ -22,9 +22,8 @@ from kit.classify import launched
 from kit.pictures import encoded, scene
 from PIL import Image
 
-from afdcli.codec.encode import Compression, compress
+from afdcli.codec.encode import PAPER_QUALITIES, Compression, Recipe, compress
 from afdcli.codec.read import read_photo
-from afdcli.codec.recipe import PAPER_QUALITIES, Recipe
 from afdcli.degrade.output_dir import Names
 from afdcli.errors import PhotoError, UsageError
 from afdcli.storage.text import restore, unprintable

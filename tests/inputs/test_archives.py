@@ -23,7 +23,7 @@ from pyarrow import parquet
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found
 from afdcli.inputs.kinds import Rule
-from afdcli.inputs.remote import behind
+from afdcli.inputs.remote import list_url
 
 NAMES = ["path"]
 
@@ -96,7 +96,7 @@ def test_a_folder_behind_a_web_server(kit: Path, files: dict[str, bytes]) -> Non
         Thread(target=server.serve_forever).start()
         try:
             url = f"http://127.0.0.1:{server.server_port}/photos/"
-            found = [item for item in behind(url, Rule()) if isinstance(item, Found)]
+            found = [item for item in list_url(url, Rule()) if isinstance(item, Found)]
             good = {f.relative: f.source for f in found if f.source and f.relative in files}
             read = {name: read_source(source, 10**6) for name, source in good.items()}
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.fft import idctn
 
 
 def scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -57,3 +58,11 @@ def without_middle(jpeg: bytes) -> bytes:
     """*jpeg* with a third of its compressed data cut out; its end of image is still there."""
     third = len(jpeg) // 3
     return jpeg[:-third] + b"\xff\xd9"
+
+
+def inverse_dct(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(8 rows, 8 cols) level-shifted samples of (rows, cols, 8, 8) coefficients, by scipy."""
+    rows, cols = coefficients.shape[:2]
+    blocks = idctn(coefficients, axes=(-2, -1), norm="ortho")
+    samples: NDArray[np.float32] = blocks.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * cols)
+    return samples
