@@ -1,1 +1,1 @@
-"""Results become statistics, tables and a tidy summary."""
+"""Statistics, tables and a tidy summary from results files."""

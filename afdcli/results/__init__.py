@@ -1,1 +1,1 @@
-"""Rows, the files that hold them, and what is known about a run."""
+"""Rows, results files and their metadata."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow  # actors start slowly
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    """A Ray of two processors on this machine."""
+    """A Ray cluster with two CPUs on this machine."""
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
@@ -28,7 +28,7 @@ def cluster() -> Iterator[None]:
 
 
 def same_rows() -> None:
-    """Ray gives its actors one thread each, which moves the last digits of a sum."""
+    """Ray gives each actor one thread, which changes the last digits of sums."""
     local, other = table(Path("local.csv")), table(Path("ray.csv"))
     pd.testing.assert_frame_equal(other, local, rtol=1e-4)
 

@@ -1,4 +1,4 @@
-"""`afd classify --resume`: cut off at any byte, killed for real, and refused where it must be."""
+"""`afd classify --resume`: after a cut at any byte, after kill -9, and refused where it must be."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_restored_rows_are_the_rows() -> None:
 
 
 def cut(out: Path, share: float) -> None:
-    """Leave what a run that was killed would have left."""
+    """Leave the files of a killed run."""
     file = journal(out)
     data = file.read_bytes()
     file.write_bytes(data[: round(share * len(data))])
@@ -133,7 +133,7 @@ def test_resume_with_nothing_there_begins(kit: Path, photos: Path) -> None:
     assert len(table()) == 14
 
 
-def test_another_run_is_not_gone_on_with(kit: Path, photos: Path) -> None:
+def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     afd(kit, "photos")
     before = Path("results.csv").read_bytes()
     for more, message in (
@@ -164,14 +164,14 @@ def test_fewer_inputs_than_rows_are_refused(tmp_path: Path) -> None:
 
 
 def lines() -> int:
-    """Line ends in the results so far."""
+    """Number of line ends in the results so far."""
     results = Path("results.csv")
     return results.read_bytes().count(b"\n") if results.exists() else 0
 
 
 @pytest.mark.slow
 def test_killed_for_real(kit: Path, photos: Path) -> None:
-    """kill -9 at random moments; each time it goes on. AFD_KILLS=50 kills more often."""
+    """kill -9 at random moments; resume each time. AFD_KILLS=50 kills more often."""
     kills = int(os.environ.get("AFD_KILLS", "3"))
     for n in range(60):
         (photos / "red" / f"copy{n}.jpg").write_bytes((photos / "red" / "01.jpg").read_bytes())

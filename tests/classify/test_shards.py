@@ -1,4 +1,4 @@
-"""``--shard I/N``: parts that do not overlap and leave nothing out."""
+"""``--shard I/N``: shards do not overlap, and together cover all files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_name_is_in_exactly_one_part(name: str, count: int) -> None:
 
 
 def test_parts_do_not_change() -> None:
-    """A job that is started again years later takes the same files."""
+    """A job that is restarted years later classifies the same files."""
     names = [f"folder/{n}.jpg" for n in range(8)]
     parts = [next(i for i in (1, 2, 3) if Shard(i, 3).holds(Found(Path(n), n))) for n in names]
     assert parts == [2, 3, 3, 3, 1, 2, 2, 1]

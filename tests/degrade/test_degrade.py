@@ -1,4 +1,4 @@
-"""``afd degrade``: what lands on the disk, under which name, with which bytes."""
+"""``afd degrade``: names and content of the files that it writes, and its manifest."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_multi_compresses_again_on_the_same_grid(tmp_path: Path) -> None:
     assert (out / "p.jpg").read_bytes() == data
 
 
-def test_multi_as_typed_in_the_manual(tmp_path: Path) -> None:
+def test_multi_as_in_the_documentation(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):
         (tmp_path / "in" / f"{number}.png").write_bytes(encoded(scene(16, 16, number), "PNG"))
@@ -352,7 +352,7 @@ def test_a_link_out_of_the_output_folder_is_not_followed(photos: Path, tmp_path:
     assert quality((out / "a.jpg").read_bytes()) == 25  # the link itself was replaced
 
 
-def test_nobody_elses_files_are_overwritten(photos: Path, tmp_path: Path) -> None:
+def test_files_of_others_are_not_overwritten(photos: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "a.jpg").write_text("precious")

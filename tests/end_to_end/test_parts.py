@@ -110,7 +110,7 @@ def test_a_new_run_replaces_all_parts(kit: Path, photos: Path) -> None:
     assert len(read_results("r.csv")) == 14
 
 
-def test_another_run_is_not_gone_on_with(kit: Path, photos: Path) -> None:
+def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     options = ("photos", "--out", "r.csv", "--rows-per-part", "5", "--resume")
     assert afd(kit, *options).exit_code == 1
     before = {name: (Path("r.csv") / name).read_bytes() for name in names(Path("r.csv"))}

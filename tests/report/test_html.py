@@ -170,7 +170,7 @@ def test_hostile_names_are_text(call: Call, tmp_path: Path) -> None:
         assert not [a for a in attributes if a.startswith("on")], (tag, attributes)
 
 
-def test_nothing_is_loaded(call: Call, tmp_path: Path) -> None:
+def test_page_loads_nothing(call: Call, tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     got = page(call, "r.csv", "--photos", "photos")
     for tag, attributes, _ in got.found:
@@ -190,7 +190,7 @@ def test_nothing_is_loaded(call: Call, tmp_path: Path) -> None:
     assert f"script-src 'sha256-{digest}'" in policy
 
 
-def test_structure_can_be_read_aloud(call: Call) -> None:
+def test_page_structure_suits_screen_readers(call: Call) -> None:
     write("r.csv", compared())
     got = page(call, "r.csv")
     assert got.texts("h1") == ["AFD report: r"]
@@ -266,7 +266,7 @@ def test_only_failures(call: Call) -> None:
     assert "No file has a JPEG quality factor." in got.source
 
 
-def test_two_results_stand_side_by_side(call: Call) -> None:
+def test_two_results_are_shown_side_by_side(call: Call) -> None:
     write("a.csv", compared())
     write("b.csv", compared()[:30])
     got = page(call, "a.csv", "b.csv")
@@ -289,7 +289,7 @@ def test_two_results_stand_side_by_side(call: Call) -> None:
     assert len(set(limits)) == 1
 
 
-def test_what_made_the_results_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provenance_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     write("r.csv", compared(), metadata={
         "command": "afd classify photos --compare", "backbone": {"name": "one", "origin": "hub"},
         "afd": {"on": True, "plug": "stem", "sha256": "f" * 64}, "versions": {"torch": "2.6"},
@@ -336,7 +336,7 @@ def test_pictures_that_changed_are_shown_both_ways(call: Call, tmp_path: Path) -
     assert "Shown: 4 of 7" in got.source
 
 
-def test_without_the_photos_a_sentence_says_so(call: Call, tmp_path: Path) -> None:
+def test_page_without_photos_says_so(call: Call, tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     (tmp_path / "empty").mkdir()
     assert "--photos DIR" in page(call, "r.csv").source
@@ -352,7 +352,7 @@ def shipped(digest: str = "") -> dict[str, object]:
     return {"options": {"backbone": DEFAULT, "afd": "auto"}, "afd": {"sha256": digest}}
 
 
-def test_maps_stand_beneath_the_pictures(call: Call, tmp_path: Path) -> None:
+def test_maps_are_shown_below_the_pictures(call: Call, tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     metadata_path(Path("r.csv")).write_text(json.dumps(shipped()))
     got = page(call, "r.csv", "--photos", "photos", "--maps")
@@ -363,7 +363,7 @@ def test_maps_stand_beneath_the_pictures(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [{"resize": "always"}, {"icc": False}])
-def test_maps_are_of_the_view_of_the_run(
+def test_maps_show_the_view_of_the_run(
     call: Call, tmp_path: Path, option: dict[str, object]
 ) -> None:
     """A picture near the classifier's size, with a wide colour profile."""
@@ -425,7 +425,7 @@ def test_calibration_error_by_hand(call: Call) -> None:
     assert bins[1][1]["accuracy_direct"].value == 0.5
 
 
-def test_intervals_of_means_are_scipys() -> None:
+def test_intervals_of_means_match_scipy() -> None:
     values = np.random.default_rng(1).normal(0.1, 0.3, 50)
     got = mean(values, np.arange(50))
     low, high = scipy.stats.norm.interval(0.95, values.mean(), scipy.stats.sem(values))
@@ -435,7 +435,7 @@ def test_intervals_of_means_are_scipys() -> None:
     assert mean(np.empty(0), np.empty(0, dtype=int)).n == 0
 
 
-def test_labelled_beside_unlabelled(call: Call) -> None:
+def test_labelled_and_unlabelled_results_together(call: Call) -> None:
     write("a.csv", compared())
     write("b.csv", compared(), labels=False)
     got = page(call, "a.csv", "b.csv")

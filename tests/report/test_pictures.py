@@ -1,4 +1,4 @@
-"""Views of one picture: how they are told, and that everything counts pictures."""
+"""Views of one picture are recognised, and all statistics count pictures."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_copies_in_quality_folders_are_views_of_one_picture(run: Run) -> None:
     assert "folders such as qf25" in result.stderr
 
 
-def test_the_clean_run_tells_whatever_folders_are_called(run: Run) -> None:
+def test_the_clean_run_identifies_views_in_any_folders(run: Run) -> None:
     write("all.csv", views(lambda quality, k: f"set{quality}/a/{k}.jpg"))
     write("clean.csv", clean())
     alone = tidy(run("report", "all.csv", "-f", "csv"))
@@ -112,7 +112,7 @@ def test_a_class_of_two_photos_is_too_few(run: Run) -> None:
     assert "2*" in Path("page.html").read_text()
 
 
-def test_a_manifest_tells_and_is_found_by_the_command(run: Run, tmp_path: Path) -> None:
+def test_a_manifest_is_found_and_identifies_views(run: Run, tmp_path: Path) -> None:
     rows = views(plain)
     write("all.csv", rows, metadata={"command": "afd classify degraded --out all.csv"})
     for folder in ("degraded", "elsewhere"):
@@ -135,7 +135,7 @@ def test_a_manifest_tells_and_is_found_by_the_command(run: Run, tmp_path: Path) 
     assert numbers(tidy(named), "accuracy_direct")[:2] == [30, 150]
 
 
-def test_no_manifest_is_one_line(run: Run, tmp_path: Path) -> None:
+def test_unusable_manifests_are_one_line(run: Run, tmp_path: Path) -> None:
     write("all.csv", views(plain))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     (tmp_path / "long.csv").write_text("source,output\na,b.png,c\n")

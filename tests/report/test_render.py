@@ -1,4 +1,4 @@
-"""One table on three media."""
+"""One table in the terminal, in Markdown and in HTML."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_markdown_has_all_but_bars() -> None:
     assert lines[-1] == "a\\_remark"
 
 
-def test_a_page_has_exact_numbers_and_no_foreign_elements() -> None:
+def test_html_has_exact_numbers_and_escaped_text() -> None:
     html = to_html(TABLE)
     assert '<td data-number="0.5">50.0 [30.7, 60.2]</td>' in html
     assert '<td data-number="3" class="few">3*</td>' in html

@@ -70,7 +70,7 @@ def test_accuracies_are_exact_in_every_format(run: Run, suffix: str) -> None:
     assert float(found["high"]) == pytest.approx(high)
 
 
-def test_table_says_the_same_and_fits_the_screen(run: Run) -> None:
+def test_table_has_the_same_numbers_and_fits_the_terminal(run: Run) -> None:
     write("r.csv", [*compared(), row("dogs/x.jpg", error="truncated")])
     for width in (80, 140):
         result = run("r.csv", width=width)
@@ -85,7 +85,7 @@ def test_table_says_the_same_and_fits_the_screen(run: Run) -> None:
         assert max(map(len, result.stdout.splitlines())) <= width
 
 
-def test_failed_rows_are_no_wrong_answers(run: Run) -> None:
+def test_failed_rows_do_not_count_as_wrong(run: Run) -> None:
     write("r.csv", [*compared(), *(row(f"bad/{i}.jpg", error="corrupt") for i in range(60))])
     table = tidy(run("r.csv", "-f", "csv"))
     assert number(table, "accuracy_afd") == 23 / 40
@@ -138,7 +138,7 @@ def test_degraded_subfolders_match_the_clean_pictures(run: Run) -> None:
     assert number(table, "recovered_share", "folder", "qf7") == 0
 
 
-def test_without_labels_it_tells_what_changed(run: Run) -> None:
+def test_without_labels_changes_are_shown(run: Run) -> None:
     rows = [row(f"a/{i}.jpg", "cat", "dog", drift=float(i)) for i in range(11)]
     rows += [row(f"b/{i}.jpg", "owl", "owl", drift=20.0) for i in range(10)]
     write("r.csv", rows, labels=False)
@@ -181,14 +181,14 @@ def test_two_runs_one_with_and_one_without_afd_are_paired_by_path(run: Run) -> N
     assert "accuracy_afd" not in set(alone["metric"])
 
 
-def test_different_backbones_are_pointed_out(run: Run) -> None:
+def test_different_backbones_cause_a_warning(run: Run) -> None:
     write("r.csv", compared(), metadata={"backbone": {"name": "one"}, "afd": {"on": True}})
     write("c.csv", compared(), metadata={"backbone": {"name": "two"}, "afd": {"on": True}})
     output = " ".join(run("r.csv", "--clean", "c.csv").output.split())
     assert "careful: r and c differ in backbone (r: one; c: two)" in output
 
 
-def test_several_results_stand_side_by_side(run: Run) -> None:
+def test_several_results_are_shown_side_by_side(run: Run) -> None:
     write("a.csv", compared())
     write("b.csv", compared()[:30])
     table = tidy(run("a.csv", "b.csv", "-f", "csv"))
@@ -238,7 +238,7 @@ def test_large_and_small_groups(run: Run) -> None:
     assert "f00" in run("r.csv", "--all").stdout
 
 
-def test_hostile_names_neither_steer_the_terminal_nor_a_spreadsheet(run: Run) -> None:
+def test_hostile_names_control_neither_terminal_nor_spreadsheet(run: Run) -> None:
     evil = "=cmd()\x1b[31m[bold]x[/bold]"
     rows = [row(f"{evil}/{i}.jpg", evil, "dog") for i in range(12)]
     write("r.csv", [*rows, row("b/1.jpg", "cat", "cat")], labels=False)
@@ -383,7 +383,7 @@ def test_quality_bands_hold_every_quality_factor() -> None:
     assert [names[i] for i in range(len(quality))] == wanted
 
 
-def test_folders_are_told_from_where_paths_differ() -> None:
+def test_folders_begin_where_paths_differ() -> None:
     paths = pd.DataFrame({"path": ["in/x/cats/1.jpg", "in/x/cats/2/3.jpg", "in/x/dogs/1.jpg"]})
     assert group(paths, "folder").names == ("cats", "dogs")
     assert group(paths, "parent").names == ("in/x/cats", "in/x/cats/2", "in/x/dogs")
@@ -391,7 +391,7 @@ def test_folders_are_told_from_where_paths_differ() -> None:
     assert set(group(top, "folder").names) == {".", "a"}
 
 
-def test_columns_that_nobody_asked_for_may_be_missing(run: Run, tmp_path: Path) -> None:
+def test_default_columns_may_be_missing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("path,status,label,prob\n1.jpg,ok,cat,0.5\n")
     result = run("r.csv", "--html", "page.html")
     assert result.exit_code == 0, result.output
@@ -446,7 +446,7 @@ def made(shard: str, **changed: object) -> dict[str, object]:
         ({"versions": {"torch": "2.7"}}, "torch (a: 2.6; b: 2.7)"),
     ],
 )
-def test_shards_made_differently_are_pointed_out(
+def test_shards_with_different_settings_cause_a_warning(
     run: Run, changed: dict[str, object], said: str
 ) -> None:
     write("a.csv", compared()[:20], metadata=made("1/2"))
@@ -461,7 +461,7 @@ def test_shards_made_differently_are_pointed_out(
     assert line in provenance
 
 
-def test_the_clean_run_should_be_made_alike(run: Run) -> None:
+def test_clean_run_with_different_settings_causes_a_warning(run: Run) -> None:
     write("r.csv", compared(), metadata=made("1/1"))
     write("c.csv", compared(), metadata=made("1/1", resize="always"))
     output = " ".join(run("r.csv", "--clean", "c.csv").output.split())

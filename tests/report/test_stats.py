@@ -205,7 +205,7 @@ def test_no_pictures_no_numbers() -> None:
 
 @pytest.mark.parametrize("copies", [2, 5])
 @pytest.mark.parametrize("right", [0, 1, 209, 300])
-def test_equal_views_tell_no_more_than_their_picture(right: int, copies: int) -> None:
+def test_identical_views_count_as_one_picture(right: int, copies: int) -> None:
     got, want = wilson(right, 300, copies), wilson(right, 300)
     assert (got.n, got.views) == (300, 300 * copies)
     assert (got.value, got.low, got.high) == pytest.approx((want.value, want.low, want.high))
@@ -218,7 +218,7 @@ def test_the_interval_of_300_photos_five_times_is_that_of_300() -> None:
 
 @settings(derandomize=True, max_examples=50)
 @given(table=tables.filter(lambda table: table.n > 0), copies=st.integers(2, 6))
-def test_equal_pairs_tell_no_more_than_their_picture(table: Pairs, copies: int) -> None:
+def test_identical_pairs_count_as_one_picture(table: Pairs, copies: int) -> None:
     got, want = paired_difference(*table.views(copies)), paired_difference(*table.views())
     assert (got.n, got.views) == (table.n, table.n * copies)
     wanted = pytest.approx((want.value, want.low, want.high), abs=1e-6)

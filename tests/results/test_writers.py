@@ -1,4 +1,4 @@
-"""Results files: exact content, streaming, spreadsheets, names that are no text."""
+"""Results files: exact content, streaming, spreadsheets, names that are not valid text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ BAD = Row(path="x.jpg", status=FAILED, error="corrupt", note="the decoder refuse
 ALL = Columns(topk=2, labels=True, compare=True)
 
 
-def test_csv_is_exactly_this(tmp_path: Path) -> None:
+def test_exact_csv_content(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "r.csv"
     with open_sink(out, ALL) as sink:
         sink.write([GOOD, BAD])
@@ -129,7 +129,7 @@ def test_lone_surrogates_in_labels_do_not_crash(tmp_path: Path, ending: str) -> 
     assert out.stat().st_size > 0
 
 
-def test_numbers_are_no_formulas(tmp_path: Path) -> None:
+def test_numbers_are_not_quoted(tmp_path: Path) -> None:
     """Only text is quoted: a number stays a number, whatever its sign."""
     out = tmp_path / "r.csv"
     with open_sink(out, Columns()) as sink:

@@ -18,7 +18,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const rows = [...body.rows].map((row) => [value(row, column), row]);
-      // What is not known stays at the end, whichever way the rest is sorted.
+      // Unknown values stay last in both orders.
       rows.sort(([a], [b]) => {
         if (a === null || b === null) return (a === null) - (b === null);
         return up ? compare(a, b) : compare(b, a);
