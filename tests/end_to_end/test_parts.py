@@ -207,7 +207,7 @@ def test_bad_targets_are_refused_early(here: Path, monkeypatch: pytest.MonkeyPat
         check_out(Path("other.csv"), None)
     with pytest.raises(UsageError, match="nosuch"):
         check_out(Url("nosuch://x/r.csv"), 5)
-    with pytest.raises(UsageError, match="rows-per-part must be more"):
+    with pytest.raises(UsageError, match="rows-per-part must be greater"):
         Settings(rows_per_part=-1).check()
 
     def missing(url: str) -> None:
