@@ -21,6 +21,7 @@ from afdcli.inputs.remote import check_url, list_url
 from afdcli.storage.paths import is_url, place
 
 STDIN = "-"
+_SHOWN = 200  # characters of a folder that cannot be listed
 Lister = Callable[[Path, Rule], Iterator[Found | Skipped]]
 
 
@@ -151,7 +152,9 @@ class Inputs:
         self.skipped[skipped.kind] += self._shard.holds(skipped)
 
     def _note_unlisted(self, folder: Path, error: OSError) -> None:
-        self.unlisted.append(f"{folder}: {error.strerror or error}")
+        name = str(folder)
+        name = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+        self.unlisted.append(f"{name}: {error.strerror or error}")
 
     def _nothing(self) -> UsageError:
         places = ", ".join(self._paths)
@@ -193,6 +196,8 @@ def _is_archive(path: str) -> bool:
 
 def _check(path: str) -> None:
     """Check before the work begins that *path* can be opened; UsageError if not."""
+    if not path:  # pathlib takes it for the current folder: an unset variable would pass unseen
+        raise UsageError("an input path is empty: write . for the current folder")
     if is_url(path):
         check_url(path)
         return

@@ -16,7 +16,7 @@ import pytest
 from kit.classify import jpeg
 from pyarrow import parquet
 
-from afdcli.errors import ErrorCode, PhotoError
+from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import list_archive, read_source
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs
@@ -198,3 +198,9 @@ def test_a_link_into_a_closed_folder_is_a_row(here: Path) -> None:
     (here / "closed").mkdir(mode=0)
     (here / "x.jpg").symlink_to(here / "closed" / "x.jpg")
     assert [found.relative for found in Inputs(["x.jpg"])] == ["x.jpg"]
+
+
+def test_an_empty_path_is_not_the_current_folder(here: Path) -> None:
+    (here / "a.jpg").write_bytes(PHOTO)
+    with pytest.raises(UsageError, match="empty"):
+        Inputs([""])
