@@ -1,4 +1,4 @@
-"""Damaged JPEG files of every coding: never called whole, and never a picture without data."""
+"""Damaged JPEG files of every coding: never reported as ok, never a picture without data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BASELINE = [name for name in CODINGS if "progressive" not in name]
 
 
 def at(jpeg: bytes, share: float) -> int:
-    """The place behind *share* of the first scan's data and all that follows."""
+    """Offset behind *share* of the first scan's data and all that follows."""
     start = jpeg.index(b"\xff\xda")
     return start + round((len(jpeg) - start) * share)
 
@@ -46,12 +46,12 @@ def verdict(data: bytes) -> str:
 
 
 def rows_said(data: bytes) -> int:
-    """Per cent of the rows that the note speaks of."""
+    """Percentage of rows in the note."""
     return int(read_photo(data, salvage=True).damage.split("; ")[1].split("%")[0])
 
 
 @every_coding
-def test_a_whole_file_is_ok(whole):
+def test_an_intact_file_is_ok(whole):
     assert verdict(whole) == "ok"
 
 
@@ -65,8 +65,8 @@ def test_a_cut_file_is_never_ok(whole, end):
 
 @pytest.mark.parametrize("name", BASELINE)
 @pytest.mark.parametrize("end", [b"", EOI, bytes(5000)], ids=["cut", "closed", "padded"])
-def test_rows_are_counted_by_what_the_data_hold(name, end):
-    """Of noise all rows cost the same: so much of the data, so many rows."""
+def test_rows_are_counted_by_the_data(name, end):
+    """Every row of noise takes the same space, so the share of data is the share of rows."""
     noise = np.random.default_rng(1).integers(0, 256, (320, 96, 3), np.uint8)
     options = {"restart markers": {"restart_marker_blocks": 5}, "RGB": {"keep_rgb": True}}
     whole = encoded(noise, quality=50, **options.get(name, {}))
@@ -107,8 +107,8 @@ def test_arithmetic_coding_is_checked_too(tmp_path: Path):
 def test_a_second_start_or_stray_bytes_before_the_end_are_damage():
     whole = CODINGS["4:4:4"]
     assert verdict(whole[:-2] + whole) in ("damaged", "corrupt")
-    assert verdict(whole[:20] + b"\0\0\0" + whole[20:]) == "damaged"  # behind the JFIF segment
-    assert verdict(whole + b"\0\0\0 anything") == "ok"  # behind the end it does no harm
+    assert verdict(whole[:20] + b"\0\0\0" + whole[20:]) == "damaged"  # after the JFIF segment
+    assert verdict(whole + b"\0\0\0 anything") == "ok"  # harmless after the end
 
 
 def test_a_quantisation_step_of_zero_is_damage():
@@ -131,7 +131,7 @@ def test_a_progressive_file_shows_its_first_scan_and_says_so():
     )
 
 
-def test_damage_behind_harmless_parameters_is_seen():
+def test_damage_after_a_harmless_warning_is_found():
     whole = CODINGS["4:4:4"]
     start = whole.index(b"\xff\xda")
     params = start + 2 + int.from_bytes(whole[start + 2 : start + 4], "big") - 3
@@ -140,7 +140,7 @@ def test_damage_behind_harmless_parameters_is_seen():
     assert verdict(odd[: at(odd, 0.6)] + EOI) == "damaged"
 
 
-def test_strict_refuses_what_is_damaged():
+def test_strict_refuses_damaged_files():
     whole = CODINGS["RGB"]
     for data in (whole[: at(whole, 0.6)], whole[: at(whole, 0.6)] + bytes(3000)):
         with pytest.raises(PhotoError) as caught:
@@ -149,7 +149,7 @@ def test_strict_refuses_what_is_damaged():
 
 
 def damaged_files(count: int) -> list[bytes]:
-    """Whole files cut, zeroed, flipped, shortened or lengthened somewhere in their scans."""
+    """Intact files cut, zeroed, flipped, shortened or lengthened somewhere in their scans."""
     rng = random.Random(4)
     files = []
     for _ in range(count):
@@ -169,8 +169,8 @@ def damaged_files(count: int) -> list[bytes]:
     return files
 
 
-def test_pictures_without_data_never_come_through():
-    """What comes through has, in its upper quarter at least, more than one colour."""
+def test_pictures_without_data_always_fail():
+    """Every picture that is read has more than one colour in its upper quarter."""
     seen = set()
     for data in damaged_files(150):
         found = verdict(data)
@@ -182,7 +182,7 @@ def test_pictures_without_data_never_come_through():
 
 
 @pytest.mark.parametrize("colour", [0, 128])
-def test_damaged_pictures_of_one_colour_are_none(colour):
+def test_damaged_pictures_of_one_colour_fail(colour):
     whole = encoded(np.full((64, 64, 3), colour, np.uint8))
     assert verdict(whole) == "ok"
     assert verdict(whole[:-2]) == "truncated"

@@ -1,4 +1,4 @@
-"""`read_photo` on files that it must refuse: each gets the one code that fits."""
+"""`read_photo` on files that it must refuse: each gets the right error code."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_broken_data_are_corrupt():
 @pytest.mark.parametrize(
     "data", [b"", b"\n", b"hello, world" * 20, b"BM is not a bitmap" * 9, b"%PDF-1.7", bytes(500)]
 )
-def test_other_files_are_no_images(data):
+def test_other_files_are_not_images(data):
     assert error_of(data) is ErrorCode.NOT_AN_IMAGE
 
 
@@ -78,7 +78,7 @@ def test_foreign_formats_say_what_to_do(data):
     assert caught.value.code is ErrorCode.UNSUPPORTED
 
 
-def test_samples_that_are_no_picture_are_unsupported():
+def test_float_samples_are_unsupported():
     for samples in (np.ones((8, 8), np.float32), np.full((8, 8), 10**6, np.int32)):
         assert error_of(encoded(samples, "TIFF")) is ErrorCode.UNSUPPORTED
 
@@ -142,7 +142,7 @@ def test_no_permission(tmp_path):
     assert error_of(tmp_path / "a.jpg") is ErrorCode.UNREADABLE
 
 
-def test_lack_of_memory(monkeypatch):
+def test_out_of_memory(monkeypatch):
     data = encoded(scene(8, 8))
     for place in ("PIL.Image.Image.load", "afdcli.codec.read.file_coefficients"):
         with monkeypatch.context() as patch:

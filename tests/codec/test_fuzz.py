@@ -33,7 +33,7 @@ OTHERS = tuple(encoded(scene(33, 41), f) for f in ("PNG", "WEBP", "AVIF", "BMP",
 
 
 def check_header(data: bytes) -> JpegHeader | None:
-    """Parse; what comes out must be consistent, whatever went in."""
+    """Parse *data*; the header must be consistent for any input."""
     try:
         header = parse_header(data)
     except PhotoError:
@@ -43,7 +43,7 @@ def check_header(data: bytes) -> JpegHeader | None:
     assert ends == sorted(ends) and ends[-1] <= len(data)
     assert isinstance(header.subsampling, str)
     if not coefficient_refusal(header):
-        again = parse_header(header.essential(data))  # what libjpeg gets is what the gate saw
+        again = parse_header(header.essential(data))  # libjpeg gets what the gate checked
         assert not coefficient_refusal(again)
         assert (again.components, again.process, len(again.scans)) == (
             header.components,
@@ -86,7 +86,7 @@ def test_unchanged_files_pass_the_gate():
 
 
 def mutations(seeds: tuple[bytes, ...], count: int) -> list[bytes]:
-    """*count* damaged files: bytes changed, cut out, doubled or cut off; always the same ones."""
+    """*count* damaged files, always the same: bytes changed, removed, doubled or cut off."""
     rng = random.Random(2)
     files = []
     for i in range(count):
@@ -119,7 +119,7 @@ def verdict(source: Path | bytes) -> str:
 
 
 def gate_verdict(data: bytes) -> str:
-    """Runs in a worker: what the gate lets through goes to jpeglib, without Pillow first."""
+    """Runs in a worker: files that pass the gate go to jpeglib, without Pillow first."""
     try:
         header = parse_header(data)
     except PhotoError:
@@ -134,7 +134,7 @@ def gate_verdict(data: bytes) -> str:
 
 
 def in_workers(task: Callable[[Any], str], sources: Sequence[Path | bytes]) -> list[str]:
-    """*task* of each; a crash or an unexpected exception in a worker raises here."""
+    """The results of *task*; a crash or an unexpected exception in a worker raises here."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=2, mp_context=spawn) as pool:
         futures = [pool.submit(task, source) for source in sources]

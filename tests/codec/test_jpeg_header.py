@@ -1,4 +1,4 @@
-"""The walk over a JPEG's markers, the gate before jpeglib, and the quality factor."""
+"""The parser of JPEG markers, the gate before jpeglib, and the quality factor."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_gate_refuses_damaged_structures():
     "body", [b"\0", b"\x04" + bytes(16), b"\0" + b"\xff" * 16 + bytes(256), b"\0\2" + bytes(16)]
 )
 def test_gate_refuses_bad_huffman_tables(body):
-    # libjpeg refuses them in the file's header, where jpeglib does not survive a refusal
+    # libjpeg rejects them in jpeg_read_header, which crashes jpeglib
     assert refusal(after_start(PHOTO, segment(0xC4, body))) == "bad Huffman table"
 
 
@@ -155,7 +155,7 @@ def test_no_frame_header_is_an_error(data, code):
     assert caught.value.code is code
 
 
-def test_colours_are_told_as_libjpeg_tells_them():
+def test_colour_spaces_are_those_of_libjpeg():
     rgb = encoded(scene(16, 16), keep_rgb=True)
     assert parse_header(rgb).colours == "RGB"
     adobe = rgb.index(b"\xff\xee")

@@ -1,4 +1,4 @@
-"""Alpha, 16 bits, chunks of PNG and kinds that are not read: pixels are right, or the code is."""
+"""Alpha, 16 bits, PNG chunks and unsupported kinds: right pixels or the right error code."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_alpha_that_is_0_everywhere_is_ignored(format):
 
 @pytest.mark.parametrize("size", [56, 108, 124])
 def test_alpha_0_of_a_bitmap(size):
-    """Its later headers have a mask for alpha; many writers leave the samples at 0."""
+    """Newer BMP headers have an alpha mask; many writers leave the alpha samples at 0."""
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     info = struct.pack("<IiiHHIIiiII", size, 64, -48, 1, 32, 3, 64 * 48 * 4, 0, 0, 0, 0) + masks
     info += bytes(size - len(info))
@@ -74,7 +74,7 @@ def test_alpha_0_of_a_bitmap(size):
 
 @pytest.mark.parametrize("extra", [1, 2])
 def test_alpha_0_of_a_tiff_multiplied_or_not(extra):
-    """Divided by an associated alpha of 0, the colours would be gone."""
+    """Dividing by an associated alpha of 0 would destroy the colours."""
     tags = {256: 64, 257: 48, 258: 0, 259: 1, 262: 2, 277: 4, 278: 48, 338: extra}
     strip = ALPHA_0.tobytes() + struct.pack("<4H", 8, 8, 8, 8)
     data = bytearray(tiff({tag: (3, value) for tag, value in tags.items()}, strip))
@@ -153,7 +153,7 @@ def test_bad_critical_chunks_do_matter():
 
 @pytest.mark.parametrize("interlace", [0, 1])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_rows_missing_from_a_sound_png_are_missed(interlace, share):
+def test_missing_rows_of_a_valid_png_are_noticed(interlace, share):
     raw = b"".join(b"\0" + row.tobytes() for row in PIXELS)
     if interlace:
         passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2)]
@@ -166,12 +166,12 @@ def test_rows_missing_from_a_sound_png_are_missed(interlace, share):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA"])
-def test_black_rows_are_no_missing_rows(mode):
+def test_black_rows_are_not_missing_rows(mode):
     image = Image.new(mode, (33, 20))
     assert read_photo(encoded(image, "PNG")).height == 20
 
 
-# --- not broken, but not read ------------------------------------------------------------------
+# --- intact, but unsupported -------------------------------------------------------------------
 
 
 def jpeg_ls() -> bytes:
@@ -200,7 +200,7 @@ def test_other_kinds_of_image_are_unsupported(data):
     assert code_of(data) is ErrorCode.UNSUPPORTED
 
 
-def test_the_limit_that_is_named_is_the_one_that_counts():
+def test_the_message_names_the_limit_in_force():
     huge = patched(encoded(PIXELS), frame_at(encoded(PIXELS)) + 5, (65530).to_bytes(2, "big"))
     with pytest.raises(PhotoError, match="65500") as caught:
         read_photo(huge)
@@ -218,7 +218,7 @@ def test_an_avif_beyond_its_librarys_limit_is_too_large():
     assert code_of(data) is ErrorCode.TOO_LARGE
 
 
-def test_a_cut_jpeg_strip_of_a_tiff_is_missed():
+def test_a_cut_jpeg_strip_of_a_tiff_is_noticed():
     whole = encoded(PIXELS, "TIFF", compression="jpeg")
     assert read_photo(whole).height == 48
     end = whole.index(b"\xff\xd9", whole.index(b"\xff\xda"))  # tables have one, too

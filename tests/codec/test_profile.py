@@ -1,4 +1,4 @@
-"""ICC profiles: colours are converted to sRGB for the classifier, the coefficients stay."""
+"""ICC profiles: colours become sRGB for the classifier; the coefficients are unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shown(photo: Photo, spec: ViewSpec = SPEC) -> np.ndarray:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_wide_colours_become_srgb(format):
-    """Red 200 of Adobe RGB is more than sRGB has; grey is grey everywhere."""
+    """Red 200 in Adobe RGB is outside sRGB; grey is the same in both."""
     red, grey = ((200, 60, 60), (128, 128, 128))
     for colour in (red, grey):
         flat = np.full((64, 64, 3), colour, np.uint8)
@@ -39,7 +39,7 @@ def test_wide_colours_become_srgb(format):
         assert (change[..., 0].mean() > 15) if colour is red else (np.abs(change).max() <= 3)
 
 
-def test_conversion_is_littlecms_own():
+def test_conversion_equals_littlecms():
     profile = rgb_profile("Display P3", DISPLAY_P3)
     photo = read_photo(encoded(PIXELS, "PNG", icc_profile=profile))
     image = Image.fromarray(PIXELS)
@@ -50,7 +50,7 @@ def test_conversion_is_littlecms_own():
     assert (photo.pixels == PIXELS).all()
 
 
-def test_the_coefficients_stay_the_files_own():
+def test_the_coefficients_are_unchanged():
     tagged, plain = (read_photo(encoded(PIXELS, icc_profile=profile)) for profile in (ADOBE, None))
     a, b = build_view(tagged, SPEC), build_view(plain, SPEC)
     assert (a.grid == b.grid).all() and (a.file_context == b.file_context).all()
@@ -72,7 +72,7 @@ def test_it_can_be_switched_off():
         rgb_profile("anything that is sRGB", SRGB, 2.2),
     ],
 )
-def test_srgb_costs_and_says_nothing(profile):
+def test_srgb_profiles_are_dropped_without_a_note(profile):
     photo = read_photo(encoded(PIXELS, icc_profile=profile))
     if "anything" in str(profile):  # a gamma of 2.2 is not quite the curve of sRGB
         assert np.abs(shown(photo) - shown(read_photo(encoded(PIXELS)))).max() < 12
@@ -99,7 +99,7 @@ def test_a_profile_for_other_colours_is_ignored_with_a_note():
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-def test_inks_are_converted_by_their_profile(inverted):
+def test_cmyk_is_converted_by_its_profile(inverted):
     paper = Image.new("CMYK", (16, 16), (0, 0, 0, 0))
     photo = read_photo(encoded(paper, icc_profile=cmyk_profile("inks", inverted)))
     assert "colours converted from inks to sRGB" in photo.notes

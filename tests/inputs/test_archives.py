@@ -1,4 +1,4 @@
-"""Tar shards, Parquet columns and URLs give the rows of the same files on disk."""
+"""Tar shards, Parquet columns and URLs give the same rows as the files on disk."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_an_empty_cell_is_a_row(kit: Path, here: Path, files: dict[str, bytes]) 
     assert table()["path"].tolist() == [f"p.parquet/{n}" for n in range(4)]
 
 
-def test_names_cannot_lead_out(kit: Path, here: Path, files: dict[str, bytes]) -> None:
+def test_names_cannot_leave_the_archive(kit: Path, here: Path, files: dict[str, bytes]) -> None:
     with tarfile.open("evil.tar", "w") as tar:
         info = tarfile.TarInfo("../../etc/x.jpg")
         info.size = len(files["red/03.jpg"])
@@ -169,7 +169,9 @@ def test_names_cannot_lead_out(kit: Path, here: Path, files: dict[str, bytes]) -
         ("file:///no/such/folder", "no such file or folder"),
     ],
 )
-def test_nothing_to_open_is_one_line(kit: Path, here: Path, name: str, message: str) -> None:
+def test_a_path_that_cannot_be_opened_is_one_line(
+    kit: Path, here: Path, name: str, message: str
+) -> None:
     result = afd(kit, name)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())

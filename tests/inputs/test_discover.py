@@ -1,4 +1,4 @@
-"""From typed paths to images: order, names, links, folders that are in the way."""
+"""Finding images under paths: order, names, links, unreadable folders."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_only_images_in_folders_but_every_named_file(tmp_path: Path) -> None:
     assert _relative(tmp_path / ".git") == ["x.png"]  # a hidden folder that is asked for
 
 
-def test_files_that_begin_as_images_count_whatever_they_are_called(tmp_path: Path) -> None:
+def test_first_bytes_make_a_file_an_image_whatever_its_name(tmp_path: Path) -> None:
     jpeg, heic = b"\xff\xd8\xff\xe0" + bytes(60), b"\0\0\0\x18ftypheic" + bytes(60)
     for name, data in (
         ("noext", jpeg),
@@ -59,7 +59,7 @@ def test_files_that_begin_as_images_count_whatever_they_are_called(tmp_path: Pat
     assert _relative(tmp_path) == ["noext", "photo.heic", "x.jpg_large"]
 
 
-def test_named_files_are_called_as_seen_from_here(
+def test_explicit_files_are_named_relative_to_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _make(tmp_path, "here/cat/a.jpg", "here/dog/a.jpg", "there/a.jpg")
@@ -84,7 +84,7 @@ def test_missing_paths_are_refused_before_anything_is_yielded(tmp_path: Path) ->
     assert [found.path.name for found in lax] == ["gone.jpg", "a.jpg"]
 
 
-def test_excluded_folders_are_left_out_by_whatever_name(tmp_path: Path) -> None:
+def test_excluded_folders_are_left_out_under_any_name(tmp_path: Path) -> None:
     _make(tmp_path, "a.jpg", "degraded/a.jpg", "degraded/qf10/a.jpg", "sub/degraded/b.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "degraded")
     expected = ["a.jpg", "sub/degraded/b.jpg"]
@@ -156,9 +156,7 @@ def test_names_that_are_not_utf8_can_be_written_down(tmp_path: Path) -> None:
     assert all(f.path.exists() and f.relative.encode() for f in found)
 
 
-def test_folders_are_listed_as_they_are_reached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_are_listed_lazily(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _make(tmp_path, *(f"{number:03}/a.jpg" for number in range(200)))
     listed = 0
     listing = os.scandir

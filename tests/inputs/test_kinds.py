@@ -1,4 +1,4 @@
-"""Folders: which files are rows, and that all others are counted."""
+"""Which files in folders become rows, and that all others are counted."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_suffixes_alone_decide(folder: Path) -> None:
             Rule.parse(text)
 
 
-def test_no_file_is_opened_to_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_opens_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = Inputs([folder])
     with inputs.counter() as counter:
         counter._thread.join()
@@ -101,7 +101,7 @@ def test_a_file_that_goes_away_is_a_failed_row(folder: Path) -> None:
     "format",
     "JPEG2000 ICO PPM PCX SGI TGA DDS QOI ICNS MSP XBM EPS".split(),  # noqa: SIM905
 )
-def test_what_pillow_writes_is_an_image(format: str) -> None:
+def test_every_format_of_pillow_is_an_image(format: str) -> None:
     from PIL import Image
 
     picture = Image.fromarray(scene(32, 48)).convert("1" if format in ("MSP", "XBM") else "RGB")
@@ -133,12 +133,12 @@ def test_images_of_other_formats_are_unsupported(head: bytes) -> None:
 @pytest.mark.parametrize(
     "head", [b"<html><svg ></svg>", b"<?xml?><note/>", b"P6 is a name", b"MMO"]
 )
-def test_what_only_looks_alike_is_no_image(head: bytes) -> None:
+def test_similar_first_bytes_are_not_an_image(head: bytes) -> None:
     assert not sniff(head)
     assert not sniff_foreign(head)
 
 
-def test_a_camera_s_raw_file_is_not_its_preview() -> None:
+def test_a_raw_file_is_not_read_as_its_preview() -> None:
     """A TIFF whose first picture is a thumbnail, with tags as a DNG has them."""
     tiff = bytearray(encoded(scene(16, 16), "TIFF"))
     assert read_photo(bytes(tiff)).width == 16

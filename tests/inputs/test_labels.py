@@ -136,7 +136,7 @@ def test_paths_match_exactly_then_by_name(tmp_path: Path) -> None:
     assert labels.target(found(f"{tmp_path}/e/6.jpg", "6.jpg")) == 5
 
 
-def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_bytes(b"file,target\na\xff.jpg,2\n")
     labels = load_labels(str(file), NAMES)
@@ -162,7 +162,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_labels(str(tmp_path / "no.csv"), NAMES)
 
 
-def test_a_bare_name_labels_a_picture_that_alone_has_it(tmp_path: Path) -> None:
+def test_a_bare_name_labels_only_a_unique_picture(tmp_path: Path) -> None:
     labels = load_labels(write(tmp_path, "file,target\n1.jpg,0\n2.jpg,1\n3.jpg,2\n"), NAMES)
     paths = ["3.jpg", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/3.jpg", "b/2.png"]
     inputs = list(labels.prepare([found(f"in/{path}", path) for path in paths]))

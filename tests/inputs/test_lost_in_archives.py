@@ -1,4 +1,4 @@
-"""Archives of all kinds, whole and damaged: no member without a row or a count, no row lost."""
+"""Archives, intact and damaged: every member is a row or counted, and no row is lost."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_every_member_is_a_row_or_counted(here: Path, ending: str) -> None:
     assert kinds.total() == len(MIXED) - 3
 
 
-def test_a_zip_likewise(here: Path) -> None:
+def test_every_member_of_a_zip_is_a_row_or_counted(here: Path) -> None:
     with zipfile.ZipFile("x.zip", "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in MIXED:
             file.writestr(name, data)
@@ -309,7 +309,7 @@ def test_names_of_parts_and_resume(kit: Path, here: Path) -> None:
     assert Path("whole.csv").read_text() == lines
 
 
-def test_others_are_classified_besides_a_damaged_archive(kit: Path, here: Path) -> None:
+def test_a_damaged_archive_does_not_affect_other_inputs(kit: Path, here: Path) -> None:
     Path("p").mkdir()
     Path("p/a.jpg").write_bytes(PHOTO)
     Path("p/notes.txt").write_text("x")
@@ -328,7 +328,7 @@ def test_others_are_classified_besides_a_damaged_archive(kit: Path, here: Path) 
     assert "1 skipped: 1 text" in " ".join(result.stdout.split())
 
 
-def test_parts_share_what_is_skipped(here: Path) -> None:
+def test_shards_count_skipped_files_once(here: Path) -> None:
     Path("p").mkdir()
     for n in range(40):
         Path(f"p/{n}.txt").write_text("x")

@@ -112,7 +112,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_mixed_up() -> None:
     assert len(failed) <= kills  # no kill costs two tasks
 
 
-def test_tasks_are_read_as_they_are_needed() -> None:
+def test_tasks_are_read_lazily() -> None:
     read = 0
 
     def tasks() -> Iterator[tuple[int, str]]:
@@ -159,7 +159,7 @@ def test_workers_that_cannot_start_are_an_error_not_a_loop() -> None:
 
 
 def test_a_file_that_crashes_jpeglib_is_a_row(kit: Path, here: Path) -> None:
-    """Ungated, a frame of more components than jpeglib has buffers for kills its process."""
+    """Without the gate, more components than jpeglib has buffers for kill its process."""
     data = encoded(scene(64, 64))
     at, count = frame_at(data), 10
     frame = data[at : at + 2] + (8 + 3 * count).to_bytes(2, "big") + data[at + 4 : at + 9]
@@ -174,8 +174,8 @@ def test_a_file_that_crashes_jpeglib_is_a_row(kit: Path, here: Path) -> None:
     assert table()["error"].fillna("").tolist() == ["", "unsupported", ""]
 
 
-def test_a_suspect_is_tried_again_alone(tmp_path: Path) -> None:
-    """A worker that is killed from outside once costs nothing."""
+def test_a_task_whose_worker_died_is_tried_again_alone(tmp_path: Path) -> None:
+    """Killing a worker once from outside fails no task."""
     flag = tmp_path / "killed"
     with WorkerPool(1) as pool:
         outcomes = [r for _, r in pool.ordered(die_once, [str(flag)] * 4, 4)]
@@ -183,7 +183,7 @@ def test_a_suspect_is_tried_again_alone(tmp_path: Path) -> None:
     assert flag.exists()
 
 
-def test_faults_in_a_run_cost_their_own_rows(
+def test_faulty_files_fail_only_their_own_rows(
     kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files that kill, stop and bloat their worker, among good ones, through the command."""
