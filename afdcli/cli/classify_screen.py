@@ -97,7 +97,9 @@ def _counts(summary: Summary, setup: Setup) -> Table:
 
 def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     yield "images", _images(summary)
-    numbered = ", which have no names (--class-names)" * (setup.backbone.names_from == NUMBERS)
+    numbered = " without names (set them with --class-names)" * (
+        setup.backbone.names_from == NUMBERS
+    )
     classes = f"{len(setup.backbone.class_names)} classes{numbered}"
     yield "classifier", f"{setup.backbone.name}, {classes}"
     yield "AFD", _afd(setup)
@@ -113,14 +115,17 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     if summary.median_drift is not None:
         yield "median drift", f"{summary.median_drift:.2f}°"
     if summary.damaged:
-        yield "damaged", f"{summary.damaged:,} images, classified as far as they go (see note)"
+        yield (
+            "damaged",
+            f"{summary.damaged:,} images, classified from their readable part (see note)",
+        )
     if summary.labels:
         best = summary.labels.most_common(TOP_LABELS)
         more = f" … {len(summary.labels):,} in all" if len(summary.labels) > TOP_LABELS else ""
         yield "labels", ", ".join(f"{label} {count:,}" for label, count in best) + more
     for note in summary.notes:
         yield "note", note
-    yield "results", f"{setup.settings.out} (about the run: {metadata_path(setup.settings.out)})"
+    yield "results", f"{setup.settings.out} (metadata: {metadata_path(setup.settings.out)})"
 
 
 def _images(summary: Summary) -> str:
@@ -146,7 +151,7 @@ def _afd(setup: Setup) -> str:
 
 
 def _share(right: int, n: int) -> str:
-    """Without an interval: only ``afd report`` knows which files are views of one picture."""
+    """A share without interval: only ``afd report`` knows which files show one picture."""
     return f"{right / n:.1%}"
 
 

@@ -44,9 +44,9 @@ def train(
         list[str] | None,
         typer.Option(
             "--backbone",
-            metavar="NAME",
-            help="Classifier to train for; repeatable with --plug input. Default:"
-            " EfficientNet-Lite0.",
+            metavar="NAME[=FILE]",
+            help="Classifier to train for, and its weights file; repeatable with --plug input."
+            " Default: EfficientNet-Lite0.",
         ),
     ] = None,
     plug: Annotated[
