@@ -279,7 +279,7 @@ def test_wrong_usage_is_one_line(world: Path, tmp_path: Path) -> None:
         (("--plug", "middle"), "choose stem or input"),
         (("--preset", "huge"), "no preset 'huge'"),
         (("--plug-at", "nowhere"), "no such module"),
-        (("--out", str(tmp_path / "m.pth")), "ends in .safetensors"),
+        (("--out", str(tmp_path / "m.pth")), "must end in .safetensors"),
         (("--data", str(tmp_path / "none")), "no such folder"),
         (("--exclude", str(tmp_path / "none")), "cannot be read"),
         (("--backbone", "train_test_net"), "--checkpoint works with one backbone"),
