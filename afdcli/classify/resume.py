@@ -162,7 +162,22 @@ def _identity(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
-    """Complete rows, each with the offset of its end in bytes."""
+    """Complete rows, each with the offset of its end in bytes.
+
+    Raises:
+        UsageError: something else than afd wrote one of them.
+    """
+    try:
+        yield from _parsed_rows(path, columns, out)
+    except (ValueError, LookupError, TypeError, csv.Error) as error:
+        raise UsageError(
+            f"--resume: {out} has a row that afd did not write ({error}); start again with"
+            " --overwrite, or give another --out"
+        ) from error
+
+
+def _parsed_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:
+    """As `_complete_rows`, with the errors of csv and json."""
     is_csv = out.suffix.lower() == ".csv"
     records = _records(path, quoted=is_csv)
     if not is_csv:

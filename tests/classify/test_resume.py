@@ -192,3 +192,15 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
         run.communicate()
     assert run.returncode == 1
     assert Path("results.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("row", [b"\xff\xfe\n", b"a,b\n", b"[]\n", b"{}\n"])
+def test_rows_that_afd_did_not_write_are_wrong_usage(
+    tmp_path: Path, ending: str, row: bytes
+) -> None:
+    columns, out = Columns(), tmp_path / f"r{ending}"
+    head = ",".join(columns.names).encode() + b"\n" if ending == ".csv" else b""
+    out.write_bytes(head + row)
+    with pytest.raises(UsageError, match="did not write"):
+        take_over(out, columns, iter(()), None, Summary())
