@@ -26,7 +26,7 @@ from afdcli.results.claim import found_at
 from afdcli.results.metadata import RunMetadata
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
 from afdcli.results.rows import FAILED, Row
-from afdcli.results.summary import Summary
+from afdcli.results.summary import Summary, write_counted
 from afdcli.results.writers import Sink, journal, open_sink
 from afdcli.storage.folders import Folder
 from afdcli.storage.paths import trouble
@@ -192,10 +192,8 @@ class _Run:
         rows = []
         while self._waiting and self._waiting[0].ready:
             rows.append(self._waiting.popleft().row)
-            self._summary.add(rows[-1])
-        self._summary.seconds = time.monotonic() - self._started
-        self._sink.write(rows)
-        self._on_rows(self._summary)
+        seconds = time.monotonic() - self._started
+        write_counted(rows, self._sink, self._summary, seconds, self._on_rows)
 
 
 def _labelled(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inference.cascade import PASS, Cascade, close_margin
 from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import run_somewhere
+from afdcli.inference.torch_threads import keep_to_quota
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels, load_labels
 from afdcli.models.afd_classifier import AFDClassifier
@@ -160,8 +160,7 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
             `afdcli.errors`.
     """
     settings.check()
-    if "OMP_NUM_THREADS" not in os.environ:  # torch ignores the cgroup's CPU quota
-        torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
+    keep_to_quota()
     device = torch.device(choose_device(settings.device))
     backbone = _backbone(settings)
     module = find_module(settings.afd, backbone)

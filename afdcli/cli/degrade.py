@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -173,7 +174,8 @@ def degrade(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     _show(out(quiet), tally, settings, inputs)
     if tally.failures and not tally.written:
-        say_all_failed("written", tally.failed, str(folder / NAME))
+        photos = Counter({code: rows // len(recipes) for code, rows in tally.failed.items()})
+        say_all_failed("written", photos, str(folder / NAME))
         raise typer.Exit(EXIT_USAGE)
     if tally.failures or inputs.unlisted:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -18,6 +18,7 @@ from afdcli.inputs.found import Found, Source
 from afdcli.results.rows import FAILED
 from afdcli.storage.lock import locked
 from afdcli.storage.text import printable
+from afdcli.storage.uninterrupted import uninterrupted
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.workers.cpus import available_cpus
 from afdcli.workers.pool import TIMEOUT_S, WorkerPool
@@ -172,7 +173,7 @@ def degrade(
         inputs: the photos; consumed lazily.
         settings: options of the run.
         sources: paths that *inputs* come from; none may be in the output folder.
-        on_rows: called with the totals so far after each photo.
+        on_rows: called with the totals so far after each row.
 
     Returns:
         The totals of the run.
@@ -240,10 +241,9 @@ class _Run:
         with WorkerPool(workers, timeout_s=settings.timeout) as pool:
             work = Degrade(settings.crop)
             for _, outcome in pool.ordered(work, tasks(), _IN_FLIGHT * workers):
-                self._finish(jobs.popleft(), outcome)
                 self.tally.photos += 1
                 self.tally.seconds = time.monotonic() - started
-                on_rows(self.tally)
+                self._finish(jobs.popleft(), outcome, on_rows)
 
     def _job(self, found: Found) -> _Job:
         seed, recipes = self._settings.seed, self._settings.recipes
@@ -252,7 +252,9 @@ class _Run:
             found, self._names.take(found.relative), Task(found.path, variants, found.source)
         )
 
-    def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
+    def _finish(
+        self, job: _Job, outcome: Degraded | PhotoError, on_rows: Callable[[Tally], None]
+    ) -> None:
         """Write the output files and manifest rows of one input."""
         several = len(self._settings.recipes) > 1
         is_file = job.found.source is None
@@ -288,8 +290,10 @@ class _Run:
                     bytes_after=len(data),
                     note=outcome.note,
                 )
-            self._manifest.write(entry)
-            self.tally.count(entry, replaced)
+            with uninterrupted():
+                self._manifest.write(entry)
+                self.tally.count(entry, replaced)
+                on_rows(self.tally)
 
 
 def _size(path: Path) -> int | None:

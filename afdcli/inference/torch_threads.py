@@ -7,6 +7,7 @@ core that a reader holds; parts that run side by side do not wait for each other
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -17,11 +18,22 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.models.afd_classifier import Prediction
+from afdcli.workers.cpus import available_cpus
 
 Net = TypeVar("Net", bound=nn.Module)
 
 _MOST = 4
 _PARTS = 2  # parts of a batch per stream; a stream that finishes early takes the next
+
+
+def keep_to_quota() -> None:
+    """Let torch have no more threads than this process may use processors.
+
+    By itself it looks at the affinity alone, not at the quota of the cgroup. Who sets
+    ``OMP_NUM_THREADS`` decides.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), available_cpus()))
 
 
 class Streams(nn.Module):

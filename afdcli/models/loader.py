@@ -204,7 +204,7 @@ def _build(name: str, pretrained: bool = False) -> nn.Module:
     """``timm.create_model``, with one-line errors for faults in a user's model."""
     try:
         net: nn.Module = timm.create_model(name, pretrained=pretrained)
-    except Exception as error:  # the model may be any code
+    except (Exception, SystemExit) as error:  # the model may be any code
         reason = next(iter(str(error).strip().splitlines()), "")
         raise BackboneError(f"{name} cannot be built: {type(error).__name__}: {reason}") from error
     return net
@@ -257,7 +257,7 @@ def _count_outputs(name: str, net: nn.Module, spec: ViewSpec) -> int:
     picture = torch.zeros(1, 3, spec.height, spec.width, dtype=parameter.dtype)
     try:
         answer = net(picture.to(parameter.device))
-    except Exception as error:  # the model may be any code
+    except (Exception, SystemExit) as error:  # the model may be any code
         first = next((m for m in net.modules() if isinstance(m, nn.Conv2d)), None)
         if first is not None and first.in_channels != 3:
             channels = first.in_channels

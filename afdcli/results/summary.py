@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afdcli.results.rows import DAMAGED, FAILED, Row
+from afdcli.results.writers import Sink
+from afdcli.storage.uninterrupted import uninterrupted
 
 FIRST_ROWS = 20  # classified rows that are kept to be shown
 FIRST_FAILED = 5  # failed rows that are kept to be shown
@@ -123,3 +126,27 @@ class Summary:
         if self.labelled and self.compared:
             counts |= {"direct_correct": self.direct_correct}
         return counts
+
+
+def write_counted(
+    rows: Sequence[Row],
+    sink: Sink,
+    summary: Summary,
+    seconds: float,
+    on_rows: Callable[[Summary], None],
+) -> None:
+    """Write *rows* and count them; Ctrl-C comes before both or behind both.
+
+    Args:
+        seconds: since the first task of the run.
+        on_rows: called with *summary* once they are written.
+
+    Raises:
+        ResultsError: as `Sink.write`; then they are not counted.
+    """
+    with uninterrupted():
+        sink.write(rows)
+        for row in rows:
+            summary.add(row)
+        summary.seconds = seconds
+        on_rows(summary)

@@ -16,6 +16,7 @@ from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
 from afdcli.core.presets import PAPER, placement_of, preset
 from afdcli.errors import ModuleError, UsageError
+from afdcli.inference.torch_threads import keep_to_quota
 from afdcli.models.afd_file import signature, view_for
 from afdcli.models.bn_folding import fold_batch_norms, quicken_depthwise
 from afdcli.models.hooks import HookedBackbone, Plug
@@ -169,6 +170,7 @@ def train(
     Raises:
         UsageError, ModuleError: *init*, or the checkpoint to resume from, does not fit.
     """
+    keep_to_quota()
     torch.manual_seed(settings.seed)
     module = begin(plan, init).to(device)
     settings = replace(settings, init=init.name if init else "")

@@ -8,13 +8,17 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from kit.classify import afd, jpeg, table
+from kit.cli import one_line
+from PIL import Image
 
 ray = pytest.importorskip("ray")
+ray_run = pytest.importorskip("afdcli.classify.ray")
 pytestmark = pytest.mark.slow  # actors start slowly
 
 
@@ -52,6 +56,69 @@ def test_results_in_parts(kit: Path, photos: Path) -> None:
     rows = pd.concat([table(part) for part in sorted(Path("parts.csv").iterdir())])
     rows.to_csv("ray.csv", index=False)
     same_rows()
+
+
+DEADLY = """
+import os
+from timm.models import create_model, register_model
+
+@register_model
+def deadly_net(pretrained=False, **kwargs):
+    net = create_model("tiny_test_net")
+    def look(_, args):
+        if args[0].flatten(1).amin(1).max() > 2.4:
+            os._exit(7)
+    net.register_forward_pre_hook(look)
+    return net
+"""
+
+
+def test_a_picture_that_kills_its_actor_is_one_failed_row(kit: Path, here: Path) -> None:
+    """A white picture ends the process that classifies it."""
+    (here / "p").mkdir()
+    for n in range(14):
+        (here / "p" / f"{n:02d}.jpg").write_bytes(jpeg(n, quality=90))
+    (here / "p" / "09.jpg").write_bytes(b"no picture")
+    (here / "deadly.py").write_text(DEADLY)
+    options = ["p", "--backbone", "deadly_net", "--import", str(kit / "tiny_models.py")]
+    options += ["--import", "deadly.py", "--class-names", str(kit / "names.txt"), "--afd", "off"]
+    options += ["--runtime", "torch", "--precision", "fp32", "--batch-size", "4"]
+    result = afd(kit, *options, "--out", "local.csv", backbone=False)
+    assert result.exit_code == 1, result.output
+    Image.new("RGB", (96, 72), "white").save(here / "p" / "05.png")
+    options += ["--engine", "ray", "--workers", "1", "--actors", "1", "--out", "ray.csv"]
+    result = afd(kit, *options, backbone=False)
+    assert result.exit_code == 1, result.output
+    assert result.stderr == ""
+    rows = table(Path("ray.csv"))
+    killer = rows[rows["path"] == "05.png"]
+    assert list(killer["error"]) == ["worker-crashed"]
+    rows[rows["path"] != "05.png"].to_csv("ray.csv", index=False)
+    same_rows()
+
+
+def test_ray_that_cannot_start_is_exit_3(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: object) -> None:
+        raise ConnectionError("no cluster\nis at this address")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    one_line(afd(kit, "photos", "--engine", "ray"), 3, "Ray cannot start: is at this address")
+
+
+def test_what_an_actor_raises_is_one_line(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that the actors' machine does not have; and actors for which there is no place."""
+    monkeypatch.setattr(ray_run, "absolute", lambda settings: replace(settings, afd="gone.x"))
+    one_line(afd(kit, "photos", "--engine", "ray"), 2, "gone.x")
+    monkeypatch.undo()
+    monkeypatch.chdir(photos.parent)
+    monkeypatch.setattr(ray_run, "_START_S", 1.0)
+    result = afd(kit, "photos", "--engine", "ray", "--actors", "1", "--actor-gpus", "1")
+    one_line(result, 3, "has not started all actors within 1 s")
 
 
 def test_a_killed_actor_loses_nothing(kit: Path, here: Path) -> None:

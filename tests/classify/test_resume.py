@@ -13,10 +13,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kit.classify import afd, process, table
+from kit.cli import one_line
 
+from afdcli.classify.arithmetic import choose_arithmetic
 from afdcli.classify.resume import take_over
+from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
+from afdcli.inference.runtime import choose_runtime
 from afdcli.inputs.found import Found
+from afdcli.models import precision
 from afdcli.results.rows import FAILED, Columns, Row, TopClass
 from afdcli.results.summary import Summary
 from afdcli.results.writers import journal, open_sink
@@ -154,6 +159,46 @@ def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     result = afd(kit, "photos", "--resume")
     assert result.exit_code == 2
     assert "missing or unreadable" in result.stderr
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_resume_computes_as_the_run_began(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, faster: bool
+) -> None:
+    """On a machine that would choose otherwise; rows are the same to the last digit."""
+    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: faster)
+    options = ("photos", "--batch-size", "4")
+    afd(kit, *options)
+    whole = Path("results.csv").read_bytes()
+    name = "bfloat16, close calls in float32" if faster else "float32"
+    assert json.loads(Path("results.csv.meta.json").read_text())["precision"] == name
+    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: not faster)
+    afd(kit, *options, "--out", "other.csv")
+    assert Path("other.csv").read_bytes() != whole  # so that the two can be told apart
+    cut(Path("results.csv"), 0.3)
+    result = afd(kit, *options, "--runtime", "auto", "--resume")
+    assert result.exit_code == 1, result.output
+    assert Path("results.csv").read_bytes() == whole
+    facts = json.loads(Path("results.csv.meta.json").read_text())
+    assert (facts["precision"], facts["runtime"]) == (name, "torch")
+    for option, value in (("precision", "fp32" if faster else "bf16"), ("runtime", "openvino")):
+        result = afd(kit, *options, f"--{option}", value, "--resume")
+        one_line(result, 2, f"was made with {option}", f"leave --{option} out")
+    assert Path("results.csv").read_bytes() == whole
+
+
+def test_the_same_settings_choose_the_same_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long anything takes."""
+    clock = random.Random(0)
+    for name in ("perf_counter", "monotonic", "time", "process_time"):
+        monkeypatch.setattr(time, name, clock.random)
+    for faster in (None, True, False):
+        if faster is not None:
+            monkeypatch.setattr(precision, "bf16_is_faster", lambda device, f=faster: f)
+        chosen = {choose_arithmetic(Settings(out=Path("none.csv")), "cpu") for _ in range(20)}
+        assert len(chosen) == 1
+        (one,) = chosen
+        assert len({choose_runtime(one.runtime, "cpu", one.precision) for _ in range(20)}) == 1
 
 
 def test_fewer_inputs_than_rows_are_refused(tmp_path: Path) -> None:

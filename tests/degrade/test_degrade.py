@@ -504,6 +504,19 @@ def test_ctrl_c_stops_at_once_and_leaves_whole_rows(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
+def test_all_failed_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    """It counts the images, not the rows that each of them has for every quality factor."""
+    (tmp_path / "a.jpg").write_bytes(b"")
+    result = afd(tmp_path / "a.jpg", "--out", tmp_path / "o", "--qf", "10,25", code=2)
+    message = "afd: nothing was written: the only image failed (not-an-image 1); see"
+    assert result.stderr.splitlines() == [f"{message} {tmp_path / 'o' / 'manifest.csv'}"]
+    assert "not-an-image" in result.stdout
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    result = afd(tmp_path, "--out", tmp_path / "o2", "--exclude", tmp_path / "o", code=2)
+    assert "all 2 images failed (not-an-image 2)" in result.stderr
+    assert len(rows(tmp_path / "o2")) == 2
+
+
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,10 @@ from afdcli.inference.predictor import Predictor
 from afdcli.inputs.inputs import Inputs
 from afdcli.models import device as engine_device
 from afdcli.models.afd_classifier import Prediction
-from afdcli.results.rows import Columns
+from afdcli.results import writers
+from afdcli.results.rows import Columns, Row
+from afdcli.results.writers import CsvSink
+from afdcli.storage.uninterrupted import uninterrupted
 from afdcli.view import batch as batches
 from afdcli.view.batch import Layout, Slots
 from afdcli.view.spec import View
@@ -316,10 +320,56 @@ def test_an_interrupted_run_keeps_its_rows(kit: Path, photos: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_interrupt_too(number: int) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), stop_politely():
-        signal.raise_signal(number)
-    assert signal.getsignal(number) is before
+    before = signal.signal(number, signal.SIG_DFL)  # whatever this process ignores
+    try:
+        with pytest.raises(KeyboardInterrupt), stop_politely():
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+class Interrupted(CsvSink):
+    """Ctrl-C between the rows and their count: when the rows from the fourth on are written."""
+
+    def write(self, rows: Sequence[Row]) -> None:
+        super().write(rows)
+        if any("03" in row.path for row in rows):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupted_between_writing_and_counting(
+    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(writers._SINKS, ".csv", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = afd(kit, "photos", "--batch-size", "2")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    rows = len(table())
+    assert 2 <= rows < 14
+    assert f"afd: interrupted; {rows} rows are in results.csv" in result.stderr
+    assert json.loads(Path("results.csv.meta.json").read_text())["counts"]["rows"] == rows
+
+
+def test_the_second_ctrl_c_does_not_wait() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = []
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+            signal.raise_signal(signal.SIGINT)
+            done.append(2)
+        assert done == [1]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ignored_signals_stay_ignored(kit: Path, photos: Path) -> None:

@@ -13,6 +13,7 @@ import timm
 import torch
 from kit import small_models
 from kit.classify import afd, jpeg
+from kit.cli import one_line
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -46,6 +47,18 @@ def odd_map(pretrained=False, **kwargs):
 def odd_failing(pretrained=False, **kwargs):
     raise KeyError("no such\\nthing")
 
+@register_model
+def odd_leaving(pretrained=False, **kwargs):
+    raise SystemExit(0)
+
+@register_model
+def odd_asleep(pretrained=False, **kwargs):
+    made = net(num_classes=4)
+    def leave(*_):
+        raise SystemExit("no answer")
+    made.register_forward_hook(leave)
+    return made
+
 def net(**options):
     torch.manual_seed(0)
     return timm.create_model("test_resnet", **options)
@@ -65,6 +78,8 @@ NETS = [
     ("odd_headless", "has no classes"),
     ("odd_map", "not a classifier: its output for one picture is"),
     ("odd_failing", "cannot be built: KeyError"),
+    ("odd_leaving", "cannot be built: SystemExit"),
+    ("odd_asleep", "cannot take a picture of .*: no answer"),
 ]
 
 
@@ -167,10 +182,29 @@ def test_an_imported_file_replaces_nothing(tmp_path: Path) -> None:
     assert len(load_backbone("net_in_random", imports=[str(file)]).class_names) == 5
     assert sys.modules["random"] is random
     assert load_backbone("net_in_random", imports=[str(file)]).names_from == "numbers"
-    file = tmp_path / "leaving.py"
-    file.write_text("raise SystemExit('bye')")
-    with pytest.raises(BackboneError, match="failed with SystemExit: bye"):
-        import_source(str(file))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit('bye')", "failed with SystemExit: bye"),
+        ("import sys; sys.exit()", "failed with SystemExit"),
+        ("import sys; sys.exit(0)", "failed with SystemExit: 0"),
+        ("1 / 0", "failed with ZeroDivisionError: division by zero"),
+        ("raise ValueError('two\\nlines')", "failed with ValueError: two"),
+        ("raise ValueError", "failed with ValueError"),
+        ("import nothing_like_it", "failed with ModuleNotFoundError: No module named"),
+        ("def (", "failed with SyntaxError"),
+        ("assert False", "failed with AssertionError"),
+    ],
+)
+def test_an_imported_file_that_fails_is_one_line(
+    kit: Path, here: Path, code: str, message: str
+) -> None:
+    (here / "mine.py").write_text(code)
+    (here / "1.jpg").write_bytes(jpeg(1))
+    options = ["--backbone", "tiny_test_net", "--import", "mine.py"]
+    one_line(afd(kit, "1.jpg", *options, backbone=False), 2, f"--import mine.py {message}")
 
 
 def test_commands_to_type_repeat_the_options(five: str, tmp_path: Path) -> None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from afdcli.classify.session import set_up
+from afdcli.classify.settings import Settings
+from afdcli.errors import UsageError
+from afdcli.inference import torch_threads
+from afdcli.train.run import train
 from afdcli.workers import cpus
 from afdcli.workers.cpus import available_cpus, cpu_quota
 
@@ -61,6 +69,29 @@ def test_quota(
 
 def test_no_linux(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path) is None
+
+
+def test_torch_keeps_to_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In `afd classify` and in `afd train`; OMP_NUM_THREADS has the last word."""
+    monkeypatch.setattr(torch_threads, "available_cpus", lambda: 1)
+    plan = SimpleNamespace(config=None)
+    before = torch.get_num_threads()
+    starts: list[Callable[[], object]] = [
+        lambda: set_up(Settings(device="none")),
+        lambda: train(plan, None, None, Path("x"), print),  # type: ignore[arg-type]
+    ]
+    try:
+        for start in starts:
+            for name, threads in (("", 1), ("3", 3)):
+                monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+                if name:
+                    monkeypatch.setenv("OMP_NUM_THREADS", name)
+                torch.set_num_threads(3)
+                with pytest.raises((UsageError, AttributeError)):  # behind the choice of threads
+                    start()
+                assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("quota", "cpus_"), [(None, 8), (0.5, 1), (1.5, 2), (2.0, 2), (64.0, 8)])
