@@ -175,9 +175,6 @@ def degrade(
         sources: paths that *inputs* come from; none may be in the output folder.
         on_rows: called with the totals so far after each row.
 
-    Returns:
-        The totals of the run.
-
     Raises:
         UsageError: the output folder holds other files, the files of an earlier run, or a source;
             or another run is writing to it; or the codec is not installed.
@@ -228,6 +225,7 @@ class _Run:
         self._names = Names(SUFFIX[settings.recipes[0].codec])
 
     def process(self, inputs: Iterable[Found], on_rows: Callable[[Tally], None]) -> None:
+        self._on_rows = on_rows
         settings = self._settings
         workers = settings.workers or available_cpus()
         jobs: deque[_Job] = deque()  # in input order
@@ -243,7 +241,7 @@ class _Run:
             for _, outcome in pool.ordered(work, tasks(), _IN_FLIGHT * workers):
                 self.tally.photos += 1
                 self.tally.seconds = time.monotonic() - started
-                self._finish(jobs.popleft(), outcome, on_rows)
+                self._finish(jobs.popleft(), outcome)
 
     def _job(self, found: Found) -> _Job:
         seed, recipes = self._settings.seed, self._settings.recipes
@@ -252,9 +250,7 @@ class _Run:
             found, self._names.take(found.relative), Task(found.path, variants, found.source)
         )
 
-    def _finish(
-        self, job: _Job, outcome: Degraded | PhotoError, on_rows: Callable[[Tally], None]
-    ) -> None:
+    def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
         """Write the output files and manifest rows of one input."""
         several = len(self._settings.recipes) > 1
         is_file = job.found.source is None
@@ -293,7 +289,7 @@ class _Run:
             with uninterrupted():
                 self._manifest.write(entry)
                 self.tally.count(entry, replaced)
-                on_rows(self.tally)
+                self._on_rows(self.tally)
 
 
 def _size(path: Path) -> int | None:

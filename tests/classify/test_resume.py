@@ -183,7 +183,7 @@ def test_resume_computes_as_the_run_began(
     assert (facts["precision"], facts["runtime"]) == (name, "torch")
     for option, value in (("precision", "fp32" if faster else "bf16"), ("runtime", "openvino")):
         result = afd(kit, *options, f"--{option}", value, "--resume")
-        one_line(result, 2, f"was made with {option}", f"leave --{option} out")
+        one_line(result, 2, f"was made with {option}", f"omit --{option}")
     assert Path("results.csv").read_bytes() == whole
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit.classify import jpeg, of_kit, process, table
+from kit.classify import jpeg, of_kit, table
 from typer.testing import CliRunner, Result
 
 from afdcli import read_results
+from afdcli.cli.live import Counts, Live
 from afdcli.cli.main import app
 from afdcli.results.writers import journal
 
@@ -32,26 +32,40 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in found}
 
 
-@contextmanager
-def going_on(kit: Path, out: str, *more: str) -> Iterator[None]:
-    """A run to *out* that has begun to write and waits for more inputs; it ends with 8 rows."""
-    run = process(kit, "-", "--batch-size", "1", "--workers", "1", "--out", out, *more)
-    with run:
-        assert run.stdin is not None
-        run.stdin.write(b"photos/red/01.jpg\n" * 8)
-        run.stdin.flush()
-        file = journal(Path(out))
-        while run.poll() is None and not (
-            file.is_dir() or (file.exists() and file.read_bytes().count(b"\n") >= 2)
-        ):
-            time.sleep(0.05)
-        yield
-        _, said = run.communicate()
-    global code, stderr
-    code, stderr = run.returncode, said.decode()
+class Meanwhile:
+    """Does something in the middle of a run: once two of its rows are written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._act: Callable[[], object] | None = None
+        update = Live.update
+
+        def updated(live: Live, counts: Counts) -> None:
+            update(live, counts)
+            if counts.rows >= 2 and self._act is not None:
+                act, self._act = self._act, None
+                act()
+
+        monkeypatch.setattr(Live, "update", updated)
+
+    def __call__(self, act: Callable[[], object], kit: Path, out: str, *more: str) -> Result:
+        """Run to *out* with *act* in the middle."""
+        self._act = act
+        result = as_typed(kit, "photos", "--batch-size", "1", "--out", out, *more)
+        assert self._act is None
+        return result
 
 
-code, stderr = 0, ""
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    return Meanwhile(monkeypatch)
+
+
+def lost(result: Result, *parts: str) -> None:
+    """The run ended in one line that says so."""
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    for part in parts:
+        assert part in result.stderr
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -98,66 +112,58 @@ def test_a_journal_is_not_replaced_and_an_empty_file_is_nothing(kit: Path, photo
     assert len(table(Path("r.csv"))) == 14
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_a_second_run_is_told_who_holds_the_results(kit: Path, photos: Path, ending: str) -> None:
+def test_a_second_run_is_told_who_holds_the_results(
+    kit: Path, photos: Path, meanwhile: Meanwhile, ending: str
+) -> None:
     out = f"r{ending}"
-    with going_on(kit, out):
+
+    def others() -> None:
         for more in ("--overwrite", "--resume", "--quiet"):
             result = as_typed(kit, "photos", "--out", f"./{out}", more)
-            assert result.exit_code == 2
-            assert f"another run writes to {out} (process " in result.stderr
-            assert result.stderr.count("\n") == 1
-    assert (code, stderr) == (0, "")
-    assert len(read_results(Path(out))) == 8
+            lost(result, f"another run writes to {out} (process {os.getpid()} on ")
+
+    result = meanwhile(others, kit, out)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert len(read_results(Path(out))) == 14
     assert not list(Path().glob(".*.lock"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "how"), [(".csv", "deleted"), (".jsonl", "renamed"), (".parquet", "replaced")]
 )
-def test_results_that_vanish_are_an_error(kit: Path, photos: Path, ending: str, how: str) -> None:
+def test_results_that_vanish_are_an_error(
+    kit: Path, photos: Path, meanwhile: Meanwhile, ending: str, how: str
+) -> None:
     out = f"r{ending}"
-    with going_on(kit, out):
-        path = journal(Path(out))
+    path = journal(Path(out))
+
+    def vanish() -> None:
         if how != "deleted":
             shutil.copy(path, "copy")
         path.rename("moved") if how == "renamed" else path.unlink()
         if how == "replaced":
             Path("copy").rename(path)
-    assert code not in (0, 1)
-    assert f"{path} was deleted, renamed or replaced" in " ".join(stderr.split())
-    assert "Traceback" not in stderr
+
+    lost(meanwhile(vanish, kit, out), f"{path} was deleted, renamed or replaced")
     assert json.loads(Path(f"{out}.meta.json").read_text())["status"] == "failed"
 
 
-@pytest.mark.slow
-def test_parts_that_vanish_are_an_error(kit: Path, photos: Path) -> None:
-    with going_on(kit, "r.csv", "--rows-per-part", "1"):
-        while not Path("r.csv/part-00000.csv").exists():
-            time.sleep(0.05)
-        Path("r.csv/part-00000.csv").unlink()
-    assert code not in (0, 1)
-    assert "r.csv/part-00000.csv was deleted" in " ".join(stderr.split())
-    with going_on(kit, "s.csv", "--rows-per-part", "9"):
-        while not list(Path("s.csv").glob(".part-*")):  # else no row is lost yet
-            time.sleep(0.05)
-        shutil.rmtree("s.csv")
-    assert code not in (0, 1)
-    assert "Traceback" not in stderr
+def test_parts_that_vanish_are_an_error(kit: Path, photos: Path, meanwhile: Meanwhile) -> None:
+    part = Path("r.csv/part-00000.csv")
+    lost(meanwhile(part.unlink, kit, "r.csv", "--rows-per-part", "1"), f"{part} was deleted")
+    result = meanwhile(lambda: shutil.rmtree("s.csv"), kit, "s.csv", "--rows-per-part", "9")
+    lost(result, "s.csv")
 
 
-@pytest.mark.slow
-def test_a_part_of_another_run_is_not_replaced(kit: Path, photos: Path) -> None:
+def test_a_part_of_another_run_is_not_replaced(
+    kit: Path, photos: Path, meanwhile: Meanwhile
+) -> None:
     """As two machines write behind one URL, where no lock reaches."""
-    with going_on(kit, "r.csv", "--rows-per-part", "7"):
-        Path("r.csv/part-00000.csv").write_text("theirs")
-    assert code not in (0, 1)
-    assert "part-00000.csv exists already: another run is writing to r.csv" in " ".join(
-        stderr.split()
-    )
-    assert Path("r.csv/part-00000.csv").read_text() == "theirs"
+    part = Path("r.csv/part-00000.csv")
+    result = meanwhile(lambda: part.write_text("theirs"), kit, "r.csv", "--rows-per-part", "7")
+    lost(result, "part-00000.csv exists already: another run is writing to r.csv")
+    assert part.read_text() == "theirs"
 
 
 def test_a_finished_parquet_file_is_gone_on_with(kit: Path, photos: Path) -> None:
