@@ -79,7 +79,7 @@ NETS = [
     ("odd_map", "not a classifier: its output for one picture is"),
     ("odd_failing", "cannot be built: KeyError"),
     ("odd_leaving", "cannot be built: SystemExit"),
-    ("odd_asleep", "cannot take a picture of .*: no answer"),
+    ("odd_asleep", "fails on an RGB picture of .*: no answer"),
 ]
 
 
