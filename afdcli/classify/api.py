@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afdcli.classify.pictures import Picture, has_file, is_one, source_of
-from afdcli.classify.session import Setup, set_up
 from afdcli.classify.settings import Settings
+from afdcli.classify.setup import Setup, set_up
 from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, ErrorCode, PhotoError, UsageError
 from afdcli.inference.cascade import Cascade

@@ -28,8 +28,8 @@ import ray
 from ray.exceptions import RayError
 
 from afdcli.classify.ray_actors import GONE, Network, Outcome, Reader, absolute, got, last_line
-from afdcli.classify.session import Setup
 from afdcli.classify.settings import Settings
+from afdcli.classify.setup import Setup
 from afdcli.errors import ErrorCode, MachineError, PhotoError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found

@@ -21,8 +21,8 @@ from ray.exceptions import (
 )
 
 from afdcli.classify.arithmetic import Arithmetic
-from afdcli.classify.session import set_up
 from afdcli.classify.settings import Settings
+from afdcli.classify.setup import set_up
 from afdcli.codec.read import Limits
 from afdcli.errors import AfdError, MachineError, PhotoError
 from afdcli.inference.cascade import Cascade

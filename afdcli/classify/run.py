@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from afdcli.classify.resume import check_same_run, reopen, take_over, take_over_parts
-from afdcli.classify.session import Setup
+from afdcli.classify.setup import Setup
 from afdcli.codec.read import Limits
 from afdcli.errors import PhotoError
 from afdcli.inference.predictor import ImageResult

@@ -269,7 +269,7 @@ def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrit
     with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
         # Imported after the lock is taken, so that a second run to the same --out fails at once.
         from afdcli.classify.run import classify
-        from afdcli.classify.session import set_up
+        from afdcli.classify.setup import set_up
         from afdcli.cli.classify_screen import show_summary
         from afdcli.cli.live import Live
         from afdcli.models.memory import keep_freed_memory

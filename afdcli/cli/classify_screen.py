@@ -19,7 +19,7 @@ from afdcli.results.rows import Columns, Row
 from afdcli.results.summary import FIRST_ROWS, Summary
 
 if TYPE_CHECKING:
-    from afdcli.classify.session import Setup
+    from afdcli.classify.setup import Setup
 
 TOP_LABELS = 8
 FEW = 5  # answers shown if there are too many to show all

@@ -12,7 +12,7 @@ import typer
 from afdcli import __version__
 from afdcli.cli import classify, degrade, fuse, inspect, models, report, train
 from afdcli.cli.console import EXIT_USAGE, DebugOption
-from afdcli.cli.guard import Group, prepare
+from afdcli.cli.exit_codes import Group, prepare
 
 app = typer.Typer(
     name="afd",

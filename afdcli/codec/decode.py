@@ -14,7 +14,8 @@ from PIL import ExifTags, Image, ImageFile, features
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
-from afdcli.codec.refusal import PILLOW_NAMES, decode_error
+from afdcli.codec.refusal import decode_error
+from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.errors import ErrorCode, PhotoError
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF

@@ -24,9 +24,9 @@ import numpy as np
 from jpeglib._bind import CJpegLib
 from numpy.typing import NDArray
 
-from afdcli.codec.dct import Coefficients, Plane
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.memory_file import memory_file, path_of
+from afdcli.codec.pixel_dct import Coefficients, Plane
 from afdcli.codec.quiet import captured_stderr
 
 _LIBRARY = "turbo210"  # the default is libjpeg 6b of 1998, which was never fuzzed

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from afdcli.codec.dct import Coefficients, pixel_coefficients
+from afdcli.codec.pixel_dct import Coefficients, pixel_coefficients
 from afdcli.codec.profile import Profile
 
 DAMAGED = "damaged: "  # prefix of notes about data that the decoder had to guess

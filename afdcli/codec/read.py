@@ -7,7 +7,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from afdcli.codec.dct import Coefficients
 from afdcli.codec.decode import Raster, check_size, decode
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
@@ -25,6 +24,7 @@ from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
 from afdcli.codec.jpeg_rows import can_be_completed, share_of_rows, with_end_marker
 from afdcli.codec.photo import DAMAGED, Photo
+from afdcli.codec.pixel_dct import Coefficients
 from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 

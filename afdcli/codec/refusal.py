@@ -7,19 +7,8 @@ import re
 
 from PIL import Image, TiffImagePlugin
 
-from afdcli.codec.sniff import ends_early
+from afdcli.codec.sniff import PILLOW_NAMES, ends_early
 from afdcli.errors import ErrorCode, PhotoError
-
-#: Pillow's name of each codec that afd reads. A JPEG that holds several pictures opens as MPO.
-PILLOW_NAMES = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "webp": "WEBP",
-    "avif": "AVIF",
-    "bmp": "BMP",
-    "tiff": "TIFF",
-    "gif": "GIF",
-}
 
 _KINDS = re.compile(  # messages of Pillow's plugins about intact files that they do not support
     r"unsupported|not supported|not configured|unknown (pixel|raw|data) mode|unknown compression"

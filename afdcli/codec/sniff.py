@@ -1,4 +1,9 @@
-"""Detect the image format of a file from its first bytes, never from its name."""
+"""Detect the image format of a file from its first bytes, never from its name.
+
+To have afd read another format: name it in `sniff` and in `PILLOW_NAMES`, add its suffixes to
+`afdcli.inputs.kinds`, and take both out of the lists of foreign formats here and there. If Pillow
+needs help with it, that goes into `afdcli.codec.decode`. For `afd degrade`: `afdcli.codec.encode`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,16 @@ import struct
 
 SNIFF_BYTES = 512  # enough of a file's head for `sniff` and `sniff_foreign`
 
+#: Pillow's name of each codec that afd reads. A JPEG that holds several pictures opens as MPO.
+PILLOW_NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "gif": "GIF",
+}
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the second header
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 RAW = "camera RAW"

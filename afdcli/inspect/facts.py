@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.dct import pixel_coefficients
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import chroma_quality, estimate_quality
 from afdcli.codec.photo import Photo
+from afdcli.codec.pixel_dct import pixel_coefficients
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.view.orientation import turn
 

@@ -1,4 +1,7 @@
-"""Rows and columns of a results table. This file alone defines the column names."""
+"""Rows and columns of a results table. This file alone defines the column names.
+
+`afdcli.classify.setup` fills them in: a failed image's row in `Setup.row_after_reading`.
+"""
 
 from __future__ import annotations
 

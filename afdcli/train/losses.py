@@ -1,4 +1,7 @@
-"""The losses. None of them needs labels."""
+"""The losses. None of them needs labels.
+
+Their sum is taken in `afdcli.train.loop`; their weights are in `afdcli.train.settings`.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from afdcli.codec.profile import profile_of
-from afdcli.codec.refusal import PILLOW_NAMES
+from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.errors import UsageError
 from afdcli.inputs.discover import discover
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.dct import Coefficients, pixel_coefficients
 from afdcli.codec.photo import Photo
+from afdcli.codec.pixel_dct import Coefficients, pixel_coefficients
 from afdcli.constants import COMPONENTS, CONTEXT_CHANNELS, FREQUENCIES
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.codec.dct import Coefficients, Plane
+from afdcli.codec.pixel_dct import Coefficients, Plane
 from afdcli.constants import COMPONENTS, FREQUENCIES
 
 #: Largest band of float32 coefficients processed at once, in bytes, so that it stays in the cache.

@@ -1,4 +1,7 @@
-"""The main loop of a worker of `afdcli.workers.pool`. Imports little, so that it starts fast."""
+"""The main loop of a worker of `afdcli.workers.pool`, which states the default memory limit.
+
+Imports little, so that it starts fast.
+"""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def rate(inputs: list[Found]) -> float:
     """Images per second of one run."""
     # Here, not above: every new worker imports this file, and `afd` itself spares it torch.
     from afdcli.classify import run as engine
-    from afdcli.classify.session import set_up
     from afdcli.classify.settings import Settings
+    from afdcli.classify.setup import set_up
 
     engine.Prepare = Deadly  # type: ignore[misc]
     settings = Settings(runtime="torch")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kit.pictures import inverse_dct, scene
 from PIL import Image
 
-from afdcli.codec.dct import LEVEL_SHIFT, pixel_coefficients
+from afdcli.codec.pixel_dct import LEVEL_SHIFT, pixel_coefficients
 
 
 def reference_planes(pixels):

@@ -22,10 +22,10 @@ from kit.pictures import (
 from PIL import Image
 
 from afdcli.codec import read_photo
-from afdcli.codec.dct import LEVEL_SHIFT
 from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import standard_tables
+from afdcli.codec.pixel_dct import LEVEL_SHIFT
 
 FROM_PIXELS = "coefficients computed from decoded pixels"
 

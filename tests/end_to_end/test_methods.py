@@ -11,7 +11,7 @@ import torch
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import load_backbone
-from afdcli.train import run as session
+from afdcli.train.run import make_plan
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
@@ -25,7 +25,7 @@ def test_untrained_methods_change_nothing_and_have_a_cost(
     torch.manual_seed(0)
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     line = methods.LINES[title]
-    plan = session.make_plan([backbone], line.plug, "paper")
+    plan = make_plan([backbone], line.plug, "paper")
     module = methods.build(line, plan).eval()
     loaded = LoadedModule(module, plan.plug, plan.where, tmp_path / "m", "")
     for site in plan.sites:

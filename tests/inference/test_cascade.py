@@ -12,7 +12,7 @@ import torch
 from kit.classify import afd, table
 from torch import Tensor, nn
 
-from afdcli.classify import session as setup
+from afdcli.classify import setup
 from afdcli.inference.cascade import PASS, Cascade, close_margin
 from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import in_float32

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from afdcli.codec.dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.photo import Photo
+from afdcli.codec.pixel_dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.read import read_photo
 from afdcli.constants import CONTEXT_EXTRAS
 from afdcli.view import ViewSpec, build_view

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from afdcli.classify.session import set_up
 from afdcli.classify.settings import Settings
+from afdcli.classify.setup import set_up
 from afdcli.errors import UsageError
 from afdcli.inference import torch_threads
 from afdcli.train.run import train
