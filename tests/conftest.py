@@ -17,17 +17,21 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the shared photos; files with the most slow tests go first.
+    """Mark the tests of the shared photos; the longest files go first.
 
     A process takes file by file (``--dist loadfile``): a long file at the end would keep one
-    process waiting for the other.
+    process waiting for the other. Tests that load OpenVINO into their process go last: training in
+    the same process after them has ended it now and then.
     """
     slow: Counter[Path] = Counter()
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
         slow[item.path] += item.get_closest_marker("slow") is not None
-    items.sort(key=lambda item: -slow[item.path])
+    first, last = {"test_train"}, {"test_int8", "test_openvino"}
+    items.sort(
+        key=lambda item: (item.path.stem not in first, item.path.stem in last, -slow[item.path])
+    )
 
 
 @pytest.fixture(scope="session")

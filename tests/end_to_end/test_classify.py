@@ -123,7 +123,7 @@ def test_labels_from_folders(kit: Path, photos: Path) -> None:
     assert (known["direct_correct"] == (known["direct_index"] == known["target"])).all()
     assert rows[~rows.index.isin(known.index)]["correct"].isna().all()
     assert "top-1 with AFD" in result.stdout
-    assert "1 with a label that is no class" in " ".join(result.stdout.split())
+    assert "1 with a label that is not a class" in " ".join(result.stdout.split())
     counts = json.loads(Path("results.csv.meta.json").read_text())["counts"]
     assert counts["labelled"] == len(known)
     assert counts["correct"] == known["correct"].sum()
@@ -135,7 +135,7 @@ def test_labels_from_a_file(kit: Path, photos: Path) -> None:
     result = afd(kit, "photos", "--labels", "truth.csv")
     targets = table().set_index("path")["target"].dropna()
     assert dict(targets) == {"red/01.jpg": 0.0, "red/03.jpg": 2.0}
-    assert "1 with a label that is no class" in " ".join(result.stdout.split())
+    assert "1 with a label that is not a class" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("labels", ["folders", "truth.csv"])

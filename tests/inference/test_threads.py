@@ -45,13 +45,12 @@ def test_passes_in_two_threads_do_not_see_each_other() -> None:
             assert torch.allclose(found, expected[n % len(batches)], atol=1e-4)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.slow
-def test_rows_on_one_core_are_those_on_two(kit: Path, photos: Path, compiled: bool) -> None:
-    """With the default's stem module, several batches at a time; compiled with a small network."""
+def test_compiled_rows_on_one_core_are_those_on_two(kit: Path, photos: Path) -> None:
+    """Without ``--compile``: tests/end_to_end/test_same_rows.py."""
     line = [sys.executable, "-m", "afdcli", "classify", "photos", "--batch-size", "3"]
     line += ["--compare", "--runtime", "torch", "--precision", "fp32"]
-    line += [*map(str, of_kit(kit)), "--compile"] if compiled else []
+    line += [*map(str, of_kit(kit)), "--compile"]
     for threads in ("1", "2"):
         command = ["env", f"OMP_NUM_THREADS={threads}", *line, "--out", f"{threads}.csv"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
