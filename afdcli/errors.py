@@ -82,3 +82,8 @@ class PhotoError(AfdError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    @classmethod
+    def unexpected(cls, error: Exception) -> PhotoError:
+        """For an *error* that reading an image should not raise."""
+        return cls(ErrorCode.CORRUPT, f"unexpected {type(error).__name__}: {error}")

@@ -142,12 +142,11 @@ class Classifier:
         except MemoryError:
             failure = PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it")
         except Exception as error:  # as the workers of `afd classify` do
-            message = f"unexpected {type(error).__name__}: {error}"
-            failure = PhotoError(ErrorCode.CORRUPT, message)
+            failure = PhotoError.unexpected(error)
         else:
             cascade.batch.add(view)
             return replace(row, **asdict(facts if has_file(image) else replace(facts, codec="")))
-        return replace(row, status=FAILED, error=str(failure.code), note=failure.message)
+        return row.failed(failure)
 
     @staticmethod
     def _predict(

@@ -24,7 +24,7 @@ from afdcli.models.bn_folding import fold_batch_norms
 from afdcli.models.device import batch_size, choose_device
 from afdcli.models.loader import Backbone, load_backbone
 from afdcli.results.metadata import backbone_facts, module_facts
-from afdcli.results.rows import FAILED, Columns, Row
+from afdcli.results.rows import Columns, Row
 from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
@@ -112,7 +112,7 @@ class Setup:
         name = "" if target is None else self.backbone.class_names[target]
         row = Row(found.relative, target=target, target_label=name)
         if isinstance(outcome, PhotoError):
-            return replace(row, status=FAILED, error=str(outcome.code), note=outcome.message)
+            return row.failed(outcome)
         return replace(row, **asdict(outcome))
 
     def with_result(self, row: Row, result: ImageResult) -> Row:
@@ -122,7 +122,7 @@ class Setup:
             direct = result.top_classes  # without a module, this is the plain backbone
         if result.top_classes is None or direct is None:
             message = "the classifier's output is not a number"
-            return replace(row, status=FAILED, error=str(ErrorCode.BAD_OUTPUT), note=message)
+            return row.failed(PhotoError(ErrorCode.BAD_OUTPUT, message))
         return replace(row, top_classes=result.top_classes, direct=direct, drift=result.drift)
 
     def metadata(self, command: str) -> dict[str, Any]:

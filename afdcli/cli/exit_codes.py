@@ -63,9 +63,8 @@ class Group(TyperGroup):
         except SystemExit as end:
             if not isinstance(end.__context__, BrokenPipeError):
                 raise
-            code = _judge_pipe(
-                end.__context__, output, debug
-            )  # typer assumes it was standard output
+            # typer assumes that it was standard output.
+            code = _judge_pipe(end.__context__, output, debug)
         except BrokenPipeError as error:
             code = _judge_pipe(error, output, debug)
         except Exception as error:

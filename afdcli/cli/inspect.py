@@ -16,7 +16,8 @@ from afdcli.cli.options import (
     IccOption,
     ImportOption,
 )
-from afdcli.errors import AfdError, PhotoError, ResultsError, UsageError
+from afdcli.errors import AfdError, PhotoError, UsageError
+from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
 
 
@@ -98,8 +99,6 @@ def _target(file: Path, sheet: Path | None) -> Path:
 
 
 def _write(target: Path, figure: bytes) -> None:
-    try:
+    with trouble("write", target):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(figure)
-    except OSError as error:
-        raise ResultsError(f"cannot write {target}: {error.strerror or error}") from error

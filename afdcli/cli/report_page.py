@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from afdcli.errors import ResultsError, UsageError
+from afdcli.errors import UsageError
+from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def save(path: Path, text: str) -> None:
     Raises:
         ResultsError: it cannot be written.
     """
-    try:
+    with trouble("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error

@@ -75,18 +75,16 @@ class _PerPicture:
         threads = torch.get_num_threads()
         hint = "bf16" if precision == torch.bfloat16 else "f32"
         self._prepare = prepare
-        model = ov.Core().read_model(file)
         self._compiled = ov.Core().compile_model(
-            model,
+            file,
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": hint,
                 "PERFORMANCE_HINT": "THROUGHPUT",
                 "NUM_STREAMS": str(threads),
                 "INFERENCE_NUM_THREADS": str(threads),
-                "CACHE_DIR": str(
-                    file.parent / hint
-                ),  # one folder each, or they overwrite each other
+                # One folder each: a blob in one precision overwrites that in another.
+                "CACHE_DIR": str(file.parent / hint),
             },
         )
         self._pool = ThreadPoolExecutor(threads)

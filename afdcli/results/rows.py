@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from afdcli.errors import PhotoError
+
 OK = "ok"
 DAMAGED = "damaged"
 FAILED = "failed"
@@ -80,6 +82,10 @@ class Row:
     target: int | None = None
     target_label: str = ""
     note: str = ""
+
+    def failed(self, error: PhotoError) -> Row:
+        """This row as that of an input that failed with *error*."""
+        return replace(self, status=FAILED, error=str(error.code), note=error.message)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,5 @@ def _answer(call: bytes) -> bytes:
     except MemoryError:
         failure = PhotoError(ErrorCode.OUT_OF_MEMORY, "needs more memory than a worker may use")
     except Exception as error:
-        message = f"unexpected {type(error).__name__}: {error}"
-        failure = PhotoError(ErrorCode.CORRUPT, message)
+        failure = PhotoError.unexpected(error)
     return pickle.dumps(failure)
