@@ -54,7 +54,7 @@ def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster
     Args:
         codec: as in `Photo.codec`.
         data: bytes of the file.
-        max_pixels: larger pictures are decode_error.
+        max_pixels: larger pictures are refused.
         icc: False ignores colour profiles.
 
     Raises:
