@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from afdcli.cli.help import PANELS, default, names
 from afdcli.cli.main import app
 
 GUIDE = Path(__file__).parent / "guides" / "commands.md"
@@ -45,26 +46,21 @@ def _section(name: str, command: Any) -> str:
     lines = [f"## `afd {name}`", ""]
     for paragraph in command.help.split("\n\n"):
         lines += [*textwrap.wrap(paragraph, 110), ""]
-    lines += ["| option | meaning | default |", "|---|---|---|"]
-    for parameter in command.params:
-        if not set(parameter.opts) & set(COMMON):
-            lines.append(_row(parameter))
-    return "\n".join([*lines, ""])
+    lines += ["```sh", *command.epilog.splitlines(), "```", ""]
+    shown = [p for p in command.params if not set(p.opts) & set(COMMON)]
+    for panel in PANELS:
+        rows = [_row(parameter) for parameter in shown if parameter.rich_help_panel == panel]
+        if rows:
+            lines += [f"| {panel} | meaning | default |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
 
 
 def _row(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        names = parameter.metavar or parameter.name.upper()
-    else:
-        names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-        if parameter.metavar and not parameter.is_flag:
-            names += f" {parameter.metavar}"
-    default = parameter.default
-    shown = "" if default is None or default is False or default == () else str(default)
-    if parameter.required:
-        shown = "required"
+    shown = "required" if parameter.required else default(parameter)
     meaning = " ".join((parameter.help or "").split())
-    return "| " + " | ".join(_cell(text) for text in (f"`{names}`", meaning, shown)) + " |"
+    return (
+        "| " + " | ".join(_cell(text) for text in (f"`{names(parameter)}`", meaning, shown)) + " |"
+    )
 
 
 def _cell(text: str) -> str:

@@ -8,6 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from afdcli.cli.classify_options import (
+    ActorGpusOption,
+    ActorsOption,
+    BatchSizeOption,
+    CompareOption,
+    CompileOption,
+    EngineOption,
+    LabelsOption,
+    MaxPixelsOption,
+    MemoryOption,
+    OutOption,
+    PrecisionOption,
+    ResizeOption,
+    ResumeOption,
+    RowsPerPartOption,
+    RuntimeOption,
+    ShardOption,
+    StrictOption,
+    TopkOption,
+    WorkersOption,
+)
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
@@ -19,8 +40,8 @@ from afdcli.cli.console import (
     say_all_failed,
     stop_politely,
 )
+from afdcli.cli.help import INPUT
 from afdcli.cli.options import (
-    MOST_WORKERS,
     PATHS_HELP,
     AfdOption,
     BackboneOption,
@@ -33,7 +54,6 @@ from afdcli.cli.options import (
     OverwriteOption,
     SuffixesOption,
     TimeoutOption,
-    a_number,
 )
 
 if TYPE_CHECKING:
@@ -44,157 +64,38 @@ if TYPE_CHECKING:
 def classify(
     paths: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PATH",
-            help=PATHS_HELP,
-            show_default=False,
-        ),
+        typer.Argument(metavar="PATH", help=PATHS_HELP, rich_help_panel=INPUT),
     ],
+    labels: LabelsOption = None,
+    exclude: ExcludeOption = None,
+    suffixes: SuffixesOption = None,
+    shard: ShardOption = "1/1",
+    icc: IccOption = True,
     backbone: BackboneOption = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
     class_names: ClassNamesOption = None,
+    resize: ResizeOption = "auto",
     afd: AfdOption = "auto",
-    compare: Annotated[bool, typer.Option("--compare", help="Also classify without AFD.")] = False,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="FILE.csv|folders",
-            help="True classes: a CSV file with columns path and class, or the folders' names.",
-        ),
-    ] = None,
-    topk: Annotated[
-        int,
-        typer.Option("--topk", metavar="N", min=1, max=1_000_000, help="Classes per image."),
-    ] = 1,
-    resize: Annotated[
-        str,
-        typer.Option(
-            "--resize",
-            metavar="auto|always",
-            help="auto: only crop images within 16 px of the classifier's input size;"
-            " always: resize them too, as timm does.",
-        ),
-    ] = "auto",
-    results: Annotated[
-        str,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE|URL",
-            help="Results file: .csv, .jsonl or .parquet. At a URL it is a folder of parts.",
-        ),
-    ] = "results.csv",
-    rows_per_part: Annotated[
-        int | None,
-        typer.Option(
-            "--rows-per-part",
-            metavar="N",
-            min=1,
-            max=10**9,
-            help="Write a folder of files with N rows each. Default at a URL: 100,000.",
-        ),
-    ] = None,
-    exclude: ExcludeOption = None,
-    suffixes: SuffixesOption = None,
-    shard: Annotated[
-        str,
-        typer.Option(
-            "--shard",
-            metavar="I/N",
-            help="Process only part I of N, I from 1. A hash of each path decides its part.",
-        ),
-    ] = "1/1",
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="E", help="local, or ray to use a cluster.")
-    ] = "local",
-    actors: Annotated[
-        int | None,
-        typer.Option(
-            "--actors",
-            metavar="N",
-            min=1,
-            max=100_000,
-            help="Ray: number of classifiers. Default: one per CPU, at most 8.",
-        ),
-    ] = None,
-    actor_gpus: Annotated[
-        float,
-        typer.Option(
-            "--actor-gpus",
-            metavar="N",
-            min=0.0,
-            max=1024.0,
-            callback=a_number,
-            help="Ray: GPUs per classifier.",
-        ),
-    ] = 0.0,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue an interrupted run. Repeat its command."),
-    ] = False,
+    compare: CompareOption = False,
+    results: OutOption = "results.csv",
+    topk: TopkOption = 1,
+    rows_per_part: RowsPerPartOption = None,
+    resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            metavar="N",
-            min=1,
-            max=65_536,
-            help="Images per batch. Default: by device and memory (CPU: 16).",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            metavar="N",
-            min=1,
-            max=MOST_WORKERS,
-            help="Processes that read images. Default: one per core; with a GPU, one fewer.",
-        ),
-    ] = None,
-    timeout: TimeoutOption = 60.0,
-    memory: Annotated[
-        int,
-        typer.Option("--memory", metavar="MIB", min=256, max=2**30, help="Memory limit per image."),
-    ] = 4096,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(
-            "--max-pixels",
-            metavar="N",
-            min=1,
-            max=10**10,
-            help="Images with more pixels fail. Default: 179 million.",
-        ),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail damaged images instead of classifying them.")
-    ] = False,
-    icc: IccOption = True,
     device: DeviceOption = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            metavar="P",
-            help="auto, fp32, bf16, fp16 or int8. auto uses bf16 where the hardware is fast at it.",
-        ),
-    ] = "auto",
-    runtime: Annotated[
-        str,
-        typer.Option(
-            "--runtime",
-            metavar="R",
-            help="auto, torch or openvino. auto uses openvino on CPUs.",
-        ),
-    ] = "auto",
-    compiled: Annotated[
-        bool,
-        typer.Option("--compile", help="Use torch.compile: starts more slowly, runs faster."),
-    ] = False,
+    precision: PrecisionOption = "auto",
+    runtime: RuntimeOption = "auto",
+    compiled: CompileOption = False,
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    actors: ActorsOption = None,
+    actor_gpus: ActorGpusOption = 0.0,
+    timeout: TimeoutOption = 60.0,
+    memory: MemoryOption = 4096,
+    max_pixels: MaxPixelsOption = None,
+    strict: StrictOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -202,6 +103,10 @@ def classify(
 
     Writes one row per image, in input order. FILE.meta.json beside the results describes the run.
     Images that cannot be read get a row too; the exit code is then 1.
+
+    Examples:
+        afd classify photos/ --compare
+        afd classify photos/ --labels folders --topk 5 --out run.csv
     """
     from afdcli.inputs.inputs import Inputs, Shard
     from afdcli.inputs.kinds import Rule

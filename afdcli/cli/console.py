@@ -14,14 +14,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from afdcli.cli.help import GENERAL
+
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # some images failed; they are listed in the results
 EXIT_USAGE = 2  # wrong usage, or nothing could be done
 EXIT_FAULT = 3  # a fault of afd or of the machine
 EXIT_INTERRUPTED = 130  # Ctrl-C
 
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+DebugOption = Annotated[
+    bool,
+    typer.Option("--debug", rich_help_panel=GENERAL, help="Show the full traceback of an error."),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", rich_help_panel=GENERAL, help="Print nothing but errors."),
+]
 
 
 class _Output(Console):

@@ -27,6 +27,7 @@ from afdcli.cli.console import (
     say_all_failed,
     stop_politely,
 )
+from afdcli.cli.help import COMPRESSION, INPUT, OUTPUT, SPEED
 from afdcli.cli.options import (
     MOST_WORKERS,
     PATHS_HELP,
@@ -35,6 +36,7 @@ from afdcli.cli.options import (
     SeedOption,
     SuffixesOption,
     TimeoutOption,
+    option,
 )
 from afdcli.errors import UsageError
 
@@ -53,78 +55,88 @@ def degrade(
         typer.Argument(
             metavar="PATH",
             help=PATHS_HELP + " Default: the current folder.",
-            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    folder: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")
-    ] = Path("degraded"),
+    exclude: ExcludeOption = None,
+    suffixes: SuffixesOption = None,
     qf: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--qf",
             metavar="N[,N...]",
+            panel=COMPRESSION,
             help="Quality factor, 1 to 100. Several write one subfolder each: qf25/ ..."
             " Default: 10.",
         ),
     ] = None,
     severity: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--severity",
             metavar="N[,N...]",
+            panel=COMPRESSION,
             help="ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
         ),
     ] = None,
     multi: Annotated[
         bool,
-        typer.Option(
+        option(
             "--multi",
+            panel=COMPRESSION,
             help="Compress several times. Each round draws its quality factor from"
             " 25, 18, 15, 10, 7; --qf sets that of the last round.",
         ),
     ] = False,
     rounds: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--rounds",
             metavar="N",
-            min=1,
-            max=100,
+            panel=COMPRESSION,
+            least=1,
+            most=100,
             help="Number of rounds; implies --multi. Default: 2.",
         ),
     ] = None,
     codec: Annotated[
-        str, typer.Option("--codec", metavar="CODEC", help="jpeg, avif or webp.")
+        str, option("--codec", metavar="jpeg|avif|webp", panel=COMPRESSION, help="File format.")
     ] = "jpeg",
     subsampling: Annotated[
         str,
-        typer.Option(
-            "--subsampling", metavar="S", help="Chroma subsampling: 4:4:4, 4:2:2 or 4:2:0."
+        option(
+            "--subsampling",
+            metavar="4:4:4|4:2:2|4:2:0",
+            panel=COMPRESSION,
+            help="Resolution of the chroma.",
         ),
     ] = "4:2:0",
     crop: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--crop",
-            metavar="N",
-            min=1,
-            max=8192,
-            help="First resize the short side to N x 256/224 and crop the central N x N pixels;"
-            " photos with sides of N to N + 16 pixels are only cropped.",
+            metavar="PX",
+            panel=COMPRESSION,
+            least=1,
+            most=8192,
+            help="First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
+            " photos with sides of PX to PX + 16 pixels are only cropped.",
         ),
     ] = None,
-    exclude: ExcludeOption = None,
-    suffixes: SuffixesOption = None,
-    overwrite: OverwriteOption = False,
     seed: SeedOption = 0,
+    folder: Annotated[
+        Path,
+        option("--out", "-o", metavar="DIR", panel=OUTPUT, help="Folder to write to."),
+    ] = Path("degraded"),
+    overwrite: OverwriteOption = False,
     workers: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--workers",
             metavar="N",
-            min=1,
-            max=MOST_WORKERS,
+            panel=SPEED,
+            least=1,
+            most=MOST_WORKERS,
             help="Processes that read and write images. Default: one per core.",
         ),
     ] = None,
@@ -136,6 +148,10 @@ def degrade(
 
     Keeps relative paths and writes DIR/manifest.csv with one row per file. Images that cannot be
     read get a row too; the exit code is then 1. The same seed gives the same files.
+
+    Examples:
+        afd degrade photos/ --qf 25,18,15,10,7
+        afd degrade photos/ --multi --codec avif --out twice
     """
     if multi and rounds is None:
         rounds = _DEFAULT_ROUNDS

@@ -18,7 +18,8 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from afdcli.cli.console import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, err
+from afdcli.cli.console import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, err, out
+from afdcli.cli.help import show as show_help
 from afdcli.errors import AfdError, UsageError
 from afdcli.storage.text import clean
 
@@ -71,6 +72,10 @@ class Group(TyperGroup):
             code = tell(error, debug)
         _drop_unwritten()
         sys.exit(code)
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Print the help."""
+        show_help(out(), self, ctx)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer vendors its own Context
         """Run the command."""

@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 
 from afdcli.cli import console
-from afdcli.cli.options import CheckpointOption, ImportOption
+from afdcli.cli.completion import backbones
+from afdcli.cli.help import CLASSIFIER, INPUT, OUTPUT
+from afdcli.cli.options import CheckpointOption, ImportOption, option
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
@@ -20,33 +22,44 @@ _FORMATS = ("safetensors", "pt2", "onnx")
 
 
 def fuse(
-    module: Annotated[Path, typer.Argument(help="Module file written by `afd train`.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="File to write. Default: MODULE's name with .fused before the suffix.",
+    module: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Module written by `afd train`.", rich_help_panel=INPUT
         ),
-    ] = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="F",
-            help="safetensors for afd; pt2 or onnx for other runtimes.",
-        ),
-    ] = "safetensors",
+    ],
     backbone: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--backbone",
             metavar="NAME",
-            help="pt2, onnx: export the module inside this classifier.",
+            panel=CLASSIFIER,
+            help="With pt2 or onnx: export the module inside this classifier.",
+            complete=backbones,
         ),
     ] = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
+    out: Annotated[
+        Path | None,
+        option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            panel=OUTPUT,
+            help="File to write. Default: the module's name with .fused before the suffix.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        option(
+            "--format",
+            "-f",
+            metavar="safetensors|pt2|onnx",
+            panel=OUTPUT,
+            help="safetensors is for afd, pt2 and onnx are for other runtimes.",
+        ),
+    ] = "safetensors",
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
@@ -54,6 +67,10 @@ def fuse(
 
     The outputs are compared before the file is kept. `afd classify` folds modules in memory when
     it loads them; fuse a module to ship it.
+
+    Examples:
+        afd fuse mine.safetensors
+        afd fuse mine.safetensors --format pt2 --backbone tf_efficientnet_lite0
     """
     if kind not in _FORMATS:
         raise UsageError(f"--format {kind}: choose {', '.join(_FORMATS)}")

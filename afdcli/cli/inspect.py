@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from afdcli.cli.console import DebugOption, QuietOption, out
+from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import (
     AfdOption,
     BackboneOption,
@@ -15,6 +16,7 @@ from afdcli.cli.options import (
     ClassNamesOption,
     IccOption,
     ImportOption,
+    option,
 )
 from afdcli.errors import AfdError, PhotoError, UsageError
 from afdcli.storage.paths import trouble
@@ -23,8 +25,9 @@ from afdcli.storage.writable import check_file
 
 def inspect(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Image to inspect.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="Image to inspect.", rich_help_panel=INPUT)
     ],
+    icc: IccOption = True,
     backbone: BackboneOption = None,
     checkpoint: CheckpointOption = None,
     imports: ImportOption = None,
@@ -32,18 +35,23 @@ def inspect(
     afd: AfdOption = "auto",
     sheet: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--out",
             "-o",
             metavar="FILE",
+            panel=OUTPUT,
             help="Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current"
             " folder.",
         ),
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Write the figure, or only print.")
+        bool,
+        option(
+            "--picture/--no-picture",
+            panel=OUTPUT,
+            help="Write the figure, or only print. Default: --picture.",
+        ),
     ] = True,
-    icc: IccOption = True,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -51,6 +59,10 @@ def inspect(
 
     Prints codec, size, quality factor, quantisation tables, and the classes without and with AFD.
     Draws a figure of the crop, its blocks, the drift and the DCT energy.
+
+    Examples:
+        afd inspect a.jpg
+        afd inspect a.jpg --no-picture
     """
     from afdcli.codec.read import read_photo
     from afdcli.storage.text import clean

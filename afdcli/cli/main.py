@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from inspect import cleandoc
 from typing import Annotated
 
 import typer
 
 from afdcli import __version__
 from afdcli.cli import classify, degrade, fuse, inspect, models, report, train
+from afdcli.cli.command import Command
 from afdcli.cli.console import EXIT_USAGE, DebugOption
 from afdcli.cli.exit_codes import Group, prepare
+from afdcli.cli.help import split_docstring
 
 app = typer.Typer(
     name="afd",
@@ -31,11 +31,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def _paragraphs(text: str) -> str:
-    """A docstring with one line per paragraph; rich would keep its line breaks."""
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(text))
-
-
 @app.callback()
 def _root(
     context: typer.Context,
@@ -49,16 +44,17 @@ def _root(
         raise typer.Exit(EXIT_USAGE)
 
 
-for _command in (
+for _command in (  # in the order of use
     classify.classify,
     report.report,
+    inspect.inspect,
     models.models,
+    degrade.degrade,
     train.train,
     fuse.fuse,
-    degrade.degrade,
-    inspect.inspect,
 ):
-    app.command(help=_paragraphs(_command.__doc__ or ""))(_command)
+    _help, _examples = split_docstring(_command.__doc__ or "")
+    app.command(cls=Command, help=_help, epilog="\n".join(_examples))(_command)
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from afdcli.cli import console
+from afdcli.cli.completion import backbones
+from afdcli.cli.help import INPUT, OUTPUT
+from afdcli.cli.options import option
 
 if TYPE_CHECKING:
     from afdcli.models.catalogue import Model
@@ -19,12 +22,22 @@ LIMIT = 25
 def models(
     search: Annotated[
         str,
-        typer.Argument(metavar="SEARCH", help="Part of a name, e.g. resnet50.", show_default=False),
+        typer.Argument(
+            metavar="SEARCH",
+            help="Part of a name, e.g. resnet50.",
+            autocompletion=backbones,
+            rich_help_panel=INPUT,
+        ),
     ] = "",
     limit: Annotated[
         int,
-        typer.Option(
-            "--limit", metavar="N", min=1, max=1_000_000, help="Number of models to show."
+        option(
+            "--limit",
+            metavar="N",
+            panel=OUTPUT,
+            least=1,
+            most=1_000_000,
+            help="Show no more than N models.",
         ),
     ] = LIMIT,
     quiet: console.QuietOption = False,
@@ -34,6 +47,10 @@ def models(
 
     Without SEARCH: models that need no download. With SEARCH: all pretrained timm models whose
     name contains it.
+
+    Examples:
+        afd models
+        afd models resnet50 --limit 5
     """
     from afdcli.models.catalogue import find_models
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afdcli.cli.console import DebugOption, err, out
+from afdcli.cli.help import INPUT, OUTPUT
+from afdcli.cli.options import option
 from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
@@ -33,93 +35,122 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="RESULTS",
+            rich_help_panel=INPUT,
             help="Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
             "URLs. Several are shown side by side. Two runs over the same pictures, one with and "
             "one without AFD, are compared picture by picture. Default: results.csv.",
-            show_default=False,
         ),
     ] = None,
     clean: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
+        option(
+            "--clean",
+            metavar="FILE|URL",
+            panel=INPUT,
             help="Results of the same pictures, uncompressed: shows the share of the loss that "
             "AFD recovers. Matched by path without the suffix.",
         ),
     ] = None,
     direct: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE",
+        option(
+            "--direct",
+            metavar="FILE|URL",
+            panel=INPUT,
             help="Results of the same pictures with --afd off, if you did not use --compare.",
-        ),
-    ] = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Break down by this column; repeatable. folder, parent (full folder path), "
-            "quality (in bands), or any column of the results. Default: folder and quality.",
-            show_default=False,
         ),
     ] = None,
     only: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "--only-list",
+            "--only",  # its old name
             metavar="FILE",
+            panel=INPUT,
             help="Use only the pictures in this list: one relative path per line; suffixes are "
             "ignored.",
         ),
     ] = None,
     exclude: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Skip the pictures in this list."),
+        option(
+            "--exclude-list",
+            "--exclude",  # its old name; elsewhere that is a folder
+            metavar="FILE",
+            panel=INPUT,
+            help="Skip the pictures in this list.",
+        ),
     ] = None,
     manifest: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
+            "--manifest",
             metavar="FILE",
+            panel=INPUT,
             help="manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
             "picture: intervals count pictures, not files. Found automatically in the folder that "
             "was classified; without one, folders such as qf25/ and --clean are used.",
-            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        option(
+            "--by",
+            metavar="folder|parent|quality|COLUMN",
+            panel=OUTPUT,
+            help="Break down by this column; repeatable. parent is the full folder path, quality "
+            "comes in bands; any column of the results. Default: folder and quality.",
         ),
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show all groups and changes, not only the 15 largest.")
+        bool,
+        option("--all", panel=OUTPUT, help="Show all groups and changes, not only the 15 largest."),
     ] = False,
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="Format of standard output.")
+        Format,
+        option(
+            "--format",
+            "-f",
+            metavar="table|csv|json|markdown",
+            panel=OUTPUT,
+            help="Format of standard output.",
+        ),
     ] = Format.table,
     to: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--out",
             "-o",
             metavar="FILE",
+            panel=OUTPUT,
             help="Also write the summary: .csv (one number per row), .json or .md.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "--html",
             metavar="FILE",
+            panel=OUTPUT,
             help="Also write a page with plots, tables and pictures: one .html file that works "
             "offline.",
         ),
     ] = None,
     photos: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "--photos",
             metavar="DIR",
+            panel=OUTPUT,
             help="The folder that was classified. The page then shows pictures whose answer "
             "changed.",
         ),
     ] = None,
     maps: Annotated[
         bool,
-        typer.Option(
+        option(
             "--maps",
+            panel=OUTPUT,
             help="Also show the module's FDM for each of them. Loads the classifier and module "
             "named in the metadata, and runs its --import files.",
         ),
@@ -129,6 +160,10 @@ def report(
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
 
     Shows 95 % intervals. Without labels, it shows confidence, drift and changed answers.
+
+    Examples:
+        afd report run.csv
+        afd report run.csv --html report.html --photos photos/
     """
     from afdcli.report.groups import DEFAULT
     from afdcli.report.html.page import page_columns

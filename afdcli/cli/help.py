@@ -1,0 +1,147 @@
+"""``--help``: options in panels, two columns that fit 80, and examples."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from inspect import cleandoc
+from typing import Any
+
+import typer
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+#: Headings, in the order in which they are shown.
+INPUT = "Input"
+CLASSIFIER = "Classifier"
+AFD = "AFD"
+COMPRESSION = "Compression"
+TRAINING = "Training"
+OUTPUT = "Output"
+SPEED = "Speed"
+LIMITS = "Limits"
+GENERAL = "General"
+PANELS = (INPUT, CLASSIFIER, AFD, COMPRESSION, TRAINING, OUTPUT, SPEED, LIMITS, GENERAL)
+
+_GAP = 2
+_FRAME = 4  # border and padding of a panel
+_EXAMPLES = "\n\nExamples:\n"
+
+
+def split_docstring(text: str) -> tuple[str, list[str]]:
+    """Help and examples of a command from its docstring.
+
+    Returns:
+        The paragraphs, one line each with a blank line between them, and the commands listed
+        under "Examples:".
+    """
+    text, _, examples = cleandoc(text).partition(_EXAMPLES)
+    joined = re.sub(r"\s*\\\n\s*", " ", examples)
+    commands = [line.strip() for line in joined.splitlines() if line.strip()]
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text), commands
+
+
+def names(parameter: Any) -> str:
+    """How *parameter* is written: ``-o, --out FILE``, ``--icc/--no-icc``, ``PATH...``.
+
+    Of several long names only the first is shown: the others are old ones that still work.
+    """
+    if parameter.param_type_name == "argument":
+        name = parameter.metavar or parameter.name.upper()
+        return f"{name}..." if parameter.nargs == -1 else str(name)
+    shorts = [name for name in parameter.opts if not name.startswith("--")]
+    text = ", ".join([*shorts, long_name(parameter)])
+    text += "".join(f"/{name}" for name in parameter.secondary_opts)
+    return text if parameter.is_flag or not parameter.metavar else f"{text} {parameter.metavar}"
+
+
+def long_name(parameter: Any) -> str:
+    """The first long name of an option: ``--out``."""
+    return str(next(name for name in parameter.opts if name.startswith("--")))
+
+
+def meaning(parameter: Any) -> str:
+    """The help of *parameter* with its default, or that it is required."""
+    text = " ".join((parameter.help or "").split())
+    if parameter.required:
+        return f"{text} Required."
+    shown = default(parameter)
+    return f"{text} Default: {shown}." if shown else text
+
+
+def default(parameter: Any) -> str:
+    """The default of *parameter* as text; "" without one, or where the help states it."""
+    value = parameter.default
+    if value is None or isinstance(value, (bool, tuple, list)) or value == "":
+        return ""
+    value = getattr(value, "value", value)  # of an Enum
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def show(screen: Console, command: Any, context: typer.Context) -> None:
+    """Print the help of *command*, which may be the group of all commands."""
+    screen.print(Text(" ".join(command.get_usage(context).split())), style="bold")
+    for paragraph in (command.help or "").split("\n\n"):
+        screen.print()
+        screen.print(Text(paragraph))
+    screen.print()
+    shown: dict[str, list[Any]] = defaultdict(list)
+    for parameter in command.get_params(context):
+        if not getattr(parameter, "hidden", False):
+            shown[getattr(parameter, "rich_help_panel", None) or GENERAL].append(parameter)
+    column = _column(screen, [names(p) for some in shown.values() for p in some])
+    commands = [c for c in getattr(command, "commands", {}).values() if not c.hidden]
+    if commands:
+        rows = [(Text(c.name), Text(c.help.split("\n\n")[0])) for c in commands]
+        _panel(screen, "Commands", rows, column)
+    for title in sorted(shown, key=_order):
+        _panel(screen, title, ((_styled(names(p)), Text(meaning(p))) for p in shown[title]), column)
+    if command.epilog:
+        lines = (Text(line, overflow="fold") for line in command.epilog.splitlines())
+        screen.print("Examples:", style="bold")
+        for line in lines:
+            screen.print(Text("  ") + line, soft_wrap=True)
+
+
+def _order(title: str) -> int:
+    return PANELS.index(title) if title in PANELS else len(PANELS) - 2
+
+
+def _column(screen: Console, names: list[str]) -> int:
+    """Width of the first column: that of the longest name which takes a third at most."""
+    most = max((screen.width - _FRAME) // 3, 20)
+    return max(len(name) for name in [*names, ""] if len(name) <= most)
+
+
+def _panel(screen: Console, title: str, rows: Iterable[tuple[Text, Text]], column: int) -> None:
+    lines = Group(*_lines(rows, column, screen.width - _FRAME))
+    screen.print(Panel(lines, title=title, title_align="left", border_style="dim"))
+
+
+def _lines(rows: Iterable[tuple[Text, Text]], column: int, inside: int) -> Iterator[Table]:
+    """One row each; a name that is wider than *column* stands on a line of its own."""
+    for left, right in rows:
+        line = Table.grid(padding=(0, _GAP, 0, 0))
+        line.add_column(width=column)
+        line.add_column(width=max(inside - column - _GAP, 10))
+        if len(left) > column:
+            yield _alone(left)
+            left = Text("")
+        line.add_row(left, right)
+        yield line
+
+
+def _alone(text: Text) -> Table:
+    line = Table.grid()
+    line.add_row(text)
+    return line
+
+
+def _styled(text: str) -> Text:
+    """Option names in one colour, what they take in another."""
+    styled = Text(text, style="yellow")
+    styled.highlight_regex(r"(?<![\w-])-{1,2}[a-z][\w-]*", "bold cyan")
+    return styled
