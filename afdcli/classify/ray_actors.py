@@ -31,12 +31,12 @@ from afdcli.inputs.found import Found
 from afdcli.view.batch import Layout, Slots
 from afdcli.view.spec import View, ViewSpec
 from afdcli.workers.pool import MEBI, WorkerPool
-from afdcli.workers.read_task import Facts, Prepare, Task
+from afdcli.workers.read_task import Prepare, ReadResult, Task
 
 #: Errors of a call whose actor or machine died.
 GONE = (RayActorError, OutOfMemoryError, ObjectLostError, NodeDiedError, WorkerCrashedError)
 
-Outcome = Facts | PhotoError
+Outcome = ReadResult | PhotoError
 
 
 class Views(NamedTuple):

@@ -32,7 +32,7 @@ from afdcli.storage.folders import Folder
 from afdcli.storage.paths import trouble
 from afdcli.view.batch import Layout, Slots
 from afdcli.workers.pool import MEBI, WorkerPool
-from afdcli.workers.read_task import Facts, Prepare, Task
+from afdcli.workers.read_task import Prepare, ReadResult, Task
 
 _PEEK = 10_000  # inputs that are searched for a label before the run starts
 _MAX_WAITING = 32  # batches of rows that may wait until an earlier picture is classified
@@ -165,7 +165,9 @@ class _Run:
                     self._take(queue.popleft(), outcome, slots, task.slot)
         self._predict(last=True)
 
-    def _take(self, found: Found, outcome: Facts | PhotoError, slots: Slots, slot: int) -> None:
+    def _take(
+        self, found: Found, outcome: ReadResult | PhotoError, slots: Slots, slot: int
+    ) -> None:
         row = self._setup.row_after_reading(found, outcome)
         self._waiting.append(_Waiting(row, ready=row.status == FAILED))
         if row.status != FAILED:

@@ -29,7 +29,7 @@ from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
 from afdcli.workers.cpus import available_cpus
-from afdcli.workers.read_task import Facts
+from afdcli.workers.read_task import ReadResult
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Setup:
             margin=margin,
         )
 
-    def row_after_reading(self, found: Found, outcome: Facts | PhotoError) -> Row:
+    def row_after_reading(self, found: Found, outcome: ReadResult | PhotoError) -> Row:
         """Row of an input that was read: without classes yet, or failed if it could not be."""
         target = self.labels.target(found) if self.labels is not None else None
         name = "" if target is None else self.backbone.class_names[target]

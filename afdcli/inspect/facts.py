@@ -66,7 +66,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Facts:
+class FileFacts:
     """What a file says, and what can be computed from it alone.
 
     Attributes:
@@ -112,7 +112,7 @@ class Facts:
         return 8 * self.size / (self.stored[0] * self.stored[1])
 
 
-def find_facts(path: Path, photo: Photo) -> Facts:
+def find_facts(path: Path, photo: Photo) -> FileFacts:
     """Facts about the file *path*, of which *photo* was read.
 
     Raises:
@@ -125,7 +125,7 @@ def find_facts(path: Path, photo: Photo) -> Facts:
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {error.strerror}") from error
     height, width = turn(photo.orientation).pair(photo.height, photo.width)
     luma, chroma = _qualities(header)
-    return Facts(
+    return FileFacts(
         path=path,
         size=size,
         codec=photo.codec,

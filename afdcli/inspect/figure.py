@@ -37,7 +37,7 @@ from afdcli.inspect.axes import (
     square,
     title,
 )
-from afdcli.inspect.facts import Facts
+from afdcli.inspect.facts import FileFacts
 from afdcli.inspect.patch import Patch, choose_patch
 from afdcli.inspect.predict import TOP, Drift, Inspection
 from afdcli.inspect.screen import bands_text, size_text, table_title
@@ -59,7 +59,7 @@ _ENERGY = {1.0: "1", 10.0: "10", 100.0: "100", 1000.0: "1000"}
 _STEPS = {1.0: "1", 10.0: "10", 100.0: "100", 255.0: "255"}
 
 
-def draw(photo: Photo, facts: Facts, inspection: Inspection, kind: str = "png") -> bytes:
+def draw(photo: Photo, facts: FileFacts, inspection: Inspection, kind: str = "png") -> bytes:
     """The figure as a file: "png" (1420 x 1280 pixels), "svg" or "pdf"."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its font cache
     file = io.BytesIO()
@@ -70,7 +70,7 @@ def draw(photo: Photo, facts: Facts, inspection: Inspection, kind: str = "png") 
     return file.getvalue()
 
 
-def make_figure(photo: Photo, facts: Facts, inspection: Inspection) -> Figure:
+def make_figure(photo: Photo, facts: FileFacts, inspection: Inspection) -> Figure:
     """A headline and eleven panels, in three rows."""
     figure = Figure(figsize=_INCHES, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
     rows = figure.add_gridspec(4, 4, height_ratios=(0.18, 1, 1, 1))
@@ -103,7 +103,7 @@ def draw_fdm(inspection: Inspection) -> Image.Image | None:
     return overlay(pixels, drift.fdm, _fdm_covers(inspection, drift.fdm), Normalize(0, 1))
 
 
-def _headline(ax: Axes, facts: Facts) -> None:
+def _headline(ax: Axes, facts: FileFacts) -> None:
     ax.set_axis_off()
     quality = "quality factor not known" if facts.quality is None else f"QF {facts.quality:g}"
     parts = [
@@ -237,7 +237,7 @@ def _cells(ax: Axes, inspection: Inspection, values: Any, ticks: Ticks) -> None:
     colour_bar(ax, norm, ticks)
 
 
-def _tables(axes: Sequence[Axes], facts: Facts) -> None:
+def _tables(axes: Sequence[Axes], facts: FileFacts) -> None:
     """The first two quantisation tables."""
     for n, (ax, kind) in enumerate(zip(axes, ("luma", "chroma"), strict=True)):
         if n < len(facts.tables):
@@ -249,7 +249,7 @@ def _tables(axes: Sequence[Axes], facts: Facts) -> None:
             empty(ax, facts.unknown[0] if facts.unknown else "the file has no second table")
 
 
-def _spectrum(ax: Axes, facts: Facts) -> None:
+def _spectrum(ax: Axes, facts: FileFacts) -> None:
     bands = bands_text(facts).replace(" frequencies", "")
     title(ax, "DCT energy by frequency", f"luma AC: {bands}")
     _numbers(ax, facts.spectrum.rms, _ENERGY)

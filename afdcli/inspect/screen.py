@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from afdcli.inspect.facts import Facts, Table
+from afdcli.inspect.facts import FileFacts, Table
 from afdcli.inspect.predict import TOP, Inspection
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
@@ -24,7 +24,7 @@ WIDE = 116  # columns from which on panels stand side by side
 
 def show(
     screen: Console,
-    facts: Facts,
+    facts: FileFacts,
     inspection: Inspection,
     backbone: Backbone,
     loaded: LoadedModule | None,
@@ -66,7 +66,7 @@ def _pairs(lines: Iterator[tuple[str, str | Text]]) -> Grid:
     return grid
 
 
-def _file(facts: Facts) -> Iterator[tuple[str, str | Text]]:
+def _file(facts: FileFacts) -> Iterator[tuple[str, str | Text]]:
     yield "path", clean(str(facts.path))
     yield "codec", ", ".join(filter(None, (facts.codec.upper(), facts.process)))
     yield "size", size_text(facts)
@@ -84,7 +84,7 @@ def _file(facts: Facts) -> Iterator[tuple[str, str | Text]]:
         yield "not known", sentence
 
 
-def size_text(facts: Facts) -> str:
+def size_text(facts: FileFacts) -> str:
     """Stored size and, with an EXIF orientation, the upright size."""
     width, height = facts.stored
     text = f"{width} × {height}"
@@ -94,7 +94,7 @@ def size_text(facts: Facts) -> str:
     return f"{text} stored, orientation {facts.orientation}, upright {upright}"
 
 
-def quality_text(facts: Facts) -> str:
+def quality_text(facts: FileFacts) -> str:
     """Estimated quality factor, with those of the two tables."""
     if facts.quality is None:
         return "not known: no quantisation tables at hand"
@@ -106,14 +106,14 @@ def quality_text(facts: Facts) -> str:
     return f"{facts.quality:g}, estimated" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def sampling_text(facts: Facts) -> str:
+def sampling_text(facts: FileFacts) -> str:
     """Chroma subsampling, or why there is none."""
     if facts.codec in ("png", "gif", "bmp"):
         return "none: this format keeps every pixel's colour"
     return facts.subsampling or "not known"
 
 
-def bands_text(facts: Facts) -> str:
+def bands_text(facts: FileFacts) -> str:
     """Shares of the AC energy in the low, middle and high band."""
     bands = facts.spectrum.bands
     if bands is None:
@@ -122,7 +122,7 @@ def bands_text(facts: Facts) -> str:
     return ", ".join(f"{100 * s:.1f} % {name}" for s, name in zip(bands, names, strict=True))
 
 
-def _zeros(facts: Facts) -> str:
+def _zeros(facts: FileFacts) -> str:
     luma, chroma = facts.zeros
     if luma is None:
         return "not known: no quantised levels available"

@@ -14,7 +14,9 @@ from afdcli.models.afd_file import LoadedModule, view_of
 from afdcli.models.hooks import AFDPass, HookedBackbone, changed_by
 from afdcli.models.loader import Backbone
 
-_THINNING = 4
+#: Drift and losses are computed at every fourth position in both directions: these estimate the
+#: mean as well as all positions do, which would take as long as the module.
+THINNING = 4
 
 
 class Prediction(NamedTuple):
@@ -67,7 +69,7 @@ class AFDClassifier(nn.Module):
             grid: (B, 384, h, w) float16 or float32, or the last `AFDConfig.grid_channels` alone.
             file_context: (B, 197) float32.
         """
-        logits, angles = self._run(pixels, grid, file_context, _THINNING)
+        logits, angles = self._run(pixels, grid, file_context, THINNING)
         drift = None if angles is None else angles.flatten(1).mean(1)
         if self.compare:
             count = pixels.shape[0]

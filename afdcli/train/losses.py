@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from afdcli.core.angles import chord, feature_angle
 from afdcli.core.module import AFDModule
+from afdcli.models.afd_classifier import THINNING as THINNING
 from afdcli.models.hooks import AFDPass, HookedBackbone, Transform
 from afdcli.train.loader import Batch
-
-THINNING = 4
 
 
 class Targets(NamedTuple):

@@ -31,7 +31,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReadResult:
     """Columns of the results for a picture that could be read, see `afdcli.results.rows.Row`."""
 
     status: str
@@ -58,7 +58,7 @@ class Prepare:
     limits: Limits
     strict: bool = False
 
-    def __call__(self, task: Task) -> Facts:
+    def __call__(self, task: Task) -> ReadResult:
         """Read the file of *task* and write its view into its slot.
 
         Raises:
@@ -74,7 +74,7 @@ class Prepare:
 
 def prepared(
     source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool
-) -> tuple[View, Facts]:
+) -> tuple[View, ReadResult]:
     """Read one picture and build its view.
 
     Raises:
@@ -85,5 +85,5 @@ def prepared(
         raise PhotoError(ErrorCode.CORRUPT, photo.damage)
     status = DAMAGED if photo.damage else OK
     notes = "; ".join(photo.notes)
-    facts = Facts(status, photo.codec, photo.width, photo.height, photo.quality, notes)
+    facts = ReadResult(status, photo.codec, photo.width, photo.height, photo.quality, notes)
     return build_view(photo, spec), facts

@@ -19,7 +19,7 @@ from pathlib import Path
 from afdcli.inputs.discover import discover
 from afdcli.inputs.found import Found
 from afdcli.models.memory import keep_freed_memory
-from afdcli.workers.read_task import Facts, Prepare, Task
+from afdcli.workers.read_task import Prepare, ReadResult, Task
 
 DEADLY = "deadly"
 
@@ -27,7 +27,7 @@ DEADLY = "deadly"
 class Deadly(Prepare):
     """Reads files as usual, and dies of those with a deadly name."""
 
-    def __call__(self, task: Task) -> Facts:
+    def __call__(self, task: Task) -> ReadResult:
         if task.path.name == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(task)

@@ -23,7 +23,7 @@ from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
 from afdcli.core import weights_file
 from afdcli.inspect.axes import COLOURS, one_line, overlay
-from afdcli.inspect.facts import Facts, find_facts, spectrum
+from afdcli.inspect.facts import FileFacts, find_facts, spectrum
 from afdcli.inspect.figure import draw, draw_fdm, make_figure
 from afdcli.inspect.patch import choose_patch
 from afdcli.inspect.predict import TOP, Drift, Inspection, framing, predict
@@ -78,7 +78,7 @@ def saved(*qualities: int, seed: int = 0) -> Photo:
     return read_photo(data)
 
 
-def facts_of(data: bytes, path: Path) -> Facts:
+def facts_of(data: bytes, path: Path) -> FileFacts:
     path.write_bytes(data)
     return find_facts(path, read_photo(data))
 
@@ -302,7 +302,7 @@ def test_letters_that_the_font_lacks() -> None:
     assert one_line("abcdef", 4) == "abc…"
 
 
-def facts_and_photo(data: bytes, path: Path) -> tuple[Facts, Photo]:
+def facts_and_photo(data: bytes, path: Path) -> tuple[FileFacts, Photo]:
     return facts_of(data, path), read_photo(data)
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from afdcli.errors import ErrorCode, PhotoError, UsageError
-from afdcli.workers.read_task import Facts, Prepare, Task
+from afdcli.workers.read_task import Prepare, ReadResult, Task
 
 
 def misbehave(task: tuple[int, str]) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def die_at_start() -> None:
 class Faulty(Prepare):
     """Reads files, but does what the stem of a file's name says before."""
 
-    def __call__(self, task: Task) -> Facts:
+    def __call__(self, task: Task) -> ReadResult:
         deed = Path(task.path).stem.split("-")[0]
         misbehave((0, deed))
         if deed == "bloat":
