@@ -8,7 +8,7 @@ from pathlib import Path
 
 from afdcli.codec.read import Limits
 from afdcli.errors import UsageError
-from afdcli.models.packaged import DEFAULT
+from afdcli.models.shipped import DEFAULT
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
 from afdcli.workers.pool import MEBI, MEMORY_LIMIT

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -29,17 +28,7 @@ from afdcli.cli.classify_options import (
     TopkOption,
     WorkersOption,
 )
-from afdcli.cli.console import (
-    EXIT_INTERRUPTED,
-    EXIT_SOME_FAILED,
-    EXIT_USAGE,
-    DebugOption,
-    QuietOption,
-    err,
-    out,
-    say_all_failed,
-    stop_politely,
-)
+from afdcli.cli.console import DebugOption, QuietOption, say_if_slow
 from afdcli.cli.help import INPUT
 from afdcli.cli.options import (
     PATHS_HELP,
@@ -55,10 +44,6 @@ from afdcli.cli.options import (
     SuffixesOption,
     TimeoutOption,
 )
-
-if TYPE_CHECKING:
-    from afdcli.classify.settings import Settings
-    from afdcli.inputs.inputs import Inputs
 
 
 def classify(
@@ -114,26 +99,25 @@ def classify(
     from afdcli.storage.paths import is_url, place
     from afdcli.workers.listing import Lister
     from afdcli.workers.pool import MEBI
-    from afdcli.workers.supervisor import start_server
 
     target = place(results)
     if rows_per_part is None and is_url(results):  # file://, too
         rows_per_part = ROWS_PER_PART
     check_out(target, rows_per_part)
-    inputs = Inputs(
-        paths,
-        exclude=exclude or (),
-        stdin=sys.stdin.buffer if "-" in paths else (),
-        shard=Shard.parse(shard),
-        rule=Rule.parse(suffixes),
-        lister=Lister(timeout, memory * MEBI),
-    )
-    if engine == "local":  # Ray starts its own processes
-        start_server()
+    with say_if_slow("looking for images …", quiet):
+        inputs = Inputs(
+            paths,
+            exclude=exclude or (),
+            stdin=sys.stdin.buffer if "-" in paths else (),
+            shard=Shard.parse(shard),
+            rule=Rule.parse(suffixes),
+            lister=Lister(timeout, memory * MEBI),
+        )
 
     from afdcli.classify.settings import Settings
+    from afdcli.cli.classify_run import run
     from afdcli.codec.read import Limits
-    from afdcli.models.packaged import DEFAULT
+    from afdcli.models.shipped import DEFAULT
 
     settings = Settings(
         out=target,
@@ -164,42 +148,4 @@ def classify(
         actor_gpus=actor_gpus,
         resume=resume,
     )
-    _run(inputs, settings, results, quiet, overwrite)
-
-
-def _run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite: bool) -> None:
-    """Classify, show progress and summary. Raises typer.Exit unless all went well."""
-    from afdcli.results.claim import claimed
-
-    with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
-        # Imported after the lock is taken, so that a second run to the same --out fails at once.
-        from afdcli.classify.run import classify
-        from afdcli.classify.setup import set_up
-        from afdcli.cli.classify_screen import show_summary
-        from afdcli.cli.live import Live
-        from afdcli.models.memory import keep_freed_memory
-
-        keep_freed_memory()
-        setup = set_up(settings)
-        with Live(err(quiet), inputs) as live:
-            try:
-                summary = classify(inputs, setup, live.update, _command(), inputs.skipped)
-            except KeyboardInterrupt:
-                how = "--resume instead of --overwrite" if overwrite else "--resume"
-                message = f"afd: interrupted; {live.rows} rows are in {results}; to continue, run"
-                err().print(f"{message} the same command with {how}", markup=False, soft_wrap=True)
-                raise typer.Exit(EXIT_INTERRUPTED) from None
-    if inputs.unlisted:
-        summary.notes.append(
-            f"{len(inputs.unlisted)} folders could not be listed, e.g. {inputs.unlisted[0]}"
-        )
-    show_summary(out(quiet), summary, setup)
-    if summary.failures and not summary.classified:
-        say_all_failed("classified", summary.failed, results)
-        raise typer.Exit(EXIT_USAGE)
-    if summary.failures or inputs.unlisted:
-        raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _command() -> str:
-    return shlex.join(["afd", *sys.argv[1:]])
+    run(inputs, settings, results, quiet, overwrite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ EXIT_SOME_FAILED = 1  # some images failed; they are listed in the results
 EXIT_USAGE = 2  # wrong usage, or nothing could be done
 EXIT_FAULT = 3  # a fault of afd or of the machine
 EXIT_INTERRUPTED = 130  # Ctrl-C
+SLOW_S = 0.5  # seconds of silence that nobody wonders about
 
 DebugOption = Annotated[
     bool,
@@ -47,6 +49,25 @@ def out(quiet: bool = False) -> Console:
 def err(quiet: bool = False) -> Console:
     """Console for progress, warnings and errors, on standard error."""
     return Console(stderr=True, quiet=quiet)
+
+
+def say_loading(name: str, quiet: bool = False) -> None:
+    """Print that the classifier *name* is loading. Say it first: importing torch takes seconds."""
+    err(quiet).print(f"loading {name} …", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def say_if_slow(text: str, quiet: bool = False) -> Iterator[None]:
+    """Print *text* if what is done inside takes longer than half a second."""
+    timer = threading.Timer(
+        SLOW_S, lambda: err(quiet).print(text, markup=False, highlight=False, soft_wrap=True)
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def reasons(failed: Counter[str]) -> str:

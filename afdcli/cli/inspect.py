@@ -77,7 +77,7 @@ def inspect(
         from afdcli.inspect.screen import show
         from afdcli.models.afd_file import find_module
         from afdcli.models.loader import load_backbone
-        from afdcli.models.packaged import DEFAULT
+        from afdcli.models.shipped import DEFAULT
 
         facts = find_facts(file, photo)
         net = load_backbone(

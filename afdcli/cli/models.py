@@ -71,7 +71,8 @@ def models(
 
 def _table(found: list[Model]) -> Table:
     from afdcli.models.catalogue import count_parameters
-    from afdcli.models.packaged import DEFAULT, PACKAGES
+    from afdcli.models.packaged import PACKAGES
+    from afdcli.models.shipped import DEFAULT
 
     default = f"{DEFAULT}.{PACKAGES[DEFAULT].tag}"
     table = Table(title="classifiers", title_justify="left")

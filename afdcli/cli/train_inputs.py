@@ -46,7 +46,7 @@ def load_backbones(
 ) -> list[Backbone]:
     """The classifiers given as NAME or NAME=FILE, or the default one."""
     from afdcli.models.loader import load_backbone
-    from afdcli.models.packaged import DEFAULT
+    from afdcli.models.shipped import DEFAULT
 
     if len(names or ()) > 1 and checkpoint is not None:
         raise UsageError(

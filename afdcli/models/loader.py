@@ -21,7 +21,8 @@ from afdcli.models import hub
 from afdcli.models.checkpoint import load_weights
 from afdcli.models.class_names import ClassNames, find_class_names
 from afdcli.models.imports import import_source
-from afdcli.models.packaged import DEFAULT, create_packaged, find_package
+from afdcli.models.packaged import create_packaged, find_package
+from afdcli.models.shipped import DEFAULT
 from afdcli.view.spec import ViewSpec, spec_from_data_config
 
 #: Largest embedding of timm's own encoders, which have no classes.

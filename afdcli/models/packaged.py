@@ -16,10 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.errors import BackboneError
-from afdcli.models.shipped import sha256
-
-#: The default classifier.
-DEFAULT = "tf_efficientnet_lite0"
+from afdcli.models.shipped import DEFAULT, sha256
 
 
 @dataclass(frozen=True)

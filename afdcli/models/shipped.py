@@ -15,6 +15,9 @@ from typing import Any
 
 from afdcli.errors import AfdError, ModuleError
 
+#: The default classifier. It stands here because importing `afdcli.models.packaged` loads torch.
+DEFAULT = "tf_efficientnet_lite0"
+
 
 @dataclass(frozen=True)
 class Card:

@@ -89,7 +89,7 @@ def test_a_picture_that_kills_its_actor_is_one_failed_row(kit: Path, here: Path)
     options += ["--engine", "ray", "--workers", "1", "--actors", "1", "--out", "ray.csv"]
     result = afd(kit, *options, backbone=False)
     assert result.exit_code == 1, result.output
-    assert result.stderr == ""
+    assert result.stderr == "loading deadly_net …\n"
     rows = table(Path("ray.csv"))
     killer = rows[rows["path"] == "05.png"]
     assert list(killer["error"]) == ["worker-crashed"]

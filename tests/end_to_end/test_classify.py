@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from kit.classify import CLASSES, afd, jpeg, process, table
+from kit.classify import CLASSES, LOADING, afd, jpeg, process, table
 from torch import Tensor, nn
 
 from afdcli.cli.console import stop_politely
@@ -36,7 +36,7 @@ from afdcli.view.spec import View
 def test_one_true_row_per_file_in_order(kit: Path, photos: Path) -> None:
     result = afd(kit, "photos")
     assert result.exit_code == 1, result.output
-    assert result.stderr == ""  # no progress outside a terminal
+    assert result.stderr == LOADING  # and no progress bar outside a terminal
     assert "\x1b" not in result.stdout
     rows = table()
     assert list(rows.columns) == Columns().names
@@ -146,7 +146,7 @@ def test_labels_that_fit_nothing_are_refused(kit: Path, here: Path, labels: str)
     result = afd(kit, "x", "--labels", labels)
     assert result.exit_code == 2
     assert f"--labels {labels}" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.removeprefix(LOADING).count("\n") == 1
     assert not Path("results.csv").exists()
 
 
@@ -233,7 +233,7 @@ def test_nothing_to_do_is_one_line_and_exit_2(kit: Path, here: Path) -> None:
         result = afd(kit, *args)
         assert result.exit_code == 2, args
         assert words in result.stderr
-        assert result.stderr.count("\n") == 1
+        assert result.stderr.removeprefix(LOADING).count("\n") == 1
         assert result.stdout == ""
     assert afd(kit, "-", stdin="\n").exit_code == 2
     assert not list(here.glob("*r*.csv*"))
@@ -244,7 +244,7 @@ def test_all_failed_is_exit_2_with_results(kit: Path, here: Path) -> None:
     result = afd(kit, "a.jpg")
     assert result.exit_code == 2
     message = "afd: nothing was classified: the only image failed (not-an-image 1); see results.csv"
-    assert result.stderr == message + "\n"
+    assert result.stderr == f"{LOADING}{message}\n"
     assert list(table()["error"]) == ["not-an-image"]
     (here / "b.jpg").write_bytes(jpeg(1)[:300])
     result = afd(kit, "a.jpg", "b.jpg", "--quiet", "--debug", "--strict")
@@ -291,7 +291,7 @@ def test_a_closed_pipe_leaves_no_traceback(kit: Path, photos: Path) -> None:
         assert run.stdout is not None
         run.stdout.close()
         assert run.stderr is not None
-        assert run.stderr.read() == b""
+        assert run.stderr.read() == LOADING.encode()
     assert run.returncode == 1  # three files are broken
     assert len(table()) == 14
 
@@ -308,7 +308,7 @@ def test_an_interrupted_run_keeps_its_rows(kit: Path, photos: Path) -> None:
         _, stderr = run.communicate()
     rows = table()
     assert stderr.decode() == (
-        f"afd: interrupted; {len(rows)} rows are in results.csv;"
+        f"{LOADING}afd: interrupted; {len(rows)} rows are in results.csv;"
         " to continue, run the same command with --resume\n"
     )
     assert run.returncode == 130
@@ -385,7 +385,7 @@ def test_ignored_signals_stay_ignored(kit: Path, photos: Path) -> None:
             run.send_signal(number)
         run.stdin.write(b"photos/red/03.jpg\n")
         _, stderr = run.communicate()
-    assert (run.returncode, stderr) == (0, b"")
+    assert (run.returncode, stderr) == (0, LOADING.encode())
     assert len(table()) == 9
 
 

@@ -17,6 +17,8 @@ from afdcli.cli.main import app
 from afdcli.core import weights_file
 from kit import small_models
 
+#: First line on standard error of every run with the kit's classifier.
+LOADING = "loading tiny_test_net …\n"
 CLASSES = ("red", "green", "blue", "stop sign", "grey")
 
 

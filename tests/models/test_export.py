@@ -19,7 +19,7 @@ from afdcli.models import shipped as weights
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module
 from afdcli.models.loader import load_backbone
-from afdcli.models.packaged import DEFAULT
+from afdcli.models.shipped import DEFAULT
 
 
 def fuse(*args: str | Path) -> Result:

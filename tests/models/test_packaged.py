@@ -14,7 +14,8 @@ from typer.testing import Result
 from afdcli.errors import BackboneError
 from afdcli.models import catalogue, packaged
 from afdcli.models.loader import load_backbone
-from afdcli.models.packaged import DEFAULT, PACKAGES, find_package, weights_file
+from afdcli.models.packaged import PACKAGES, find_package, weights_file
+from afdcli.models.shipped import DEFAULT
 
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
 SIDES = {DEFAULT: 224, "tf_efficientnet_lite1": 240, "tf_efficientnet_lite2": 260}

@@ -25,8 +25,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from afdcli.cli.main import app
-from afdcli.models.packaged import DEFAULT
-from afdcli.models.shipped import sha256, verified
+from afdcli.models.shipped import DEFAULT, sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import RunArrays
 from afdcli.report.html.images import find
