@@ -134,7 +134,10 @@ class Classifier:
     def _read(setup: Setup, cascade: Cascade, image: object, row: Row) -> Row:
         limits = Limits(max_pixels=setup.settings.max_pixels)
         try:
-            view, facts = prepared(source_of(image), setup.spec, limits, setup.settings.strict)
+            settings = setup.settings
+            view, facts = prepared(
+                source_of(image), setup.spec, limits, settings.strict, settings.exif
+            )
         except PhotoError as error:
             failure = error
         except AfdError:

@@ -60,7 +60,8 @@ class Reader:
     @cached_property
     def _work(self) -> Prepare:
         limits = Limits(max_pixels=self._settings.max_pixels)
-        return Prepare(self._slots.address, self._spec, limits, self._settings.strict)
+        strict, exif = self._settings.strict, self._settings.exif
+        return Prepare(self._slots.address, self._spec, limits, strict, exif)
 
     @cached_property
     def _pool(self) -> WorkerPool:

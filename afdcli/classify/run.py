@@ -148,7 +148,8 @@ class _Run:
         window = 2 * setup.batch_size + setup.workers
         with Slots(Layout.of(setup.spec), window) as slots:
             limits = Limits(max_pixels=setup.settings.max_pixels)
-            work = Prepare(slots.address, setup.spec, limits, setup.settings.strict)
+            strict, exif = setup.settings.strict, setup.settings.exif
+            work = Prepare(slots.address, setup.spec, limits, strict, exif)
             queue: deque[Found] = deque()  # inputs that were passed to the workers, in order
 
             def tasks() -> Iterator[Task]:

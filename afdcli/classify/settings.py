@@ -43,6 +43,7 @@ class Settings:
         max_pixels: pictures with more pixels fail.
         strict: damaged files fail.
         icc: apply ICC colour profiles.
+        exif: add columns with the time and place of each photo.
         device: "auto" or a torch device.
         precision, runtime: see ``--precision`` and ``--runtime``.
         compile: run the network through ``torch.compile``.
@@ -71,6 +72,7 @@ class Settings:
     max_pixels: int = Limits().max_pixels
     strict: bool = False
     icc: bool = True
+    exif: bool = False
     device: str = "auto"
     precision: str = "auto"
     runtime: str = "auto"

@@ -183,6 +183,7 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
             topk=min(settings.topk, len(backbone.class_names)),
             labels=settings.labels is not None,
             compare=settings.compare,
+            exif=settings.exif,
         ),
         device=device,
         precision=arithmetic.precision,

@@ -68,6 +68,10 @@ RowsPerPartOption = Annotated[
         help="Write a folder of files with N rows each. Default at a URL: 100,000.",
     ),
 ]
+ExifOption = Annotated[
+    bool,
+    option("--exif", panel=OUTPUT, help="Add each photo's time and place, from EXIF."),
+]
 ResumeOption = Annotated[
     bool,
     option("--resume", panel=OUTPUT, help="Continue an interrupted run. Repeat its command."),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
 
+from afdcli.codec.exif import Exif, read_exif
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
@@ -33,15 +34,30 @@ class Raster:
         orientation: EXIF orientation, 1 to 8.
         notes: for the results table: how the pixels were converted.
         profile: colour profile that still has to be applied to *image*; None for sRGB.
+        exif: time and place; None unless they were asked for.
     """
 
     image: Image.Image
     orientation: int
     notes: tuple[str, ...]
     profile: Profile | None = None
+    exif: Exif | None = None
 
 
-def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster:
+@dataclass(frozen=True)
+class Extras:
+    """What to read of a file besides its pixels.
+
+    Attributes:
+        icc: the colour profile; False ignores it.
+        exif: time and place.
+    """
+
+    icc: bool = True
+    exif: bool = False
+
+
+def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
     """Decode the first frame of an image file.
 
     Transparent pictures are composited over white: a plain ``convert("RGB")`` would show the hidden
@@ -55,7 +71,7 @@ def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster
         codec: as in `Photo.codec`.
         data: bytes of the file.
         max_pixels: larger pictures are refused.
-        icc: False ignores colour profiles.
+        extras: what else to read.
 
     Raises:
         PhotoError: TOO_LARGE, before anything is decoded; TRUNCATED or CORRUPT if Pillow fails or
@@ -68,7 +84,7 @@ def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster
     try:
         # libtiff and the AV1 decoders write to standard error; Pillow's JPEG decoder is silent.
         with _quiet(codec) as said, _pixel_limit(max_pixels):
-            return _decoded(codec, data, max_pixels, icc)
+            return _decoded(codec, data, max_pixels, extras)
     except PhotoError:
         raise
     except MemoryError as error:
@@ -77,7 +93,7 @@ def decode(codec: str, data: bytes, max_pixels: int, icc: bool = True) -> Raster
         raise decode_error(codec, data, error, said, max_pixels) from error
 
 
-def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
+def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
     notes: tuple[str, ...] = ()
     try:
         image = _load(codec, data, max_pixels)
@@ -92,15 +108,17 @@ def _decoded(codec: str, data: bytes, max_pixels: int, icc: bool) -> Raster:
     if codec == "tiff" and _cut_jpeg_strips(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "a JPEG strip of the tiff file ends too early")
     orientation = _orientation(image)
+    exif = read_exif(image) if extras.exif else None
     if image.mode.startswith("I"):
         image, notes = _from_grey16(image), (*notes, "16-bit grey reduced to 8 bits")
-    profile, remark = profile_of(image) if icc else (None, "")
+    profile, remark = profile_of(image) if extras.icc else (None, "")
     if profile is not None:
         remark = profile.note
     rgb, more = _rgb(image, profile)
     if profile is not None and profile.mode == "CMYK":
         profile = None  # already applied
-    return Raster(rgb, orientation, tuple(filter(None, (*notes, *more, remark))), profile)
+    notes = tuple(filter(None, (*notes, *more, remark)))
+    return Raster(rgb, orientation, notes, profile, exif)
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from afdcli.codec.exif import Exif
 from afdcli.codec.pixel_dct import Coefficients, pixel_coefficients
 from afdcli.codec.profile import Profile
 
@@ -32,6 +33,7 @@ class Photo:
             damage begin with `DAMAGED`.
         file_coefficients: the file's own coefficients; None if it has none that are usable.
         profile: colour profile that still has to be applied to *image*; None for sRGB.
+        exif: time and place; None unless `read_photo` was asked for them.
     """
 
     image: Image.Image = field(repr=False)
@@ -43,6 +45,7 @@ class Photo:
     notes: tuple[str, ...] = ()
     file_coefficients: Coefficients | None = field(default=None, repr=False)
     profile: Profile | None = None
+    exif: Exif | None = None
 
     @classmethod
     def from_pixels(cls, pixels: NDArray[np.uint8], codec: str = "png", **known: Any) -> Photo:

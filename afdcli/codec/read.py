@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from afdcli.codec.decode import Raster, check_size, decode
+from afdcli.codec.decode import Extras, Raster, check_size, decode
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
     UNUSUAL,
@@ -56,6 +56,7 @@ def read_photo(
     *,
     salvage: bool = False,
     icc: bool = True,
+    exif: bool = False,
 ) -> Photo:
     """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
 
@@ -69,6 +70,7 @@ def read_photo(
         salvage: decode a JPEG whose end is missing as far as possible; missing rows are grey. If
             False, it is TRUNCATED. A damaged JPEG with less than a quarter of its rows always is.
         icc: False ignores colour profiles.
+        exif: also read `Photo.exif`.
 
     Returns:
         The photo. Its ``notes`` say why the coefficients of a JPEG are not the file's own, and
@@ -77,14 +79,14 @@ def read_photo(
     Raises:
         PhotoError: with any `ErrorCode` except TIMEOUT, WORKER_CRASHED and BAD_OUTPUT.
     """
-    limits = limits or Limits()
+    limits, extras = limits or Limits(), Extras(icc, exif)
     try:
         data = source if isinstance(source, bytes) else _read_file(source, limits)
         codec = _identify(data)
         with _ONE_AT_A_TIME:
             if codec != "jpeg":
-                return _read_other(codec, data, limits, icc)
-            return _read_jpeg(data, limits, salvage, icc)
+                return _read_other(codec, data, limits, extras)
+            return _read_jpeg(data, limits, salvage, extras)
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
 
@@ -129,26 +131,27 @@ def _identify(data: bytes) -> str:
     raise PhotoError(ErrorCode.NOT_AN_IMAGE, reason)
 
 
-def _read_other(codec: str, data: bytes, limits: Limits, icc: bool) -> Photo:
-    raster = decode(codec, data, limits.max_pixels, icc)
+def _read_other(codec: str, data: bytes, limits: Limits, extras: Extras) -> Photo:
+    raster = decode(codec, data, limits.max_pixels, extras)
     return Photo(
         raster.image,
         codec,
         orientation=raster.orientation,
         notes=raster.notes,
         profile=raster.profile,
+        exif=raster.exif,
     )
 
 
-def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
+def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Photo:
     header = parse_header(data)
     _check_jpeg_size(header, limits)
     if header.complete:
-        raster = _decode_jpeg(data, header, limits, icc)
+        raster = _decode_jpeg(data, header, limits, extras)
     elif salvage and can_be_completed(data, header):
-        raster = _decode_jpeg(with_end_marker(data, header), header, limits, icc)
+        raster = _decode_jpeg(with_end_marker(data, header), header, limits, extras)
     else:
-        _decode_jpeg(data, header, limits, icc)  # raises if something else is wrong
+        _decode_jpeg(data, header, limits, extras)  # raises if something else is wrong
         raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
     coefficients, damage, notes = _coefficients(data, header, raster)
     if damage and raster.image.getcolors(1) is not None:
@@ -164,6 +167,7 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, icc: bool) -> Photo:
         notes=(*_damage_notes(damage, data, header), *raster.notes, *notes),
         file_coefficients=coefficients,
         profile=raster.profile,
+        exif=raster.exif,
     )
 
 
@@ -176,10 +180,10 @@ def _check_jpeg_size(header: JpegHeader, limits: Limits) -> None:
     check_size(header.width, header.height, limits.max_pixels)
 
 
-def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, icc: bool) -> Raster:
+def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, extras: Extras) -> Raster:
     """Decode *data*, with a reason from the parsed header if Pillow fails."""
     try:
-        return decode("jpeg", data, limits.max_pixels, icc)
+        return decode("jpeg", data, limits.max_pixels, extras)
     except PhotoError as error:
         reason = _better_reason(error, header)
         if reason is error:

@@ -41,7 +41,7 @@ def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Gro
     """Group *rows* by "folder", "parent", "quality" (in bands) or any of their columns.
 
     "folder" is the first folder of the path after those that all paths share; "parent" is all
-    folders of the path. A column of many numbers is binned by quintiles.
+    folders of the path. A column of many numbers is binned by quintiles; "exif_time" by months.
 
     Args:
         rows: with the column "path".
@@ -59,6 +59,9 @@ def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Gro
     column = rows[by]
     if by == "quality":
         return _by_order(by, _bands(column))
+    if by == "exif_time":
+        months = column.astype(str).str[:7]  # of YYYY-MM-DDTHH:MM:SS
+        return _by_order(by, months.where(months != "").astype("category"))
     if column.dtype.kind in "fiu":
         pooled = pd.concat([table[by] for table in pool if by in table] or [column])
         return _by_order(by, _number_bins(column, pooled))

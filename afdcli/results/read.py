@@ -22,7 +22,7 @@ from afdcli.storage.text import reason_of, restore
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 REQUIRED = ("path", "status", "label", "prob")
-NUMBERS = ("width", "height", "quality", "drift", "target")
+NUMBERS = ("width", "height", "quality", "drift", "target", "exif_latitude", "exif_longitude")
 _LOWER_RANKED = re.compile(rf"({DIRECT})?(label|index|prob)_\d+")
 TRUTH = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 

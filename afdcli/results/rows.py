@@ -29,7 +29,10 @@ _TYPES: dict[str, type] = {
     "prob": float,
     "correct": bool,
     "target": int,
+    "exif_latitude": float,
+    "exif_longitude": float,
 }
+_EXIF = ("exif_time", "exif_latitude", "exif_longitude")
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Row:
         direct: the top-k classes without AFD (``--compare``), else empty.
         target: index of the true class (``--labels``); None if unknown.
         target_label: name of the true class; "" if unknown.
+        exif_time, exif_latitude, exif_longitude: when and where the photo was taken (``--exif``),
+            see `afdcli.codec.exif.Exif`; empty if unknown.
         note: what went wrong, or a remark on how the photo was read.
     """
 
@@ -81,6 +86,9 @@ class Row:
     direct: tuple[TopClass, ...] = ()
     target: int | None = None
     target_label: str = ""
+    exif_time: str = ""
+    exif_latitude: float | None = None
+    exif_longitude: float | None = None
     note: str = ""
 
     def failed(self, error: PhotoError) -> Row:
@@ -96,11 +104,13 @@ class Columns:
         topk: number of classes per row, at least 1.
         labels: True with ``--labels``: adds target, target_label and correct.
         compare: True with ``--compare``: adds the direct_ columns.
+        exif: True with ``--exif``: adds the exif_ columns.
     """
 
     topk: int = 1
     labels: bool = False
     compare: bool = False
+    exif: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -116,6 +126,8 @@ class Columns:
             names += ["target", "target_label"]
         if self.compare:
             names += [DIRECT + name for name in classes]
+        if self.exif:
+            names += _EXIF
         return [*names, "note"]
 
     @property
@@ -141,6 +153,8 @@ class Columns:
             cells |= {"target": row.target, "target_label": row.target_label}
         if self.compare:
             cells |= self._flatten_classes(row.direct, row.target, DIRECT)
+        if self.exif:
+            cells |= {name: getattr(row, name) for name in _EXIF}
         cells["note"] = row.note
         return cells
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from afdcli.codec.exif import Exif
 from afdcli.codec.read import Limits, read_photo
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs.archives import read_source
@@ -40,6 +41,9 @@ class ReadResult:
     height: int
     quality: float | None
     note: str
+    exif_time: str = ""
+    exif_latitude: float | None = None
+    exif_longitude: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,14 @@ class Prepare:
         spec: geometry of the classifier's input.
         limits: on the size of files and pictures.
         strict: whether damaged files fail.
+        exif: whether the columns of ``--exif`` are read.
     """
 
     address: Address
     spec: ViewSpec
     limits: Limits
     strict: bool = False
+    exif: bool = False
 
     def __call__(self, task: Task) -> ReadResult:
         """Read the file of *task* and write its view into its slot.
@@ -67,23 +73,26 @@ class Prepare:
         where: Path | bytes = task.path
         if task.source is not None:
             where = read_source(task.source, self.limits.max_bytes)
-        view, facts = prepared(where, self.spec, self.limits, self.strict)
+        view, facts = prepared(where, self.spec, self.limits, self.strict, self.exif)
         self.address.write(task.slot, view)
         return facts
 
 
 def prepared(
-    source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool
+    source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool, exif: bool = False
 ) -> tuple[View, ReadResult]:
     """Read one picture and build its view.
 
     Raises:
         PhotoError: the picture cannot be used; with *strict* also CORRUPT if it is damaged.
     """
-    photo = read_photo(source, limits, salvage=not strict, icc=spec.icc)
+    photo = read_photo(source, limits, salvage=not strict, icc=spec.icc, exif=exif)
     if photo.damage and strict:
         raise PhotoError(ErrorCode.CORRUPT, photo.damage)
     status = DAMAGED if photo.damage else OK
     notes = "; ".join(photo.notes)
-    facts = ReadResult(status, photo.codec, photo.width, photo.height, photo.quality, notes)
+    facts = ReadResult(
+        *(status, photo.codec, photo.width, photo.height, photo.quality, notes),
+        **asdict(photo.exif or Exif()),
+    )
     return build_view(photo, spec), facts

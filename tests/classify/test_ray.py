@@ -39,6 +39,7 @@ def same_rows() -> None:
 
 def test_rows_are_those_of_a_local_run(kit: Path, photos: Path) -> None:
     options = ("photos", "--compare", "--labels", "folders", "--topk", "3", "--batch-size", "4")
+    options = (*options, "--exif")
     assert afd(kit, *options, "--out", "local.csv").exit_code == 1
     result = afd(kit, *options, "--engine", "ray", "--out", "ray.csv")
     assert result.exit_code == 1, result.output
