@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Options about results files and processes, which `Classifier` does not have.
 _UNSUPPORTED = (
     *("out", "labels", "workers", "timeout", "memory", "resume", "shard"),
+    *("limit", "sample", "seed"),
     *("engine", "actors", "actor_gpus"),
 )
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}  # of pandas

@@ -25,7 +25,10 @@ from afdcli.storage.text import restore
 
 #: Metadata and options that must be equal in both runs.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
-_OPTIONS = ("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard")
+_OPTIONS = (
+    *("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard"),
+    *("limit", "sample", "seed"),
+)
 
 
 def earlier_metadata(out: Place) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from afdcli.workers.pool import MEBI, MEMORY_LIMIT
 
 _POSITIVE = (
     *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
-    "rows_per_part",
+    *("rows_per_part", "limit", "sample"),
 )
 
 
@@ -47,6 +47,8 @@ class Settings:
         device: "auto" or a torch device.
         precision, runtime: see ``--precision`` and ``--runtime``.
         compile: run the network through ``torch.compile``.
+        limit, sample, seed: which of the inputs to classify, see
+            `afdcli.inputs.selection.Selection`.
         shard: share of the inputs to classify, "I/N" with I from 1 to N.
         engine: "local" or "ray".
         actors: networks on Ray; None for one per CPU (at most 8; 1 with GPUs).
@@ -77,6 +79,9 @@ class Settings:
     precision: str = "auto"
     runtime: str = "auto"
     compile: bool = False
+    limit: int | None = None
+    sample: int | None = None
+    seed: int | None = None
     shard: str = "1/1"
     engine: str = "local"
     actors: int | None = None

@@ -16,6 +16,7 @@ from afdcli.cli.classify_options import (
     EngineOption,
     ExifOption,
     LabelsOption,
+    LimitOption,
     MaxPixelsOption,
     MemoryOption,
     OutOption,
@@ -24,6 +25,8 @@ from afdcli.cli.classify_options import (
     ResumeOption,
     RowsPerPartOption,
     RuntimeOption,
+    SampleOption,
+    SampleSeedOption,
     ShardOption,
     StrictOption,
     TopkOption,
@@ -41,6 +44,7 @@ from afdcli.cli.options import (
     ExcludeOption,
     IccOption,
     ImportOption,
+    JsonOption,
     OverwriteOption,
     SuffixesOption,
     TimeoutOption,
@@ -55,6 +59,9 @@ def classify(
     labels: LabelsOption = None,
     exclude: ExcludeOption = None,
     suffixes: SuffixesOption = None,
+    limit: LimitOption = None,
+    sample: SampleOption = None,
+    seed: SampleSeedOption = None,
     shard: ShardOption = "1/1",
     icc: IccOption = True,
     backbone: BackboneOption = None,
@@ -70,6 +77,7 @@ def classify(
     rows_per_part: RowsPerPartOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     runtime: RuntimeOption = "auto",
@@ -97,6 +105,7 @@ def classify(
     """
     from afdcli.inputs.inputs import Inputs, Shard
     from afdcli.inputs.kinds import Rule
+    from afdcli.inputs.selection import Selection
     from afdcli.results.parts import ROWS_PER_PART, check_out
     from afdcli.storage.paths import is_url, place
     from afdcli.workers.listing import Lister
@@ -114,6 +123,7 @@ def classify(
             shard=Shard.parse(shard),
             rule=Rule.parse(suffixes),
             lister=Lister(timeout, memory * MEBI),
+            selection=Selection(limit, sample, seed),
         )
 
     from afdcli.classify.settings import Settings
@@ -145,10 +155,13 @@ def classify(
         precision=precision,
         compile=compiled,
         runtime=runtime,
+        limit=limit,
+        sample=sample,
+        seed=seed,
         shard=shard,
         engine=engine,
         actors=actors,
         actor_gpus=actor_gpus,
         resume=resume,
     )
-    run(inputs, settings, results, quiet, overwrite)
+    run(inputs, settings, results, quiet=quiet, as_json=as_json, overwrite=overwrite)

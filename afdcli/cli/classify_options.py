@@ -16,6 +16,39 @@ LabelsOption = Annotated[
         help="True classes: the folders' names, or a CSV file with columns path and class.",
     ),
 ]
+LimitOption = Annotated[
+    int | None,
+    option(
+        "--limit",
+        metavar="N",
+        panel=INPUT,
+        least=1,
+        most=10**12,
+        help="Take only the first N images; with --shard, of this part.",
+    ),
+]
+SampleOption = Annotated[
+    int | None,
+    option(
+        "--sample",
+        metavar="N",
+        panel=INPUT,
+        least=1,
+        most=10**8,
+        help="Draw N images at random, each at most once. Lists all of them first.",
+    ),
+]
+SampleSeedOption = Annotated[
+    int | None,
+    option(
+        "--seed",
+        metavar="N",
+        panel=INPUT,
+        least=0,
+        most=2**32 - 1,
+        help="Random seed of --sample: the same seed draws the same images. Default: 0.",
+    ),
+]
 ShardOption = Annotated[
     str,
     option(

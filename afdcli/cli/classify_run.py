@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import typer
 
+from afdcli.cli.after import command_line, print_json
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
+    EXIT_OK,
     EXIT_SOME_FAILED,
     EXIT_USAGE,
     err,
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from afdcli.inputs.inputs import Inputs
 
 
-def run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite: bool) -> None:
+def run(
+    inputs: Inputs,
+    settings: Settings,
+    results: str,
+    *,
+    quiet: bool,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
     """Classify, show progress and summary. Raises typer.Exit unless all went well."""
     from afdcli.results.claim import claimed
     from afdcli.workers.supervisor import start_server
@@ -37,7 +45,7 @@ def run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite
         # Imported after the lock is taken, so that a second run to the same --out fails at once.
         from afdcli.classify.run import classify
         from afdcli.classify.setup import set_up
-        from afdcli.cli.classify_screen import show_summary
+        from afdcli.cli.classify_screen import show_summary, summary_facts
         from afdcli.cli.live import Live
         from afdcli.models.memory import keep_freed_memory
 
@@ -45,23 +53,24 @@ def run(inputs: Inputs, settings: Settings, results: str, quiet: bool, overwrite
         setup = set_up(settings)
         with Live(err(quiet), inputs) as live:
             try:
-                summary = classify(inputs, setup, live.update, _command(), inputs.skipped)
+                summary = classify(inputs, setup, live.update, command_line(), inputs.skipped)
             except KeyboardInterrupt:
                 how = "--resume instead of --overwrite" if overwrite else "--resume"
-                message = f"afd: interrupted; {live.rows} rows are in {results}; to continue, run"
+                message = f"afd: interrupted; {live.done} rows are in {results}; to continue, run"
                 err().print(f"{message} the same command with {how}", markup=False, soft_wrap=True)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     if inputs.unlisted:
         summary.notes.append(
             f"{len(inputs.unlisted)} folders could not be listed, e.g. {inputs.unlisted[0]}"
         )
-    show_summary(out(quiet), summary, setup)
-    if summary.failures and not summary.classified:
+    nothing = summary.failures > 0 and not summary.classified
+    some = summary.failures > 0 or bool(inputs.unlisted)
+    code = EXIT_USAGE if nothing else EXIT_SOME_FAILED if some else EXIT_OK
+    if as_json:
+        print_json({"command": command_line(), "exit_code": code, **summary_facts(summary, setup)})
+    else:
+        show_summary(out(quiet), summary, setup)
+    if nothing:
         say_all_failed("classified", summary.failed, results)
-        raise typer.Exit(EXIT_USAGE)
-    if summary.failures or inputs.unlisted:
-        raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _command() -> str:
-    return shlex.join(["afd", *sys.argv[1:]])
+    if code:
+        raise typer.Exit(code)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.cli.console import reasons
+from afdcli.cli.after import (
+    Failed,
+    failed_facts,
+    files_table,
+    next_command,
+    show_failed,
+    show_next,
+)
+from afdcli.cli.console import duration, reasons
 from afdcli.inputs.inputs import skipped_text
 from afdcli.models.class_names import NUMBERS
-from afdcli.results.metadata import metadata_path
+from afdcli.results.metadata import metadata_path, module_facts
 from afdcli.results.rows import Columns, Row
 from afdcli.results.summary import FIRST_ROWS, Summary
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from afdcli.classify.setup import Setup
 
 TOP_LABELS = 8
+_JSON_LABELS = 1000  # most frequent labels in --json
 FEW = 5  # answers shown if there are too many to show all
 
 
@@ -29,12 +36,36 @@ def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
     """Print the first answers, failed files, counts, and the next command to run."""
     if summary.first:
         screen.print(_answers(summary, setup.columns))
-    if summary.first_failed:
-        screen.print(_failed(summary))
+    show_failed(screen, _failed(summary), summary.failures, setup.settings.out)
     screen.print(_counts(summary, setup))
     if summary.classified:
-        command = f"afd report {shlex.quote(str(setup.settings.out))}"
-        screen.print(Text(f"next: {command}"), soft_wrap=True)
+        show_next(screen, *_next(setup))
+
+
+def summary_facts(summary: Summary, setup: Setup) -> dict[str, Any]:
+    """The same as plain data for ``--json``."""
+    counts = summary.counts()
+    return {
+        "results": str(setup.settings.out),
+        "metadata": str(metadata_path(setup.settings.out)),
+        "backbone": setup.backbone.name,
+        "afd": module_facts(setup.module),
+        "device": str(setup.device),
+        **counts,
+        "images_per_second": round(summary.rate, 2),
+        "labels": dict(summary.labels.most_common(_JSON_LABELS)),
+        "first_failed": failed_facts(_failed(summary)),
+        "notes": summary.notes,
+        "next": next_command(*_next(setup)) if summary.classified else None,
+    }
+
+
+def _next(setup: Setup) -> tuple[object, ...]:
+    return "afd", "report", setup.settings.out
+
+
+def _failed(summary: Summary) -> list[Failed]:
+    return [(row.path, row.error, row.note) for row in summary.first_failed]
 
 
 def _answers(summary: Summary, columns: Columns) -> Table:
@@ -42,7 +73,7 @@ def _answers(summary: Summary, columns: Columns) -> Table:
     few = summary.classified <= FIRST_ROWS
     rows = summary.first if few else summary.first[:FEW]
     title = "answers" if few else f"first {FEW} answers"
-    table = _files(title)
+    table = files_table(title)
     table.add_column("label", overflow="fold")
     table.add_column("prob", justify="right", no_wrap=True)
     if columns.compare:
@@ -51,13 +82,6 @@ def _answers(summary: Summary, columns: Columns) -> Table:
         table.add_column("true label", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, _cells(row, columns)))
-    return table
-
-
-def _files(title: str) -> Table:
-    """An empty table for one row per file."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
     return table
 
 
@@ -70,20 +94,6 @@ def _cells(row: Row, columns: Columns) -> Iterator[str]:
         yield row.direct[0].label if row.direct else ""
     if columns.labels:
         yield "right" if row.target == best.index else row.target_label
-
-
-def _failed(summary: Summary) -> Table:
-    """The first files that failed, and why."""
-    few = summary.failures <= len(summary.first_failed)
-    title = (
-        "failed" if few else f"failed: first {len(summary.first_failed)} of {summary.failures:,}"
-    )
-    table = _files(title)
-    table.add_column("error", no_wrap=True)
-    table.add_column("reason", overflow="fold")
-    for row in summary.first_failed:
-        table.add_row(Text(row.path), Text(row.error), Text(row.note))
-    return table
 
 
 def _counts(summary: Summary, setup: Setup) -> Table:
@@ -103,7 +113,7 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     classes = f"{len(setup.backbone.class_names)} classes{numbered}"
     yield "classifier", f"{setup.backbone.name}, {classes}"
     yield "AFD", _afd(setup)
-    yield "speed", f"{summary.rate:.1f} images/s on {setup.device} ({_duration(summary.seconds)})"
+    yield "speed", f"{summary.rate:.1f} images/s on {setup.device} ({duration(summary.seconds)})"
     if summary.labelled:
         if summary.compared:
             yield "top-1 without AFD", _share(summary.direct_correct, summary.labelled)
@@ -153,11 +163,3 @@ def _afd(setup: Setup) -> str:
 def _share(right: int, n: int) -> str:
     """A share without interval: only ``afd report`` knows which files show one picture."""
     return f"{right / n:.1%}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

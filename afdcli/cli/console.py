@@ -70,6 +70,18 @@ def say_if_slow(text: str, quiet: bool = False) -> Iterator[None]:
         timer.cancel()
 
 
+def duration(seconds: float) -> str:
+    """*seconds* for people: "3.4 s", "2 min 05 s", "6 h 40 min", "3 days 4 h"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days > 1:
+        return f"{days:,} days {hours_left} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
 def reasons(failed: Counter[str]) -> str:
     """Error codes with their counts, most frequent first."""
     return ", ".join(f"{code} {count:,}" for code, count in failed.most_common())

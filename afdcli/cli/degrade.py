@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Table
-from rich.text import Text
 
+from afdcli.cli.after import command_line, print_json
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
+    EXIT_OK,
     EXIT_SOME_FAILED,
     EXIT_USAGE,
     DebugOption,
     QuietOption,
     err,
     out,
-    reasons,
     say_all_failed,
     stop_politely,
 )
@@ -32,6 +27,7 @@ from afdcli.cli.options import (
     MOST_WORKERS,
     PATHS_HELP,
     ExcludeOption,
+    JsonOption,
     OverwriteOption,
     SeedOption,
     SuffixesOption,
@@ -42,8 +38,6 @@ from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
     from afdcli.codec.encode import Codec, Recipe
-    from afdcli.degrade.run import Settings, Tally
-    from afdcli.inputs.inputs import Inputs
 
 _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
@@ -129,6 +123,7 @@ def degrade(
         option("--out", "-o", metavar="DIR", panel=OUTPUT, help="Folder to write to."),
     ] = Path("degraded"),
     overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
     workers: Annotated[
         int | None,
         option(
@@ -159,6 +154,7 @@ def degrade(
         _qualities(qf, severity, rounds is not None), rounds or 1, codec, subsampling
     )
 
+    from afdcli.cli.degrade_screen import facts, show_summary
     from afdcli.cli.live import Live
     from afdcli.degrade.manifest import NAME
     from afdcli.degrade.run import Settings, check_sources
@@ -179,22 +175,26 @@ def degrade(
         lister=Lister(timeout, MEMORY_LIMIT),
     )
     settings = Settings(recipes, folder, crop, seed, workers, timeout, overwrite)
-    with stop_politely(), Live(err(quiet), inputs, len(recipes)) as live:
+    with stop_politely(), Live(err(quiet), inputs) as live:
         try:
             tally = run(
                 inputs, settings, [p for p in paths if p != STDIN and not is_url(p)], live.update
             )
         except KeyboardInterrupt:
-            message = f"afd: interrupted; {live.rows} rows are in {folder / NAME}"
+            message = f"afd: interrupted; {live.done} images are in {folder / NAME}"
             err().print(message, markup=False, soft_wrap=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    _show(out(quiet), tally, settings, inputs)
-    if tally.failures and not tally.written:
-        photos = Counter({code: rows // len(recipes) for code, rows in tally.failed.items()})
-        say_all_failed("written", photos, str(folder / NAME))
-        raise typer.Exit(EXIT_USAGE)
-    if tally.failures or inputs.unlisted:
-        raise typer.Exit(EXIT_SOME_FAILED)
+    nothing = tally.failures > 0 and not tally.compressed
+    some = tally.failures > 0 or bool(inputs.unlisted)
+    code = EXIT_USAGE if nothing else EXIT_SOME_FAILED if some else EXIT_OK
+    if as_json:
+        print_json({"command": command_line(), "exit_code": code, **facts(tally, folder, inputs)})
+    else:
+        show_summary(out(quiet), tally, settings, inputs)
+    if nothing:
+        say_all_failed("written", tally.failed, str(folder / NAME))
+    if code:
+        raise typer.Exit(code)
 
 
 def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | None]:
@@ -233,49 +233,3 @@ def _numbers(option: str, text: str) -> list[int]:
             raise UsageError(f"{option} {text}: {first}..{last} is empty")
         found |= dict.fromkeys(range(first, last + 1))
     return list(found)
-
-
-def _show(screen: Console, tally: Tally, settings: Settings, inputs: Inputs) -> None:
-    table = Table(show_header=False, title="afd degrade", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _lines(tally, settings, inputs):
-        table.add_row(name, Text(text))  # Text: file names are not markup
-    screen.print(table)
-
-
-def _lines(tally: Tally, settings: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
-    from afdcli.inputs.inputs import skipped_text
-
-    replaced = f", {tally.replaced:,} of them replaced older ones" if tally.replaced else ""
-    yield "written", f"{_count(tally.written, 'file')}{replaced}"
-    if tally.failures:
-        yield "failed", f"{tally.failures:,} ({reasons(tally.failed)})"
-    yield "compression", _recipe(settings.recipes)
-    if tally.written:
-        before, after = decimal(tally.bytes_before), decimal(tally.bytes_after)
-        ratio = tally.bytes_before / tally.bytes_after
-        yield "size", f"{before} before, {after} after: {ratio:.1f} to 1"
-    yield "speed", f"{tally.rate:.1f} images/s ({tally.seconds:.1f} s)"
-    if inputs.skipped.total():
-        yield "files", skipped_text(inputs.skipped)
-    if unlisted := inputs.unlisted:
-        yield "note", f"{_count(len(unlisted), 'folder')} could not be listed, e.g. {unlisted[0]}"
-    yield "results", f"{settings.out} (manifest: {settings.out / 'manifest.csv'})"
-
-
-def _recipe(recipes: tuple[Recipe, ...]) -> str:
-    first = recipes[0]
-    last = ", ".join(str(recipe.quality) for recipe in recipes)
-    if first.quality is None:
-        quality = "quality factors drawn from the paper's"
-    elif first.rounds > 1:
-        quality = f"the last at quality factor {last}"
-    else:
-        quality = f"quality factor {last}"
-    rounds = f"{first.rounds} rounds, " if first.rounds > 1 else ""
-    return f"{first.codec} {first.subsampling}, {rounds}{quality}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
+from afdcli.cli.console import duration
 from afdcli.inputs.inputs import Inputs
+
+#: Seconds between two lines where there is no terminal.
+EVERY_S = 30.0
 
 
 class Counts(Protocol):
-    """Progress of a run: rows so far, failures among them, images per second."""
+    """Progress of a run: images done so far, failures among them, images per second."""
 
     @property
-    def rows(self) -> int: ...  # noqa: D102
+    def done(self) -> int: ...  # noqa: D102
     @property
     def failures(self) -> int: ...  # noqa: D102
     @property
@@ -22,53 +37,100 @@ class Counts(Protocol):
 
 
 class Live:
-    """A progress bar, on terminals only. A context manager.
+    """A progress bar on a terminal; elsewhere, such as under SLURM, a line every 30 s.
+
+    A context manager.
 
     Args:
-        screen: where to draw it.
+        screen: where to draw; nothing is drawn if it is quiet.
         inputs: of the run; they are counted in the background.
-        per_input: rows per input.
 
     Attributes:
-        rows: written so far.
+        done: images done so far.
     """
 
-    def __init__(self, screen: Console, inputs: Inputs, per_input: int = 1) -> None:
-        self.rows = 0
-        self._per_input = per_input
-        shown = screen.is_terminal and not screen.quiet
-        self._counter = inputs.counter() if shown else None
+    def __init__(self, screen: Console, inputs: Inputs) -> None:
+        self.done = self._failures = 0
+        self._rate = 0.0
+        self._screen = screen
+        self._inputs = inputs
+        self._counter = None if screen.quiet else inputs.counter()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._print_lines, name="afd-progress", daemon=True)
         self._bar = Progress(
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            _Rate(self),
             TextColumn("{task.fields[failed]}", style="red"),
             TimeRemainingColumn(),
             console=screen,
-            disable=not shown,
+            disable=screen.quiet or not screen.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=None, rate="starting", failed="")
+        self._task = self._bar.add_task("", total=None, failed="")
+
+    @property
+    def total(self) -> int | None:
+        """Images of the whole run; None if that is not known, or not yet."""
+        return self._counter.total if self._counter else None
+
+    @property
+    def rate(self) -> str:
+        """Images per second; before the first one, what the run is doing."""
+        if self.done:
+            return f"{self._rate:.1f} images/s"
+        if self._inputs.drawing:
+            return f"drawing the sample: {self._inputs.listed:,} images found"
+        return "starting"
 
     def update(self, counts: Counts) -> None:
         """Show the counts so far."""
-        self.rows = counts.rows
-        total = self._counter.total if self._counter else None
-        self._bar.update(
-            self._task,
-            completed=counts.rows,
-            total=None if total is None else total * self._per_input,
-            rate=f"{counts.rate:.1f} images/s",
-            failed=f"{counts.failures} failed" if counts.failures else "",
-        )
+        self.done, self._failures, self._rate = counts.done, counts.failures, counts.rate
+        failed = f"{self._failures:,} failed" if self._failures else ""
+        self._bar.update(self._task, completed=self.done, total=self.total, failed=failed)
+
+    def line(self) -> str:
+        """The counts so far, as one line."""
+        total = self.total
+        if not self.done:
+            known = "" if total is None else f", {total:,} images in all"
+            return f"{self.rate}{known}"
+        of = "" if total is None else f" of {total:,}"
+        return f"{self.done:,}{of} images, {self.rate}, {self._failures:,} failed, {self._left()}"
+
+    def _left(self) -> str:
+        if self.total is None or not self._rate:
+            return "time left unknown"
+        return f"{duration(max(0, self.total - self.done) / self._rate)} left"
+
+    def _print_lines(self) -> None:
+        while not self._end.wait(EVERY_S):
+            with suppress(OSError, ValueError):  # standard error may be closed; the run goes on
+                self._screen.print(self.line(), markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Live:
         self._bar.start()
         if self._counter is not None:
             self._counter.__enter__()
+            if not self._screen.is_terminal:
+                self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
         if self._counter is not None:
             self._counter.__exit__()
         self._bar.stop()
+
+
+class _Rate(ProgressColumn):
+    """Column with `Live.rate`, which changes even while no image is done."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self._live = live
+
+    def render(self, task: Task) -> Text:
+        return Text(self._live.rate)

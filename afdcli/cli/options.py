@@ -129,6 +129,14 @@ ExcludeOption = Annotated[
     list[Path] | None,
     option("--exclude", metavar="DIR", panel=INPUT, help="Folder to skip; repeatable."),
 ]
+JsonOption = Annotated[
+    bool,
+    option(
+        "--json",
+        panel=OUTPUT,
+        help="Print the summary as one JSON object, and nothing else, on standard output.",
+    ),
+]
 OverwriteOption = Annotated[
     bool, option("--overwrite", panel=OUTPUT, help="Replace existing results at --out.")
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from afdcli.cli.after import command_line
 from afdcli.errors import UsageError
 from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
@@ -61,7 +60,7 @@ def write_page(
     """
     from afdcli.report.html.page import render_page
 
-    command = shlex.join(["afd", *sys.argv[1:]])
+    command = command_line()
     page = render_page(runs, reports, command=command, remarks=remarks, photos=photos, maps=maps)
     save(html, page)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from pathlib import Path
 
 import typer
 
 from afdcli.cli import console
+from afdcli.cli.after import command_line
 from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
@@ -141,7 +140,7 @@ def train(
             resume=resume,
             workers=workers,
             device=chosen,
-            command=shlex.join(["afd", *sys.argv[1:]]),
+            command=command_line(),
         )
     screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
 from afdcli.codec.read import Limits, read_photo
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names, lies_in
+from afdcli.degrade.tally import Tally
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found, Source
@@ -49,53 +50,6 @@ class Settings:
     workers: int | None = None
     timeout: float = TIMEOUT_S
     overwrite: bool = False
-
-
-@dataclass
-class Tally:
-    """Running totals of a run.
-
-    Attributes:
-        photos: inputs processed.
-        rows: rows of the manifest; one per photo and recipe.
-        failed: error code -> number of rows.
-        replaced: files that replaced existing ones.
-        bytes_before, bytes_after: total size of inputs and outputs, without failed rows.
-        seconds: time since the start of the run.
-    """
-
-    photos: int = 0
-    rows: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    replaced: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-    seconds: float = 0.0
-
-    @property
-    def failures(self) -> int:
-        """Number of failed rows."""
-        return self.failed.total()
-
-    @property
-    def written(self) -> int:
-        """Number of files written."""
-        return self.rows - self.failures
-
-    @property
-    def rate(self) -> float:
-        """Photos per second; 0 before the first one."""
-        return self.photos / self.seconds if self.seconds else 0.0
-
-    def count(self, entry: Entry, replaced: bool) -> None:
-        """Count a row of the manifest; *replaced*: its file replaced an existing one."""
-        self.rows += 1
-        if entry.status == FAILED:
-            self.failed[entry.error] += 1
-        else:
-            self.replaced += replaced
-            self.bytes_before += entry.bytes_before or 0
-            self.bytes_after += entry.bytes_after or 0
 
 
 @dataclass(frozen=True)
@@ -162,7 +116,7 @@ def degrade(
     inputs: Iterable[Found],
     settings: Settings,
     sources: Sequence[str | Path] = (),
-    on_rows: Callable[[Tally], None] = lambda _: None,
+    on_image: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
     """Write degraded copies of *inputs* to ``settings.out``, and a manifest row for each.
 
@@ -173,7 +127,7 @@ def degrade(
         inputs: the photos; consumed lazily.
         settings: options of the run.
         sources: paths that *inputs* come from; none may be in the output folder.
-        on_rows: called with the totals so far after each row.
+        on_image: called with the totals so far after each image.
 
     Raises:
         UsageError: the output folder holds other files, the files of an earlier run, or a source;
@@ -190,7 +144,7 @@ def degrade(
             check_unused(settings.out)
         with Manifest(settings.out) as manifest:
             run = _Run(settings, folder, manifest)
-            run.process(inputs, on_rows)
+            run.process(inputs, on_image)
     return run.tally
 
 
@@ -224,8 +178,7 @@ class _Run:
         self._manifest = manifest
         self._names = Names(SUFFIX[settings.recipes[0].codec])
 
-    def process(self, inputs: Iterable[Found], on_rows: Callable[[Tally], None]) -> None:
-        self._on_rows = on_rows
+    def process(self, inputs: Iterable[Found], on_image: Callable[[Tally], None]) -> None:
         settings = self._settings
         workers = settings.workers or available_cpus()
         jobs: deque[_Job] = deque()  # in input order
@@ -239,9 +192,10 @@ class _Run:
         with WorkerPool(workers, timeout_s=settings.timeout) as pool:
             work = Degrade(settings.crop)
             for _, outcome in pool.ordered(work, tasks(), _IN_FLIGHT * workers):
-                self.tally.photos += 1
-                self.tally.seconds = time.monotonic() - started
-                self._finish(jobs.popleft(), outcome)
+                last = self._finish(jobs.popleft(), outcome)
+                with uninterrupted():
+                    self.tally.add_image(last, time.monotonic() - started)
+                    on_image(self.tally)
 
     def _job(self, found: Found) -> _Job:
         seed, recipes = self._settings.seed, self._settings.recipes
@@ -250,8 +204,8 @@ class _Run:
             found, self._names.take(found.relative), Task(found.path, variants, found.source)
         )
 
-    def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> None:
-        """Write the output files and manifest rows of one input."""
+    def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> Entry:
+        """Write the output files and manifest rows of one input; the last of its rows."""
         several = len(self._settings.recipes) > 1
         is_file = job.found.source is None
         if is_file and self._folder.holds(job.found.path):
@@ -288,8 +242,9 @@ class _Run:
                 )
             with uninterrupted():
                 self._manifest.write(entry)
-                self.tally.count(entry, replaced)
-                self._on_rows(self.tally)
+                if entry.status != FAILED:
+                    self.tally.add_file(entry, replaced)
+        return entry
 
 
 def _size(path: Path) -> int | None:

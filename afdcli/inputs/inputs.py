@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from afdcli.errors import UsageError
@@ -18,6 +18,7 @@ from afdcli.inputs.discover import check_path, discover
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
 from afdcli.inputs.remote import check_url, list_url
+from afdcli.inputs.selection import Selection
 from afdcli.storage.paths import is_url, place
 
 STDIN = "-"
@@ -66,9 +67,11 @@ class Inputs:
         shard: yield only this part of the inputs.
         rule: which files in folders, archives and stores become rows.
         lister: lists an archive; required if there is one.
+        selection: which of the inputs to yield.
 
     Attributes:
         unlisted: folders that could not be listed, with the reason; the search goes on.
+        listed: pictures of this shard that were found so far, chosen or not.
         watch: called with each picture that is found, including those of other shards.
         skipped: kind -> number of files of this shard so far that do not become rows.
 
@@ -85,13 +88,16 @@ class Inputs:
         shard: Shard | None = None,
         rule: Rule | None = None,
         lister: Lister | None = None,
+        selection: Selection | None = None,
     ) -> None:
+        self.listed = 0
         self.unlisted: list[str] = []
         self.watch: Callable[[Found], None] | None = None
         self.skipped: Counter[str] = Counter()
         self._shard = shard or Shard()
         self._rule = rule or Rule()
         self._lister = lister
+        self._selection = selection or Selection()
         self._paths = [_local(str(path)) for path in paths]
         self._exclude = exclude
         self._by_bytes = 0  # rows so far in folders that only their first bytes made images
@@ -105,15 +111,26 @@ class Inputs:
         first = next(found, None)
         if first is None:
             raise self._nothing()
-        self._found = filter(self._holds, chain([first], found))
+        self._drawn = False
+        self._found = self._selection.take(self._listed(chain([first], found)))
 
-    def _holds(self, found: Found) -> bool:
-        if self.watch is not None:
-            self.watch(found)
-        return self._shard.holds(found)
+    def _listed(self, inputs: Iterable[Found]) -> Iterator[Found]:
+        """Yield those of this shard."""
+        for found in inputs:
+            if self.watch is not None:
+                self.watch(found)
+            if self._shard.holds(found):
+                self.listed += 1
+                yield found
+        self._drawn = True
 
     def __iter__(self) -> Iterator[Found]:
         return self._found
+
+    @property
+    def drawing(self) -> bool:
+        """True until `Selection.sample` is drawn, for which all inputs are listed."""
+        return self._selection.sample is not None and not self._drawn
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """List the pictures at *path*, which need not exist."""
@@ -176,7 +193,8 @@ class Inputs:
             return BackgroundCount(None)
         names = Rule(SUFFIXES if self._rule.suffixes is None else self._rule.suffixes)
         found = discover(self._paths, exclude=self._exclude, rule=names, strict=False)
-        return BackgroundCount(filter(self._shard.holds, found), lambda: self._by_bytes)
+        held, most = filter(self._shard.holds, found), self._selection.most
+        return BackgroundCount(islice(held, most), lambda: self._by_bytes, most)
 
 
 def skipped_text(skipped: Mapping[str, int]) -> str:
@@ -212,10 +230,17 @@ class BackgroundCount:
     Args:
         found: the inputs to count; None if they cannot be counted in advance.
         more: number of inputs found so far that the count by name misses.
+        most: number of inputs that are used at most; None for all.
     """
 
-    def __init__(self, found: Iterator[Found] | None, more: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        found: Iterator[Found] | None,
+        more: Callable[[], int] = lambda: 0,
+        most: int | None = None,
+    ) -> None:
         self._total: int | None = None
+        self._most = most
         self._found = found
         self._more = more
         self._stop = threading.Event()
@@ -232,7 +257,10 @@ class BackgroundCount:
     @property
     def total(self) -> int | None:
         """The number of inputs, None until it is known; exact near the end of the run."""
-        return None if self._total is None else self._total + self._more()
+        if self._total is None:
+            return None
+        total = self._total + self._more()
+        return total if self._most is None else min(total, self._most)
 
     def __enter__(self) -> BackgroundCount:
         if self._found is not None:

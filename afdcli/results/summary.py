@@ -71,6 +71,11 @@ class Summary:
         return self.rows - self.failures
 
     @property
+    def done(self) -> int:
+        """Number of images that have a row."""
+        return self.rows
+
+    @property
     def rate(self) -> float:
         """Rows per second, without resumed rows; 0 before the first row."""
         return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -448,8 +449,20 @@ def test_quiet_prints_nothing_and_the_summary_fits_80_columns(photos: Path, tmp_
     assert afd(photos, "-q", "--out", tmp_path / "q", code=1).output == ""
     result = afd(photos, "--out", tmp_path / "out", code=1)
     assert "4 files" in result.stdout
-    assert "1 (truncated 1)" in result.stdout
-    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    assert "1 failed (truncated 1)" in result.stdout
+    *lines, last = result.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert last == f"next: afd classify {tmp_path / 'out'} --compare"  # in one line, to be copied
+
+
+def test_the_summary_counts_images_also_as_json(photos: Path, tmp_path: Path) -> None:
+    result = afd(photos, "--out", tmp_path / "out", "--qf", "10,25", "--json", code=1)
+    summary = json.loads(result.stdout)
+    assert (summary["images"], summary["compressed"], summary["files"]) == (5, 4, 8)
+    assert summary["failed"] == {"truncated": 1}
+    assert [row["path"] for row in summary["first_failed"]] == ["broken.jpg"]
+    assert summary["exit_code"] == 1
+    assert summary["next"] == f"afd classify {tmp_path / 'out'} --compare"
 
 
 def test_a_full_disk_ends_the_run_with_one_line(
