@@ -14,10 +14,14 @@ def afd(*words: str | Path) -> Result:
 
 
 def one_line(result: Result, code: int, *parts: str) -> None:
-    """*result* is one line on standard error that holds *parts*, and exit code *code*."""
+    """*result* is one line on standard error that holds *parts*, and exit code *code*.
+
+    Before it there may be the line that says what is loading.
+    """
     assert result.exit_code == code, result.output
     assert result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1, result.stderr
-    assert result.stderr.startswith("afd: ")
+    *loading, line = result.stderr.splitlines()
+    assert all(earlier.startswith("loading ") for earlier in loading), result.stderr
+    assert line.startswith("afd: ")
     for part in parts:
         assert part in result.stderr
