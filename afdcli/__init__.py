@@ -6,10 +6,14 @@ In Python::
 
     rows = Classifier("resnet50", topk=5)(["a.jpg", "b.jpg"])
     table = read_results("results.csv")
+
+In a loop of your own `plug` gives a `torch.nn.Module`, and `ViewDataset` or `read_view` what it
+takes. Importing afdcli is quick: torch is imported when one of these is first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +22,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from afdcli.classify.api import Classifier as Classifier
+    from afdcli.classify.pictures import Picture as Picture
+    from afdcli.classify.views import ViewDataset as ViewDataset
+    from afdcli.classify.views import read_view as read_view
+    from afdcli.models.plug import PluggedModel as PluggedModel
+    from afdcli.models.plug import ViewTensors as ViewTensors
+    from afdcli.models.plug import plug as plug
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "__version__", "read_results"]
+__all__ = [
+    "Classifier",
+    "Picture",
+    "PluggedModel",
+    "ViewDataset",
+    "ViewTensors",
+    "__version__",
+    "plug",
+    "read_results",
+    "read_view",
+]
+#: Where names are that need torch or numpy.
+_LAZY = {
+    "Classifier": "afdcli.classify.api",
+    "Picture": "afdcli.classify.pictures",
+    "PluggedModel": "afdcli.models.plug",
+    "ViewDataset": "afdcli.classify.views",
+    "ViewTensors": "afdcli.models.plug",
+    "plug": "afdcli.models.plug",
+    "read_view": "afdcli.classify.views",
+}
 
 
 def read_results(path: str | Path) -> pd.DataFrame:
@@ -38,10 +68,14 @@ def read_results(path: str | Path) -> pd.DataFrame:
     return results.read_results(place(str(path))).rows
 
 
-def __getattr__(name: str) -> Any:
-    """Load what needs torch when it is asked for."""
-    if name == "Classifier":
-        from afdcli.classify.api import Classifier
+if not TYPE_CHECKING:  # type checkers would take any name for one of afdcli
 
-        return Classifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """Load what needs torch when it is asked for."""
+        if name in _LAZY:
+            return getattr(import_module(_LAZY[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

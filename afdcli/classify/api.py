@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from afdcli.classify.options import Options, settings_of
 from afdcli.classify.pictures import Picture, has_file, is_one, source_of
 from afdcli.classify.settings import Settings
 from afdcli.classify.setup import Setup, set_up
 from afdcli.codec.read import Limits
-from afdcli.errors import AfdError, ErrorCode, PhotoError, UsageError
+from afdcli.errors import AfdError, ErrorCode, PhotoError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult
-from afdcli.results.rows import FAILED, Cell, Row
+from afdcli.results.rows import FAILED, Row
 from afdcli.workers.read_task import prepared
 
 if TYPE_CHECKING:
     import pandas as pd
+    from typing_extensions import Unpack
 
-#: Options about results files and processes, which `Classifier` does not have.
-_UNSUPPORTED = (
-    *("out", "labels", "workers", "timeout", "memory", "resume", "shard"),
-    *("limit", "sample", "seed"),
-    *("engine", "actors", "actor_gpus"),
-)
 _DTYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}  # of pandas
 
 
@@ -40,31 +36,27 @@ class Classifier:
 
     Args:
         backbone: name of the classifier, as for ``--backbone``.
-        options: other options of ``afd classify``, by their names in `Settings`, such as
-            ``afd="off"``, ``compare=True`` or ``topk=5``.
+        options: other options of ``afd classify``, see `Options`, such as ``afd="off"``,
+            ``compare=True`` or ``topk=5``.
 
     Raises:
         UsageError: there is no such option, or a value is not allowed.
     """
 
-    def __init__(self, backbone: str = Settings.backbone, **options: Any) -> None:
-        known = {f.name for f in fields(Settings)} - {"backbone", *_UNSUPPORTED}
-        if unknown := set(options) - known:
-            names = ", ".join(sorted(unknown))
-            raise UsageError(f"Classifier has no option {names}; it has {', '.join(sorted(known))}")
-        self._settings = Settings(backbone=backbone, **options)
-        self._settings.check()
+    def __init__(self, backbone: str = Settings.backbone, **options: Unpack[Options]) -> None:
+        self._settings = settings_of(backbone, options)
         self._loaded: tuple[Setup, Cascade] | None = None
         self._lock = threading.RLock()
 
     def __call__(
         self, images: Picture | Iterable[Picture], names: Sequence[str] | None = None
-    ) -> list[dict[str, Cell]]:
+    ) -> list[dict[str, Any]]:
         """Classify *images*: one picture, or several of any types.
 
         A picture is a path (str or Path), the bytes of a file, a uint8 array of shape
         (height, width, 3) in RGB or (height, width) in grey, or a PIL image. Files are best: arrays
-        and PIL images have lost their DCT coefficients, which are then computed from the pixels.
+        and PIL images have lost their DCT coefficients. These are then computed from the pixels,
+        as for a PNG, and the column ``quality`` is empty.
         Several threads may call; their calls run one after another.
 
         Args:
@@ -73,8 +65,8 @@ class Classifier:
                 picture's index if it has none.
 
         Returns:
-            One row per picture, in order: cells by the column names of ``afd classify``. A picture
-            that cannot be read gets a row with status "failed".
+            One row per picture, in order: cells (str, int, float, bool or None) by the column names
+            of ``afd classify``. A picture that cannot be read gets a row with status "failed".
 
         Raises:
             AfdError: the classifier cannot be loaded; see `afdcli.errors`.

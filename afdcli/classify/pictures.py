@@ -12,6 +12,7 @@ from PIL import Image
 
 from afdcli.errors import ErrorCode, PhotoError
 
+#: What `Classifier` and `read_view` take, see `source_of`.
 Picture = str | Path | bytes | bytearray | memoryview | NDArray[Any] | Image.Image
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

@@ -65,7 +65,7 @@ def view_of(backbone: Backbone, loaded: LoadedModule | None) -> ViewSpec:
 
 
 def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
-    """The module for *backbone*. *afd* is "auto", "off" or the path of a module file.
+    """The module for *backbone*. *afd* is "auto", "off", a module file, or a shipped one's name.
 
     "auto" is the shipped stem module of this backbone, else the shipped `input` module, with a note
     that says so.
@@ -76,7 +76,7 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
     if afd == "off":
         return None
     if afd != "auto":
-        return load_module(Path(afd), backbone)
+        return load_module(_named(afd), backbone)
     stem = shipped_module(backbone.name, "stem")
     if stem is not None:
         path = weights.verified(stem.file.name)  # raises if the file was changed
@@ -91,6 +91,15 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
         f"recovers less; train one with `{train_command(backbone)}`"
     )
     return replace(load_module(weights.verified(general.file.name), backbone), note=note)
+
+
+def _named(afd: str) -> Path:
+    """The file *afd*; if there is none, the shipped file of that name, with or without suffix."""
+    path = Path(afd)
+    if path.exists():
+        return path
+    names = {card.file.name for card in weights.cards()}
+    return next((weights.verified(n) for n in (afd, f"{afd}.safetensors") if n in names), path)
 
 
 def shipped_module(

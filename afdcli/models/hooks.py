@@ -35,8 +35,66 @@ class _Pass(threading.local):
     transform: Transform | None = None
     change: Change | None = None
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Pass:
-        return _Pass()
+    def __reduce__(self) -> tuple[type[_Pass], tuple[()]]:  # copies and pickles start empty
+        return _Pass, ()
+
+
+class Hooks:
+    """Hooks on modules of *net*, by which `run` changes features; other calls of *net* are as ever.
+
+    Args:
+        plug: "stem": `run` changes the output of the module *where*; "input": the pixels.
+        where: name of the module; "" at the input.
+        behind: names of the modules behind the stem whose outputs can be changed, too.
+    """
+
+    def __init__(self, net: nn.Module, plug: Plug, where: str, behind: Sequence[str]) -> None:
+        self.plug = plug
+        self._pass = _Pass()
+        self._handles = []
+        if plug == "stem":
+            self._handles.append(net.get_submodule(where).register_forward_hook(self._at_stem))
+        for name in dict.fromkeys(behind):
+            changed = partial(self._behind, name)
+            self._handles.append(net.get_submodule(name).register_forward_hook(changed))
+
+    def run(
+        self,
+        net: nn.Module,
+        pixels: Tensor,
+        mean: Tensor,
+        std: Tensor,
+        transform: Transform | None,
+        change: Change | None,
+    ) -> Any:
+        """Output of *net* for *pixels* (B, H, W, 3) uint8, see `HookedBackbone.forward`.
+
+        Args:
+            mean, std: (1, 3, 1, 1), of the input normalisation, for pixels from 0 to 1.
+        """
+        x = pixels.permute(0, 3, 1, 2).to(mean.dtype)
+        self._pass.transform, self._pass.change = transform, change
+        try:
+            if self.plug == "input" and transform is not None:
+                x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
+            else:
+                x = x / 255
+            return net((x - mean) / std)
+        finally:
+            self._pass.transform = self._pass.change = None
+
+    def remove(self) -> None:
+        """Remove the hooks from the network."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        transform = self._pass.transform
+        return output if transform is None else transform(output)
+
+    def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        change = self._pass.change
+        return output if change is None else change(name, output)
 
 
 class HookedBackbone(nn.Module):
@@ -70,13 +128,7 @@ class HookedBackbone(nn.Module):
         self.precision = precision
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
-        self._pass = _Pass()
-        self._hooks = []
-        if plug == "stem":
-            self._hooks.append(self.net.get_submodule(where).register_forward_hook(self._at_stem))
-        for name in dict.fromkeys(behind):
-            changed = partial(self._behind, name)
-            self._hooks.append(self.net.get_submodule(name).register_forward_hook(changed))
+        self._hooks = Hooks(self.net, plug, where, behind)
 
     def forward(
         self,
@@ -92,17 +144,10 @@ class HookedBackbone(nn.Module):
             change: (name, output) -> output, for each of the modules *behind*; None changes
                 nothing.
         """
-        x = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        self._pass.transform, self._pass.change = transform, change
-        try:
-            with self.autocast():
-                if self.plug == "input" and transform is not None:
-                    x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
-                else:
-                    x = x / 255
-                logits: Tensor = self.net((x - self.mean) / self.std)
-        finally:
-            self._pass.transform = self._pass.change = None
+        with self.autocast():
+            logits: Tensor = self._hooks.run(
+                self.net, pixels, self.mean, self.std, transform, change
+            )
         return logits.float()
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -156,16 +201,7 @@ class HookedBackbone(nn.Module):
 
     def remove(self) -> None:
         """Remove the hooks from the network."""
-        for hook in self._hooks:
-            hook.remove()
-
-    def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        transform = self._pass.transform
-        return output if transform is None else transform(output)
-
-    def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        change = self._pass.change
-        return output if change is None else change(name, output)
+        self._hooks.remove()
 
 
 def changed_by(module: nn.Module) -> list[str]:
