@@ -5,14 +5,21 @@ import sys
 
 def main() -> None:
     """Entry point of the console script: whatever cannot be loaded is one line, too."""
+    if sys.platform == "win32":
+        _say("does not run on Windows: use WSL, or a container (examples/clusters/Dockerfile)")
+        sys.exit(2)
     try:
         from afdcli.cli.main import main as run
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in sys.argv:
             raise
-        print(f"afd: cannot start: {error}; run with --debug for the traceback", file=sys.stderr)  # noqa: T201
+        _say(f"cannot start: {error}; run with --debug for the traceback")
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 3)
     run()
+
+
+def _say(text: str) -> None:
+    print(f"afd: {text}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

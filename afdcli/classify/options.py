@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     max_pixels: int
     strict: bool
     icc: bool
+    exif: bool
     device: str
     precision: str
     runtime: str

@@ -123,7 +123,8 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
         share = summary.changed / summary.compared
         yield "changed by AFD", f"{summary.changed:,} labels ({share:.1%})"
     if summary.median_drift is not None:
-        yield "median drift", f"{summary.median_drift:.2f}°"
+        angle = "the angle by which AFD turned the features; more for worse photos"
+        yield "median drift", f"{summary.median_drift:.2f}° ({angle})"
     if summary.damaged:
         yield (
             "damaged",
@@ -151,13 +152,15 @@ def _afd(setup: Setup) -> str:
     module = setup.module
     if module is None:
         return "off"
-    place = f"behind {module.where}" if module.plug == "stem" else "in front of the classifier"
+    place = "in front of the classifier"
+    if module.plug == "stem":
+        place = f"behind the classifier's first convolution ({module.where})"
     config = module.module.config
     if config.stages:
         place += f", at {len(config.stages)} stages"
     if config.norm_layers:
         place += f", at {len(config.norm_layers)} normalisations"
-    return f"on: {module.path.name} ({module.plug} module, {place})"
+    return f"on: {module.path.name}, {place}"
 
 
 def _share(right: int, n: int) -> str:

@@ -65,7 +65,8 @@ PlugOption = Annotated[
         "--plug",
         metavar="stem|input",
         panel=AFD,
-        help="stem recovers most, for this backbone only; input is for any backbone.",
+        help="stem, behind the first convolution, recovers most, for this backbone only; "
+        "input, in front of it, is for any backbone.",
     ),
 ]
 PlugAtOption = Annotated[

@@ -50,10 +50,12 @@ def say_skipped(photos: PhotoSet, quiet: bool) -> None:
 def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     """Print what is trained, where it sits, and the number of photos."""
     names = ", ".join(backbone.name for backbone in plan.backbones)
-    place = f"behind {plan.where}" if plan.plug == "stem" else "in front of the backbone"
+    place = "in front of the backbone"
+    if plan.plug == "stem":
+        place = f"behind the stem, the first convolution with its activation ({plan.where})"
     stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
     console.err(quiet).print(
-        f"{names}: module with c = {plan.config.width} {place}, {plan.config.channels} channels"
+        f"{names}: module of width {plan.config.width} {place}, {plan.config.channels} channels"
         f"{f', at {stages}' if stages else ''}"
         f"{f', at {layers} normalisations' if layers else ''}; "
         f"{len(photos.training)} photos, {len(photos.validation)} more held out",
@@ -77,7 +79,7 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
         table.add_column(column, justify="left" if not column else "right")
     table.add_row("feature angle to the clean photo", f"{s.angle_direct:.2f}°", f"{s.angle:.2f}°")
     table.add_row("same label as the clean photo", f"{s.agree_direct:.1%}", f"{s.agree:.1%}")
-    table.add_row("output divergence", f"{s.divergence_direct:.3f}", f"{s.divergence:.3f}")
+    table.add_row("output divergence from the clean photo", f"{s.divergence_direct:.3f}", f"{s.divergence:.3f}")
     screen = console.out(quiet)
     screen.print(table)
     state = "interrupted after" if outcome.interrupted else "trained"

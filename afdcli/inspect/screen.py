@@ -182,12 +182,15 @@ def _module(
     if loaded is None or drift is None:
         yield "AFD", "none, so no drift is known"
         return
-    place = f"behind {loaded.where}" if loaded.plug == "stem" else "in front of the classifier"
+    place = f"behind the stem ({loaded.where})" if loaded.plug == "stem" else "in front of the classifier"
     yield "AFD", f"{clean(loaded.path.name)}, {place}"
-    yield "drift", f"mean {drift.angles.mean():.2f}°, largest {drift.angles.max():.2f}°"
+    mean, largest = drift.angles.mean(), drift.angles.max()
+    yield "drift", f"mean {mean:.2f}°, largest {largest:.2f}°: how far AFD turns the features"
     if drift.fdm is not None:
         low, high = drift.fdm.min(), drift.fdm.max()
-        yield "FDM opening", f"mean {drift.fdm.mean():.3f} ({low:.3f} to {high:.3f}; 0 is shut)"
+        opening = f"mean {drift.fdm.mean():.3f}, {low:.3f} to {high:.3f}"
+        meaning = "feature drifting map: the share of the correction that is let through"
+        yield "FDM", f"{opening} ({meaning})"
     if loaded.note:
         yield "note", Text(clean(loaded.note), style="yellow")
 

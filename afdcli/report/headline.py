@@ -101,7 +101,8 @@ def _unlabelled(group: Group) -> list[_Line]:
     )
     if "drift_p50" in group.estimates:
         low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
-        remark = f"median (middle half); 90 % within {low:.1f}–{high:.1f}°"
+        remark = "angle by which AFD turns the features: median (middle half);"
+        remark += f" 90 % within {low:.1f}–{high:.1f}°"
         lines.append(("Drift", cells.drift(group), remark))
     return lines
 

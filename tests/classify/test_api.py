@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from kit.classify import afd, table
 from PIL import Image
 
 from afdcli import Classifier, read_results
+from afdcli.classify.options import UNSUPPORTED, Options
+from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
 
 
@@ -57,6 +60,19 @@ def test_it_pickles(kit: Path, photos: Path, classifier: Classifier) -> None:
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(UsageError, match="no option labels; it has afd, batch_size"):
         Classifier(labels="folders")
+
+
+def test_every_option_of_the_command_is_one_of_the_classifier_or_is_not() -> None:
+    """A new field of `Settings` belongs into `Options` or `UNSUPPORTED` of classify/options.py."""
+    known = {"backbone", *UNSUPPORTED, *Options.__annotations__}
+    assert known == {field.name for field in fields(Settings)}
+
+
+def test_one_import_and_paths_as_text(kit: Path, photos: Path, classifier: Classifier) -> None:
+    files = sorted(photos.rglob("*.jpg"))[:1]
+    more = options(kit) | {"imports": kit / "tiny_models.py"}
+    more |= {"class_names": str(more["class_names"]), "afd": Path(more["afd"])}
+    assert Classifier("tiny_test_net", **more)(files) == classifier(files)
 
 
 def test_results_come_back_as_they_were(kit: Path, photos: Path) -> None:
