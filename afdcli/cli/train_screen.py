@@ -79,7 +79,11 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
         table.add_column(column, justify="left" if not column else "right")
     table.add_row("feature angle to the clean photo", f"{s.angle_direct:.2f}°", f"{s.angle:.2f}°")
     table.add_row("same label as the clean photo", f"{s.agree_direct:.1%}", f"{s.agree:.1%}")
-    table.add_row("output divergence from the clean photo", f"{s.divergence_direct:.3f}", f"{s.divergence:.3f}")
+    table.add_row(
+        "output divergence from the clean photo",
+        f"{s.divergence_direct:.3f}",
+        f"{s.divergence:.3f}",
+    )
     screen = console.out(quiet)
     screen.print(table)
     state = "interrupted after" if outcome.interrupted else "trained"

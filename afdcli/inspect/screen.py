@@ -182,7 +182,11 @@ def _module(
     if loaded is None or drift is None:
         yield "AFD", "none, so no drift is known"
         return
-    place = f"behind the stem ({loaded.where})" if loaded.plug == "stem" else "in front of the classifier"
+    place = (
+        f"behind the stem ({loaded.where})"
+        if loaded.plug == "stem"
+        else "in front of the classifier"
+    )
     yield "AFD", f"{clean(loaded.path.name)}, {place}"
     mean, largest = drift.angles.mean(), drift.angles.max()
     yield "drift", f"mean {mean:.2f}°, largest {largest:.2f}°: how far AFD turns the features"

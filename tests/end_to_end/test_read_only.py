@@ -18,7 +18,8 @@ mount -t tmpfs tmpfs tmp
 mount -t tmpfs tmpfs out
 mount -t tmpfs -o ro,mode=000 tmpfs /dev/shm
 export HOME=/nowhere XDG_CACHE_HOME=/nowhere/cache TMPDIR=$PWD/tmp LC_ALL=C
-exec setpriv --bounding-set=-all --inh-caps=-all bash -c '"$@"; code=$?; cat out/results.csv; exit $code' - "$@"
+inner='"$@"; code=$?; cat out/results.csv; exit $code'
+exec setpriv --bounding-set=-all --inh-caps=-all bash -c "$inner" - "$@"
 """
 
 
