@@ -24,7 +24,9 @@ from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.claim import found_at
 from afdcli.results.metadata import RunMetadata
+from afdcli.results.origins import Origins
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
+from afdcli.results.retry import list_failed
 from afdcli.results.rows import FAILED, Row
 from afdcli.results.summary import Summary, write_counted
 from afdcli.results.writers import Sink, journal, open_sink
@@ -69,7 +71,7 @@ def classify(
         inputs = _labelled(inputs, labels)
     # No note if AFD was switched off on purpose.
     notes = (setup.note if setup.settings.afd != "off" else "", setup.backbone.note)
-    summary = Summary(notes=[note for note in notes if note])
+    summary = Summary(setup.settings.min_prob, notes=[note for note in notes if note])
     if skipped is not None:
         summary.skipped = skipped
     facts, inputs = setup.metadata(command), iter(inputs)
@@ -92,6 +94,8 @@ def classify(
             if labels is not None and (warning := labels.warning()):
                 summary.notes.append(warning)
             metadata.write(status, summary.counts())
+    if (failed := setup.settings.export_failed) is not None:
+        summary.retry = list_failed(setup.settings.out, Origins(setup.settings.inputs), failed)
     return summary
 
 

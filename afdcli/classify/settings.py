@@ -11,6 +11,7 @@ from afdcli.errors import UsageError
 from afdcli.models.shipped import DEFAULT
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
+from afdcli.storage.writable import check_file
 from afdcli.workers.pool import MEBI, MEMORY_LIMIT
 
 _POSITIVE = (
@@ -24,6 +25,7 @@ class Settings:
     """All options of a run; see ``afd classify --help``.
 
     Attributes:
+        inputs: absolute paths and URLs of what is classified, for the metadata.
         out: results file, folder of parts or URL; results at a URL are always in parts.
         rows_per_part: rows per file if *out* is to be a folder of parts; None for one file.
         backbone: name of the classifier.
@@ -49,6 +51,8 @@ class Settings:
         compile: run the network through ``torch.compile``.
         limit, sample, seed: which of the inputs to classify, see
             `afdcli.inputs.selection.Selection`.
+        min_prob: rows whose best class is less probable are marked as unsure; None for no mark.
+        export_failed: list of failed files to write at the end, see `afdcli.results.retry`.
         shard: share of the inputs to classify, "I/N" with I from 1 to N.
         engine: "local" or "ray".
         actors: networks on Ray; None for one per CPU (at most 8; 1 with GPUs).
@@ -56,6 +60,7 @@ class Settings:
         resume: continue after the rows that the results hold already.
     """
 
+    inputs: tuple[str, ...] = ()
     out: Place = Path("results.csv")
     rows_per_part: int | None = None
     backbone: str = DEFAULT
@@ -82,6 +87,8 @@ class Settings:
     limit: int | None = None
     sample: int | None = None
     seed: int | None = None
+    min_prob: float | None = None
+    export_failed: Path | None = None
     shard: str = "1/1"
     engine: str = "local"
     actors: int | None = None
@@ -100,6 +107,8 @@ class Settings:
             UsageError: they are not, or results cannot be written to *out*.
         """
         check_out(self.out, self.part)
+        if self.export_failed is not None:
+            check_file(self.export_failed, "--export-failed")
         if self.resize not in ("auto", "always"):
             raise UsageError(f"--resize {self.resize}: choose auto or always")
         if self.engine not in ("local", "ray"):
@@ -108,6 +117,8 @@ class Settings:
             raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
         if self.compare and self.afd == "off":
             raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
+        if self.min_prob is not None and not 0 <= self.min_prob <= 1:  # NaN, too
+            raise UsageError(f"--min-prob {self.min_prob}: give a probability from 0 to 1")
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and value <= 0:

@@ -184,6 +184,7 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
             labels=settings.labels is not None,
             compare=settings.compare,
             exif=settings.exif,
+            min_prob=settings.min_prob,
         ),
         device=device,
         precision=arithmetic.precision,

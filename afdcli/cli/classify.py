@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from afdcli.cli.answer_options import ExportFailedOption, MinProbOption
 from afdcli.cli.classify_options import (
     ActorGpusOption,
     ActorsOption,
@@ -74,6 +75,8 @@ def classify(
     results: OutOption = "results.csv",
     topk: TopkOption = 1,
     exif: ExifOption = False,
+    min_prob: MinProbOption = None,
+    export_failed: ExportFailedOption = None,
     rows_per_part: RowsPerPartOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
@@ -132,6 +135,7 @@ def classify(
     from afdcli.models.shipped import DEFAULT
 
     settings = Settings(
+        inputs=inputs.places,
         out=target,
         rows_per_part=rows_per_part,
         backbone=backbone or DEFAULT,
@@ -143,6 +147,8 @@ def classify(
         labels=labels,
         topk=topk,
         resize=resize,
+        min_prob=min_prob,
+        export_failed=export_failed,
         batch_size=batch_size,
         workers=workers,
         timeout=timeout,

@@ -17,6 +17,7 @@ from afdcli.cli.after import (
     show_failed,
     show_next,
 )
+from afdcli.cli.answer_options import retry_lines
 from afdcli.cli.console import duration, reasons
 from afdcli.inputs.inputs import skipped_text
 from afdcli.models.class_names import NUMBERS
@@ -40,6 +41,9 @@ def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
     screen.print(_counts(summary, setup))
     if summary.classified:
         show_next(screen, *_next(setup))
+    if summary.retry is not None and setup.settings.export_failed is not None:
+        for line in retry_lines(summary.retry, setup.settings.export_failed):
+            screen.print(line, soft_wrap=True)
 
 
 def summary_facts(summary: Summary, setup: Setup) -> dict[str, Any]:
@@ -130,6 +134,9 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
             "damaged",
             f"{summary.damaged:,} images, classified from their readable part (see note)",
         )
+    if summary.min_prob is not None and summary.classified:
+        share = summary.unsure / summary.classified
+        yield "unsure", f"{summary.unsure:,} images ({share:.1%}) below {summary.min_prob:g}"
     if summary.labels:
         best = summary.labels.most_common(TOP_LABELS)
         more = f" … {len(summary.labels):,} in all" if len(summary.labels) > TOP_LABELS else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from afdcli.cli.answer_options import ExportFailedOption, retry_lines
 from afdcli.cli.console import DebugOption, err, out
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import option
@@ -17,8 +18,11 @@ from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from afdcli.report.summary import Report
     from afdcli.report.table import Table
+    from afdcli.storage.paths import Place
 
 
 class Format(str, Enum):
@@ -155,6 +159,7 @@ def report(
             "named in the metadata, and runs its --import files.",
         ),
     ] = False,
+    export_failed: ExportFailedOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
@@ -176,7 +181,9 @@ def report(
     files = (*paths, reference, plain, only, exclude, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     _check_target(to, inputs)
-    check_page(html, photos, maps, [*inputs, *([to] if to else [])])
+    check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
+    if export_failed is not None:
+        _export_failed(paths, export_failed, photos)
     runs = load_runs(
         paths, clean=reference, direct=plain, only=only, exclude=exclude, manifests=manifest or ()
     )
@@ -196,6 +203,21 @@ def report(
     if form is Format.csv:
         for remark in _remarks(reports):
             err().print(remark, markup=False, highlight=False, soft_wrap=True)
+
+
+def _export_failed(paths: Sequence[Place], file: Path, photos: Path | None) -> None:
+    from afdcli.results.origins import Origins
+    from afdcli.results.retry import list_failed
+
+    if len(paths) > 1:
+        raise UsageError("--export-failed takes one results file")
+    if isinstance(paths[0], Path) and file.resolve() == paths[0].resolve():
+        raise UsageError(f"--export-failed {file}: would overwrite the results")
+    check_file(file, "--export-failed")
+    origins = Origins.of(paths[0], [photos] if photos else ())
+    retry = list_failed(paths[0], origins, file)
+    for line in retry_lines(retry, file):
+        err().print(line, soft_wrap=True)
 
 
 _FORMATS = {".csv": Format.csv, ".json": Format.json, ".md": Format.markdown}

@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 SUFFIXES = (".html", ".htm")
 
 
-def check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path]) -> None:
+def check_page(
+    html: Path | None,
+    photos: Path | None,
+    maps: bool,
+    taken: Sequence[Path],
+    listing: bool = False,
+) -> None:
     """Check that the page can be written, before any slow work.
 
     Args:
         taken: the other files that are read or written.
+        listing: *photos* also serves to find the failed files.
 
     Raises:
         UsageError: a wrong name, or no such folder.
@@ -30,7 +37,7 @@ def check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequen
     if maps and photos is None:
         raise UsageError("--maps shows pictures: it needs --photos DIR")
     if html is None:
-        if photos is not None:
+        if photos is not None and not listing:
             raise UsageError("--photos adds pictures to the page: it needs --html FILE")
         return
     if html.suffix.lower() not in SUFFIXES:

@@ -132,6 +132,14 @@ class Inputs:
         """True until `Selection.sample` is drawn, for which all inputs are listed."""
         return self._selection.sample is not None and not self._drawn
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths as absolute paths and URLs; "-" is the current folder."""
+        return tuple(
+            path if is_url(path) else os.path.abspath("." if path == STDIN else path)  # noqa: PTH100
+            for path in self._paths
+        )
+
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """List the pictures at *path*, which need not exist."""
         path = _local(path)

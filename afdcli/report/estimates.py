@@ -12,7 +12,7 @@ import numpy.typing as npt
 from afdcli.report import stats
 from afdcli.report.runs import Run, TopClasses
 from afdcli.report.stats import Estimate, Floats, Ids
-from afdcli.results.rows import DAMAGED, FAILED
+from afdcli.results.rows import DAMAGED, FAILED, UNSURE
 
 QUANTILES = (5, 25, 50, 75, 95)
 
@@ -28,6 +28,7 @@ class RunArrays:
     Attributes:
         failed: bool, True if the row could not be classified.
         damaged: bool, True if it was classified but its decoder had to guess part of it.
+        unsure: flags: its best class is less probable than ``--min-prob``; None without it.
         drift: float64, degrees; NaN if unknown.
         right: "direct", "afd", "clean" or "clean_afd", as far as run -> flags: the top class is the
             true one.
@@ -39,6 +40,7 @@ class RunArrays:
 
     failed: Flags
     damaged: Flags
+    unsure: Floats | None
     drift: Floats
     right: Mapping[str, Floats]
     prob: Mapping[str, Floats]
@@ -55,6 +57,7 @@ class RunArrays:
         return cls(
             failed=(run.rows["status"] == FAILED).to_numpy(),
             damaged=(run.rows["status"] == DAMAGED).to_numpy(),
+            unsure=run.rows[UNSURE].to_numpy(dtype=float) if UNSURE in run.rows else None,
             drift=run.rows["drift"].to_numpy(dtype=float) if "drift" in run.rows else empty,
             right={
                 name: top_classes["right"].to_numpy(dtype=float)
@@ -87,6 +90,8 @@ class RunArrays:
             "failed": Estimate(len(at), float(part.failed.sum())),
             "damaged": Estimate(len(at), float(part.damaged.sum())),
         }
+        if part.unsure is not None:
+            found["unsure"] = Estimate(len(at), float(np.nansum(part.unsure)))
         found |= part._accuracies()
         for name, prob in part.prob.items():
             found[f"confidence_{name}"] = part._over(stats.mean, prob)
@@ -114,6 +119,7 @@ class RunArrays:
         return RunArrays(
             failed=self.failed[at],
             damaged=self.damaged[at],
+            unsure=None if self.unsure is None else self.unsure[at],
             drift=self.drift[at],
             right={name: values[at] for name, values in self.right.items()},
             prob={name: values[at] for name, values in self.prob.items()},

@@ -37,6 +37,7 @@ DISPLAYS = (
     Display("files", "files", cells.whole),
     Display("failed", "failed", cells.whole, "Failed", drop=8),
     Display("damaged", "damaged", cells.whole),
+    Display("unsure", "unsure", cells.whole),
     Display("accuracy_direct", "accuracy, direct", cells.percent, "Direct %", shorten=2),
     Display("accuracy_afd", "accuracy, with AFD", cells.percent, "With AFD %", shorten=1),
     Display("accuracy_difference", "difference in points", cells.points, "Difference", shorten=6),

@@ -31,6 +31,8 @@ def _counts(report: Report) -> str:
         return f"{name}: all {files:,} files failed, so there are no predictions to report"
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
+    if "unsure" in group.estimates:
+        counted += f", {int(group.get('unsure').value):,} unsure"
     counted += f", {group.views:,} counted" if group.views != files - failed else ""
     counted += f", views of {group.n:,} pictures" if group.n != group.views else ""
     few = f" (fewer than {FEW} pictures: too few for conclusions)" if group.n < FEW else ""

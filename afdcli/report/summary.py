@@ -26,6 +26,7 @@ METRICS = {
     "files": "inputs, including failed ones",
     "failed": "inputs that could not be classified; no other metric includes them",
     "damaged": "inputs that were classified although the decoder had to guess part of them",
+    "unsure": "inputs whose best class is less probable than --min-prob",
     "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
     "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
     "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",

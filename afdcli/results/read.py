@@ -15,7 +15,7 @@ import pandas as pd
 
 from afdcli.errors import ResultsError
 from afdcli.results.metadata import metadata_part, metadata_path
-from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK
+from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK, UNSURE
 from afdcli.storage.folders import files_of
 from afdcli.storage.paths import Place, is_file, read_text
 from afdcli.storage.text import reason_of, restore
@@ -35,8 +35,8 @@ class Results:
         path: file, folder of parts or URL that they were read from.
         rows: one row per input, in input order, with the columns of `afdcli.results.rows` except
             those of the second and later classes. Numbers are float64, NaN for an empty cell;
-            ``correct`` columns are 1.0, 0.0 or NaN; all other columns are text, "" for an empty
-            cell.
+            ``correct`` and ``unsure`` columns are 1.0, 0.0 or NaN; all other columns are text, ""
+            for an empty cell.
         metadata: content of ``<path>.meta.json``; empty if there is no such file.
         remarks: sentences about what was left out, such as an incomplete last row.
     """
@@ -82,18 +82,13 @@ def read_results(path: Place) -> Results:
     Raises:
         ResultsError: *path* does not exist, cannot be read, or does not hold results.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ResultsError(
-            f"{path}: not a results file; afd report reads {', '.join(SUFFIXES)} of afd classify"
-        )
+    check_suffix(path)
     pieces = [_read(shown, file) for shown, file in files_of(path)]
     if not pieces:
-        folder = isinstance(path, Path) and path.is_dir()
-        kind = "is a folder, not a results file" if folder else "no such file"
-        raise ResultsError(f"{path}: {kind}; make one with afd classify PHOTOS --out {path.name}")
+        raise no_results(path)
     tables, notes = zip(*pieces, strict=True)
     rows = tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
-    metadata = _metadata(path)
+    metadata = read_metadata(path)
     remarks = [remark for some in notes for remark in some]
     status = metadata.get("status", "finished")
     if status != "finished":
@@ -101,14 +96,36 @@ def read_results(path: Place) -> Results:
     return Results(path, rows, metadata, tuple(remarks))
 
 
+def check_suffix(path: Place) -> None:
+    """Check that the name of *path* is one of results.
+
+    Raises:
+        ResultsError: it is not.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ResultsError(
+            f"{path}: not a results file; results of afd classify end in {', '.join(SUFFIXES)}"
+        )
+
+
+def no_results(path: Place) -> ResultsError:
+    """The error for a *path* with neither a file nor parts."""
+    folder = isinstance(path, Path) and path.is_dir()
+    kind = "is a folder, not a results file" if folder else "no such file"
+    return ResultsError(f"{path}: {kind}; make one with afd classify PHOTOS --out {path.name}")
+
+
+def no_parquet(path: Place) -> ResultsError:
+    """The error for a Parquet file without pyarrow."""
+    return ResultsError(f"{path}: Parquet needs pyarrow: pip install 'afdcli[parquet]'")
+
+
 def _read(path: Place, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Read one file. Returns its typed rows and remarks; *path* is its name in messages."""
     try:
         raw = _READERS[file.suffix.lower()](file)
     except ImportError as error:
-        raise ResultsError(
-            f"{path}: Parquet needs pyarrow: pip install 'afdcli[parquet]'"
-        ) from error
+        raise no_parquet(path) from error
     # Parse errors of pandas, pyarrow and json are ValueErrors.
     except (OSError, ValueError, csv.Error, RecursionError, NotImplementedError) as error:
         reason = reason_of(error)
@@ -221,7 +238,7 @@ def _typed(path: Place, rows: pd.DataFrame) -> pd.DataFrame:
     for name in rows.columns:
         column = rows[name]
         plain = str(name).removeprefix(DIRECT)
-        if plain == "correct":
+        if plain in ("correct", UNSURE):
             columns[name] = _truth(path, column)
         elif plain in NUMBERS or plain.startswith(("index", "prob")):
             columns[name] = _number(path, column)
@@ -256,7 +273,12 @@ def _refuse(path: Place, column: pd.Series[str], unread: pd.Series[bool], wanted
         raise ResultsError(f"{path}: row {row + 1}: {column.name} is {value!r}, not {wanted}")
 
 
-def _metadata(path: Place) -> Mapping[str, object]:
+def read_metadata(path: Place) -> Mapping[str, object]:
+    """The metadata of the results at *path*; empty if there are none.
+
+    Raises:
+        ResultsError: they cannot be read.
+    """
     beside = metadata_path(path)
     if not is_file(beside):
         return {}

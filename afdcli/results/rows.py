@@ -16,6 +16,8 @@ DAMAGED = "damaged"
 FAILED = "failed"
 #: Prefix of the columns that hold predictions without AFD in a ``--compare`` run.
 DIRECT = "direct_"
+#: Column that says whether the best class is less probable than ``--min-prob``.
+UNSURE = "unsure"
 
 Cell = str | int | float | bool | None
 
@@ -28,6 +30,7 @@ _TYPES: dict[str, type] = {
     "index": int,
     "prob": float,
     "correct": bool,
+    UNSURE: bool,
     "target": int,
     "exif_latitude": float,
     "exif_longitude": float,
@@ -105,12 +108,15 @@ class Columns:
         labels: True with ``--labels``: adds target, target_label and correct.
         compare: True with ``--compare``: adds the direct_ columns.
         exif: True with ``--exif``: adds the exif_ columns.
+        min_prob: probability of the best class, 0 to 1, below which a row is unsure
+            (``--min-prob``): adds unsure; None without.
     """
 
     topk: int = 1
     labels: bool = False
     compare: bool = False
     exif: bool = False
+    min_prob: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -122,6 +128,8 @@ class Columns:
             classes.append("correct")
         names = ["path", "status", "error", "codec", "width", "height", "quality", "drift"]
         names += classes
+        if self.min_prob is not None:
+            names.append(UNSURE)
         if self.labels:
             names += ["target", "target_label"]
         if self.compare:
@@ -149,6 +157,8 @@ class Columns:
             "drift": row.drift,
         }
         cells |= self._flatten_classes(row.top_classes, row.target, "")
+        if self.min_prob is not None:
+            cells[UNSURE] = row.top_classes[0].prob < self.min_prob if row.top_classes else None
         if self.labels:
             cells |= {"target": row.target, "target_label": row.target_label}
         if self.compare:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from afdcli.results.retry import Retry
 from afdcli.results.rows import DAMAGED, FAILED, Row
 from afdcli.results.writers import Sink
 from afdcli.storage.uninterrupted import uninterrupted
@@ -24,6 +25,7 @@ class Summary:
     """Counts over the rows of a run.
 
     Attributes:
+        min_prob: see `Columns`; None if no rows are marked as unsure.
         rows: number of rows.
         failed: error code -> number of rows.
         labels: predicted label -> number of rows.
@@ -32,15 +34,18 @@ class Summary:
         direct_correct: of the labelled rows, those predicted right without AFD (``--compare``).
         compared: rows with predictions both with and without AFD.
         changed: of the compared rows, those whose class AFD changed.
+        unsure: classified rows whose best class is less probable than *min_prob*.
         damaged: classified rows whose file is damaged.
         skipped: kind -> files in folders and archives that get no row, such as text files.
         resumed: rows written by an earlier run.
         seconds: time from the first task to the last row.
+        retry: what the list of ``--export-failed`` holds; None without.
         notes: sentences for the user.
         first: the first `FIRST_ROWS` classified rows.
         first_failed: the first `FIRST_FAILED` failed rows.
     """
 
+    min_prob: float | None = None
     rows: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
@@ -49,10 +54,12 @@ class Summary:
     direct_correct: int = 0
     compared: int = 0
     changed: int = 0
+    unsure: int = 0
     damaged: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
+    retry: Retry | None = None
     notes: list[str] = field(default_factory=list)
     first: list[Row] = field(default_factory=list, repr=False)
     first_failed: list[Row] = field(default_factory=list, repr=False)
@@ -102,6 +109,7 @@ class Summary:
         self.damaged += row.status == DAMAGED
         best = row.top_classes[0]
         self.labels[best.label] += 1
+        self.unsure += self.min_prob is not None and best.prob < self.min_prob
         if row.drift is not None:
             self._drift[min(round(100 * row.drift), _DRIFT_BINS)] += 1
         if row.direct:
@@ -124,6 +132,8 @@ class Summary:
             "seconds": round(self.seconds, 2),
             "median_drift_degrees": self.median_drift,
         }
+        if self.min_prob is not None:
+            counts["unsure"] = self.unsure
         if self.labelled:
             counts |= {"labelled": self.labelled, "correct": self.correct}
         if self.compared:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from afdcli.errors import PhotoError, UsageError
 from afdcli.report.runs import Run
+from afdcli.results.origins import inside
 from afdcli.storage.text import unprintable
 from afdcli.workers.pool import WorkerPool
 
@@ -34,12 +35,8 @@ def find(folder: Path, name: str) -> Path | None:
         folder: the folder that was classified.
         name: path in the results, in the form of `afdcli.storage.text.printable`.
     """
-    base = os.path.abspath(folder)  # noqa: PTH100  # links inside the folder are the user's own
-    path = os.path.normpath(os.path.join(base, unprintable(name)))  # noqa: PTH118
-    if os.path.commonpath([base, path]) != base or "\0" in path:
-        return None
-    found = Path(path)
-    return found if found.is_file() else None
+    path = inside(folder, unprintable(name))
+    return Path(path) if path is not None and os.path.isfile(path) else None  # noqa: PTH113
 
 
 def thumbnails(paths: Sequence[Path]) -> list[bytes | None]:

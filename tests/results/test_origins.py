@@ -1,0 +1,107 @@
+"""From the names in results back to files; lists of failed files for another try."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from kit import cli, results
+from kit.classify import afd, jpeg
+from kit.cli import one_line
+from kit.results import row
+
+from afdcli.errors import UsageError
+from afdcli.inputs.inputs import Inputs
+from afdcli.results.origins import Origins
+
+
+def made(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"")
+
+
+def origins(*inputs: str) -> Origins:
+    return Origins([name if "://" in name else str(Path(name).absolute()) for name in inputs])
+
+
+def test_folders_files_archives_and_urls(here: Path) -> None:
+    made("a/x.jpg", "b/y.jpg", "c/odd\udcff.jpg", "c/z.jpg", "shards/s.tar")
+    found = origins("a", "b", "c/odd\udcff.jpg", "c/z.jpg", "shards/s.tar", "s3://bucket/photos")
+    assert found.find("x.jpg").file == here / "a/x.jpg"
+    assert found.find("y.jpg").file == here / "b/y.jpg"
+    for name in ("z.jpg", "c/z.jpg"):  # given explicitly: as seen from where afd was started
+        assert found.find(name).file == here / "c/z.jpg"
+    assert found.find("c/odd\\xff.jpg").file == here / "c/odd\udcff.jpg"
+    assert found.find("s.tar/x.jpg").archive == here / "shards/s.tar"
+    assert found.find("s.tar").file == here / "shards/s.tar"
+    assert found.find("deep/w.jpg").url == "s3://bucket/photos/deep/w.jpg"
+    assert origins("https://x.org/a.jpg").find("a.jpg").url == "https://x.org/a.jpg"
+
+
+def test_what_cannot_be_told_is_said(here: Path) -> None:
+    made("a/x.jpg", "b/x.jpg", "secret.jpg")
+    assert "several inputs" in origins("a", "b").find("x.jpg").problem
+    assert origins("a", "a").find("x.jpg").file == here / "a/x.jpg"
+    assert "no such file" in origins("a").find("y.jpg").problem
+    for name in ("../secret.jpg", str(here / "secret.jpg"), "a\0b"):
+        assert origins("a").find(name).file is None
+
+
+def test_the_metadata_name_the_inputs(here: Path) -> None:
+    made("a/x.jpg")
+    places = Inputs(["a", "-"], stdin=[]).places
+    assert places == (str(here / "a"), str(here))
+    results.write("r.csv", [], metadata={"options": {"inputs": places}})
+    assert Origins.of(Path("r.csv")).find("x.jpg").file == here / "a/x.jpg"
+    Path("a").rename("moved")
+    assert Origins.of(Path("r.csv"), [Path("moved")]).find("x.jpg").file == here / "moved/x.jpg"
+    with pytest.raises(UsageError, match="--photos other: no such"):
+        Origins.of(Path("r.csv"), [Path("other")])
+    for metadata in ({}, {"options": 3}, {"options": {"inputs": []}}, {"options": {"inputs": [1]}}):
+        results.write("r.csv", [], metadata=metadata)
+        with pytest.raises(UsageError, match="give --photos DIR"):
+            Origins.of(Path("r.csv"))
+
+
+def test_failed_files_are_tried_again(kit: Path, photos: Path) -> None:
+    result = afd(kit, "photos", "--export-failed", "failed.txt")
+    assert "retry: afd classify - < failed.txt (3 failed files)" in " ".join(result.output.split())
+    lines = Path("failed.txt").read_text().splitlines()
+    assert lines == [str(photos / "red" / name) for name in ("00.jpg", "04.jpg", "05.jpg")]
+    assert cli.afd("report", "--export-failed", "again.txt").exit_code == 0
+    assert Path("again.txt").read_text() == Path("failed.txt").read_text()
+    for path in lines:
+        Path(path).unlink()
+        Path(path).write_bytes(jpeg(1))
+    retry = afd(kit, "-", "--export-failed", "failed.txt", stdin="\n".join(lines))
+    assert retry.exit_code == 0, retry.output
+    assert Path("failed.txt").read_text() == ""
+
+
+def test_what_is_not_in_the_list_is_said(here: Path) -> None:
+    made("a/line\nbreak.jpg", "a/x.jpg")
+    with zipfile.ZipFile("z.zip", "w") as archive:
+        archive.writestr("m.jpg", b"")
+    names = ["line\nbreak.jpg", "x.jpg", "z.zip/m.jpg", "gone.jpg"]
+    rows = [row(name, error="corrupt") for name in names]
+    inputs = [str(here / "a"), str(here / "z.zip")]
+    results.write("r.csv", rows, metadata={"options": {"inputs": inputs}})
+    result = cli.afd("report", "r.csv", "--export-failed", "failed.txt", "--format", "json")
+    json.loads(result.stdout)
+    said = " ".join(result.stderr.split())
+    assert "3 failed rows are not in the list" in said
+    for part in ("a line break", "z.zip, which can only be classified as a whole", "no such file"):
+        assert part in said
+    assert Path("failed.txt").read_text() == str(here / "a/x.jpg") + "\n"
+
+
+def test_the_list_never_replaces_the_results(here: Path) -> None:
+    results.write("r.csv", [row("a.jpg", error="corrupt")])
+    one_line(cli.afd("report", "r.csv", "--export-failed", "r.csv"), 2, "would overwrite")
+    one_line(cli.afd("report", "r.csv", "--export-failed", "f.txt"), 2, "give --photos DIR")
+    result = cli.afd("report", "r.csv", "r.csv", "--export-failed", "f.txt")
+    one_line(result, 2, "takes one results file")
