@@ -28,7 +28,7 @@ def read(name: str) -> str:
 
 
 def test_the_commands_are_there() -> None:
-    names = ["classify", "report", "inspect", "models", "degrade", "train", "fuse"]
+    names = ["classify", "report", "sort", "inspect", "models", "degrade", "train", "fuse"]
     assert list(COMMANDS) == names  # in this order in afd --help
 
 

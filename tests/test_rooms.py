@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "afdcli"
 #: Lowest first: a room imports from itself and from rooms above it in this list.
 ROOMS = [
     *("errors", "constants", "storage", "codec", "core", "view", "models", "inputs", "results"),
-    *("workers", "inference", "train", "degrade", "classify", "inspect", "report", "cli"),
+    *("workers", "inference", "train", "degrade", "classify", "inspect", "report", "sort", "cli"),
 ]
 #: What the maths and what runs in readers must not load.
 FORBIDDEN = {

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from afdcli import __version__
-from afdcli.cli import classify, degrade, fuse, inspect, models, report, train
+from afdcli.cli import classify, degrade, fuse, inspect, models, report, sort, train
 from afdcli.cli.command import Command
 from afdcli.cli.console import EXIT_USAGE, DebugOption
 from afdcli.cli.exit_codes import Group, prepare
@@ -47,6 +47,7 @@ def _root(
 for _command in (  # in the order of use
     classify.classify,
     report.report,
+    sort.sort,
     inspect.inspect,
     models.models,
     degrade.degrade,

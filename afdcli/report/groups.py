@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import os.path
 from collections.abc import Sequence
@@ -72,6 +73,11 @@ def band_names() -> list[str]:
     """Names of the quality bands. Without the "QF", spreadsheets would take them for dates."""
     ends = [*(start - 1 for start in BAND_STARTS[1:]), 100]
     return [f"QF {a}-{b}" for a, b in zip(BAND_STARTS, ends, strict=True)]
+
+
+def band_name(quality: float) -> str:
+    """Name of the band of a quality factor, 1 to 100."""
+    return band_names()[max(0, bisect.bisect_right(BAND_STARTS, round(quality)) - 1)]
 
 
 def _bands(quality: pd.Series[float]) -> pd.Series[str]:

@@ -45,10 +45,13 @@ def lock_path(out: Place) -> Path:
 
 
 @contextmanager
-def locked(out: Place) -> Iterator[None]:
+def locked(out: Place, option: str = "--out") -> Iterator[None]:
     """Hold the lock of *out*. Missing folders are created, and removed again if left empty.
 
     On a file system without locks the context runs unlocked.
+
+    Args:
+        option: the option that named it, for the message.
 
     Raises:
         UsageError: another process holds the lock; the message says which one and since when.
@@ -58,7 +61,7 @@ def locked(out: Place) -> Iterator[None]:
     made = [folder for folder in path.parents if not folder.exists()]  # deepest first
     with trouble("write", out if isinstance(out, Path) else path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = _acquire(path, out)
+        file = _acquire(path, out, option)
     try:
         yield
     finally:
@@ -71,7 +74,7 @@ def locked(out: Place) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _acquire(path: Path, out: Place) -> int:
+def _acquire(path: Path, out: Place, option: str) -> int:
     """Open and lock the file *path*; the file descriptor."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
@@ -81,7 +84,7 @@ def _acquire(path: Path, out: Place) -> int:
             holder = _read_holder(file)
             os.close(file)
             raise UsageError(
-                f"another run writes to {out} ({holder}); wait for it, or give another --out"
+                f"another run writes to {out} ({holder}); wait for it, or give another {option}"
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:

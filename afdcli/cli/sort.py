@@ -1,0 +1,245 @@
+"""``afd sort``: sort the classified pictures into folders, and put them back."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from afdcli.cli.console import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    EXIT_USAGE,
+    DebugOption,
+    QuietOption,
+    err,
+    out,
+    stop_politely,
+)
+from afdcli.cli.help import INPUT, OUTPUT
+from afdcli.cli.options import option
+from afdcli.errors import UsageError
+from afdcli.storage.writable import check_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from afdcli.sort.run import Problems, Sorted, Sorting
+
+_SHOWN = 15  # folders on the screen
+_OFTEN = 500  # rows between two updates of the screen
+
+
+def sort(
+    results: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RESULTS",
+            rich_help_panel=INPUT,
+            help="Results of afd classify: a file, a folder of parts or a URL."
+            " Default: results.csv.",
+        ),
+    ] = None,
+    photos: Annotated[
+        list[Path] | None,
+        option(
+            "--photos",
+            metavar="DIR",
+            panel=INPUT,
+            help="What was classified, if it is elsewhere now; repeatable.",
+        ),
+    ] = None,
+    undo: Annotated[
+        Path | None,
+        option(
+            "--undo",
+            metavar="FILE",
+            panel=INPUT,
+            help="Put everything back. FILE is the list of moves that afd sort wrote.",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        option("--to", metavar="DIR", panel=OUTPUT, help="Make the folders here."),
+    ] = None,
+    by: Annotated[
+        str,
+        option(
+            "--by",
+            metavar="label|target_label|status|error|codec|quality|correct|unsure|COLUMN",
+            panel=OUTPUT,
+            help="Column of the results that names the folder; quality comes in bands.",
+        ),
+    ] = "label",
+    min_prob: Annotated[
+        float | None,
+        option(
+            "--min-prob",
+            metavar="P",
+            panel=OUTPUT,
+            least=0.0,
+            most=1.0,
+            help="Sort pictures whose label is less probable than P, 0 to 1, into the folder"
+            " unsure. Default: by the column unsure, if there is one.",
+        ),
+    ] = None,
+    link: Annotated[
+        bool,
+        option("--link", panel=OUTPUT, help="Make symbolic links instead of moving the files."),
+    ] = False,
+    copy: Annotated[
+        bool, option("--copy", panel=OUTPUT, help="Copy the files instead of moving them.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        option("--dry-run", panel=OUTPUT, help="Only show the folders with their counts."),
+    ] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Sort the classified files into one folder per label. Nothing is ever overwritten.
+
+    Moves the files, unless you give --link or --copy, and writes a list of moves for --undo. Files
+    without a label (failed ones) stay where they are. If it is interrupted, the same command goes
+    on.
+
+    Examples:
+        afd sort results.csv --to sorted --min-prob 0.5
+        afd sort --undo sorted/afd-moves.jsonl
+    """
+    with stop_politely():
+        if undo is not None:
+            if results is not None or to is not None:
+                raise UsageError(
+                    "--undo takes only the list of moves: give neither RESULTS nor --to"
+                )
+            _undo(undo, quiet)
+            return
+        if to is None:
+            raise UsageError("give --to DIR, the folder to sort into (or --undo FILE)")
+        if link and copy:
+            raise UsageError("--link and --copy exclude each other")
+        check_folder(to, "--to")
+        how = "link" if link else "copy" if copy else "move"
+        sorting = _sorting(results or "results.csv", to, by, min_prob, how, photos or [])
+        _sort(sorting, dry_run, quiet)
+
+
+def _sorting(
+    results: str, to: Path, by: str, min_prob: float | None, how: str, photos: list[Path]
+) -> Sorting:
+    from afdcli.results.origins import Origins
+    from afdcli.results.read import check_suffix
+    from afdcli.sort.plan import Plan
+    from afdcli.sort.run import Sorting
+    from afdcli.storage.paths import place
+
+    where = place(results)
+    check_suffix(where)
+    return Sorting(where, to, Plan(by, min_prob), Origins.of(where, photos), how)
+
+
+def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
+    try:
+        with _progress(err(quiet)) as on_rows:
+            done = sorting.count(on_rows) if dry_run else sorting.run(on_rows)
+    except KeyboardInterrupt:
+        message = "afd: interrupted; the same command goes on; the list of moves in"
+        err().print(f"{message} {sorting.into} undoes it", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    screen = out(quiet)
+    if done.folders:
+        screen.print(_folders(done))
+    for line in _lines(done, sorting, dry_run):
+        screen.print(Text(line), soft_wrap=True)
+    _show_problems(done.problems, f"not {_DONE[sorting.how]}")
+    if done.moves is not None:
+        screen.print(Text(f"undo: afd sort --undo {shlex.quote(str(done.moves))}"), soft_wrap=True)
+    if done.problems.counts:
+        raise typer.Exit(EXIT_SOME_FAILED if done.folders or done.in_place else EXIT_USAGE)
+
+
+_DONE = {"move": "moved", "copy": "copied", "link": "linked"}
+
+
+def _folders(done: Sorted) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("folder", overflow="fold")
+    table.add_column("pictures", justify="right", no_wrap=True)
+    most = done.folders.most_common()
+    for folder, count in most[:_SHOWN]:
+        table.add_row(Text(folder), f"{count:,}")
+    if len(most) > _SHOWN:
+        rest = sum(count for _, count in most[_SHOWN:])
+        table.add_row(f"… {len(most) - _SHOWN:,} more", f"{rest:,}")
+    return table
+
+
+def _lines(done: Sorted, sorting: Sorting, dry_run: bool) -> Iterator[str]:
+    total = done.folders.total()
+    would = "would be " * dry_run
+    earlier = f" ({done.resumed:,} of them earlier)" if done.resumed else ""
+    folders = f"{len(done.folders):,} folder{'s' * (len(done.folders) != 1)}"
+    verb = f"{would}{_DONE[sorting.how]}"
+    yield f"{_pictures(total)} {verb} into {folders} in {sorting.into}{earlier}"
+    if done.copied_out:
+        yield f"{done.copied_out:,} of them were copied out of archives or URLs, which stay"
+    if done.in_place:
+        yield f"{_pictures(done.in_place)} already in place"
+    if done.valueless:
+        stay = (
+            "stays where it is: its row"
+            if done.valueless == 1
+            else "stay where they are: their rows"
+        )
+        has = "has" if done.valueless == 1 else "have"
+        yield f"{_pictures(done.valueless)} {stay} {has} no {sorting.plan.by}"
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'s' * (count != 1)}"
+
+
+def _show_problems(problems: Problems, title: str) -> None:
+    for reason, count in problems.counts.most_common():
+        line = f"{title}: {count:,}, e.g. {problems.first[reason]}: {reason}"
+        err().print(Text.assemble(("afd:", "bold red"), f" {line}"), soft_wrap=True)
+
+
+def _undo(path: Path, quiet: bool) -> None:
+    from afdcli.sort.undo import undo
+
+    done = undo(path)
+    screen = out(quiet)
+    screen.print(f"{_pictures(done.put_back)} put back")
+    if done.removed:
+        screen.print(f"{done.removed:,} copies and links removed")
+    if done.already:
+        screen.print(f"{done.already:,} had been put back or removed already")
+    _show_problems(done.problems, "not put back")
+    if done.problems.counts:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _progress(screen: Console) -> Iterator[Callable[[int], None]]:
+    """Shows the number of rows; on terminals only."""
+    if not screen.is_terminal or screen.quiet:
+        yield lambda _: None
+        return
+    with screen.status("sorting") as status:
+
+        def show(rows: int) -> None:
+            if rows % _OFTEN == 0:
+                status.update(f"sorting: {rows:,} rows")
+
+        yield show

@@ -1,0 +1,1 @@
+"""Sort pictures into folders by their answers, and put them back."""

@@ -1,0 +1,128 @@
+"""Move, copy and link single files without ever replacing another."""
+
+from __future__ import annotations
+
+import errno
+import filecmp
+import os
+import shutil
+from pathlib import Path
+
+from afdcli.sort.moves import COPY, LINK, Move
+
+_PART = ".afd-part"  # a copy on its way; sorts are locked, so there is one at a time
+_TOLERANCE = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
+
+
+def carry_out(move: Move, target: Path, data: bytes | None = None) -> None:
+    """Move, copy or link the picture of *move* to *target*; also what a kill left half done.
+
+    Args:
+        data: the picture, if it is in an archive or store.
+
+    Raises:
+        FileExistsError: there is another file at *target*.
+        OSError: the disk fails, or permission is missing.
+    """
+    if move.how == LINK:
+        if not _is_link_to(target, move.source):
+            target.symlink_to(move.source)
+    elif move.how == COPY:
+        if not is_same_copy(move, target):
+            _claim(target, None)
+            _place(target, Path(move.source) if data is None else data, move.changed)
+    elif os.path.lexists(move.source) or not os.path.lexists(target):
+        bring(Path(move.source), target, _absolute(move))
+
+
+def bring(source: Path, target: Path, link: str = "") -> None:
+    """Move *source* to *target*, on this disk or another one. Raises as `carry_out`.
+
+    Args:
+        link: *source* is a symbolic link, and *target* is to lead here.
+    """
+    if link:
+        if not _is_link_to(target, link):
+            target.symlink_to(link)
+        source.unlink()
+        return
+    _claim(target, source)
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            _unclaim(target)
+            raise
+        _place(target, source, source.stat().st_mtime_ns)
+        source.unlink()
+
+
+def is_same_copy(move: Move, target: Path) -> bool:
+    """True if *target* is the copy that *move* made, unchanged."""
+    if target.is_symlink() or not target.is_file():
+        return False
+    status = target.stat()
+    near = abs(status.st_mtime_ns - move.changed) <= _TOLERANCE
+    return status.st_size == move.size and near
+
+
+def is_same_link(move: Move, target: Path) -> bool:
+    """True if *target* is the link that *move* made."""
+    return _is_link_to(target, move.source)
+
+
+def equal(one: Path, other: Path) -> bool:
+    """True if both files hold the same bytes."""
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
+def _absolute(move: Move) -> str:
+    """Where the link at the source leads, seen from anywhere; "" if it is no link."""
+    if not move.link:
+        return ""
+    return os.path.normpath(os.path.join(os.path.dirname(move.source), move.link))  # noqa: PTH118, PTH120
+
+
+def _is_link_to(path: Path, goal: str) -> bool:
+    return path.is_symlink() and os.readlink(path) == goal  # noqa: PTH115
+
+
+def _claim(target: Path, source: Path | None) -> None:
+    """Create an empty *target*, which a rename may then replace.
+
+    Hard links, which never replace a file, are missing on many network disks and memory cards. An
+    empty file, or a copy of *source*, is what a kill left of an earlier try.
+    """
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        ours = not target.is_symlink() and target.is_file() and not target.stat().st_size
+        if not ours and (source is None or not equal(source, target)):
+            raise
+
+
+def _unclaim(target: Path) -> None:
+    if not target.stat().st_size:
+        target.unlink()
+
+
+def _place(target: Path, content: Path | bytes, changed: int) -> None:
+    """Replace the claimed *target* by a copy of the file *content*, or by these bytes.
+
+    Args:
+        changed: time of its last change, nanoseconds.
+    """
+    part = target.with_name(_PART)
+    try:
+        if isinstance(content, Path):
+            shutil.copy2(content, part)
+        else:
+            part.write_bytes(content)
+        os.utime(part, ns=(changed, changed))
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        _unclaim(target)
+        raise

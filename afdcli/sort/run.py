@@ -1,0 +1,254 @@
+"""Sort the pictures of results into folders, with a list of moves to put them back."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from afdcli.errors import ResultsError
+from afdcli.results.origins import Origins
+from afdcli.results.read import read_metadata
+from afdcli.results.stream import stream_results
+from afdcli.sort.files import carry_out
+from afdcli.sort.moves import COPY, LINK, LIST, MOVE, Move, MoveList
+from afdcli.sort.names import free_name
+from afdcli.sort.plan import Picture, Pictures, Plan
+from afdcli.storage.lock import locked
+from afdcli.storage.paths import Place, trouble
+
+_AT_ONCE = 100  # moves that are written to the list before they are made
+_AT_ONCE_BYTES = 64 << 20  # the same, bytes of pictures from archives
+
+
+@dataclass
+class Problems:
+    """Pictures that were left out, by reason, with the first of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str) -> None:
+        """Count the picture *name*."""
+        self.counts[reason] += 1
+        self.first.setdefault(reason, name)
+
+
+@dataclass
+class Sorted:
+    """What was sorted.
+
+    Attributes:
+        moves: the list of moves; None if nothing was to be moved, or only tried.
+        folders: folder -> pictures that are now in it.
+        valueless: pictures that stay where they are because their row has no value.
+        in_place: pictures that were in their folder already.
+        copied_out: pictures that were copied out of archives and stores.
+        resumed: pictures that an earlier, interrupted sort had moved.
+        problems: pictures that could not be moved.
+    """
+
+    moves: Path | None = None
+    folders: Counter[str] = field(default_factory=Counter)
+    valueless: int = 0
+    in_place: int = 0
+    copied_out: int = 0
+    resumed: int = 0
+    problems: Problems = field(default_factory=Problems)
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """A sort that can be run.
+
+    Attributes:
+        results: a results file, a folder of parts or a URL.
+        into: the folder in which folders are made.
+        plan: what decides the folder.
+        origins: where the pictures are.
+        how: `MOVE`, `COPY` or `LINK`.
+    """
+
+    results: Place
+    into: Path
+    plan: Plan
+    origins: Origins
+    how: str = MOVE
+
+    def run(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
+        """Sort; after an interruption, the same call goes on.
+
+        Args:
+            on_rows: called with the number of rows so far.
+
+        Raises:
+            UsageError: the results cannot be sorted in this way, or another sort is at work.
+            ResultsError: the results cannot be read, or the list of moves cannot be written.
+        """
+        self._check()
+        with locked(self.into / LIST, "--to"):
+            found = MoveList.in_folder(self.into, self.asked())
+            return _Run(self, found).run(on_rows)
+
+    def count(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
+        """What `run` would do, without touching a file. Raises as `run`."""
+        self._check()
+        done, pictures = Sorted(), Pictures(self.origins, self.how == LINK)
+        for number, row in enumerate(stream_results(self.results), 1):
+            folder = self.plan.folder(row)
+            found = pictures.find(row["path"], data=False) if folder else None
+            if found is None:
+                done.valueless += 1
+            elif isinstance(found, str):
+                done.problems.add(found, row["path"])
+            elif self.is_in_place(found, folder):
+                done.in_place += 1
+            else:
+                done.folders[folder] += 1
+            on_rows(number)
+        return done
+
+    def _check(self) -> None:
+        first = next(iter(stream_results(self.results)), None)
+        if first is None:
+            raise ResultsError(f"{self.results}: no rows yet")
+        self.plan.check(first)
+
+    def asked(self) -> dict[str, Any]:
+        """What the first line of the list says, so that only the same sort goes on with it."""
+        results = self.results.absolute() if isinstance(self.results, Path) else self.results
+        return {
+            "results": str(results),
+            "started": read_metadata(self.results).get("started"),
+            "by": self.plan.by,
+            "min_prob": self.plan.min_prob,
+            "how": self.how,
+            "inputs": list(self.origins.inputs),
+        }
+
+    def is_in_place(self, picture: Picture, folder: str) -> bool:
+        """True if *picture* is in *folder* already."""
+        place = self.into / folder
+        parent = os.path.dirname(picture.source)  # noqa: PTH120
+        return picture.data is None and os.path.realpath(parent) == os.path.realpath(place)
+
+
+class _Run:
+    """The loop of `Sorting.run`."""
+
+    def __init__(self, sorting: Sorting, moves: MoveList) -> None:
+        self._sorting, self._moves = sorting, moves
+        self._pictures = Pictures(sorting.origins, sorting.how == LINK)
+        self._done = Sorted()
+        self._waiting: list[tuple[Move, Picture]] = []
+        self._bytes = 0  # of their pictures from archives
+        self._taken: set[str] = set()  # targets of these
+        self._folders: set[str] = set()
+        self._pending: dict[int, Move] = {}  # the last moves of an interrupted sort, by row
+        self._last = 0  # row of the last of them
+
+    def run(self, on_rows: Callable[[int], None]) -> Sorted:
+        if os.path.lexists(self._moves.path):
+            self._take_over()
+        for number, row in enumerate(stream_results(self._sorting.results), 1):
+            folder = self._sorting.plan.folder(row)
+            if not folder:
+                self._done.valueless += 1
+            elif number in self._pending or number > self._last:
+                self._row(number, folder, row["path"])
+            if len(self._waiting) >= _AT_ONCE or self._bytes >= _AT_ONCE_BYTES:
+                self._flush()
+            on_rows(number)
+        self._flush()
+        if self._done.moves is not None:
+            self._moves.append([{"end": True}])
+        return self._done
+
+    def _take_over(self) -> None:
+        """Count the moves of an interrupted sort; the last ones may not have been made."""
+        for move in self._moves.moves():
+            self._last = move.row
+            self._pending[move.row] = move
+            if len(self._pending) > _AT_ONCE:
+                done = self._pending.pop(next(iter(self._pending)))
+                self._done.folders[done.target.split("/")[0]] += 1
+                self._done.resumed += 1
+        self._done.moves = self._moves.path
+
+    def _row(self, number: int, folder: str, name: str) -> None:
+        move = self._pending.pop(number, None)
+        if move is not None and move.how == MOVE:
+            picture: Picture | str = Picture("", move.source)  # it may be at its new place
+        else:
+            picture = self._pictures.find(name, data=True)
+        if isinstance(picture, str):
+            self._done.problems.add(picture, name)
+        elif move is not None:
+            self._make(move, picture)
+        elif self._sorting.is_in_place(picture, folder):
+            self._done.in_place += 1
+        else:
+            self._plan(number, folder, picture)
+
+    def _plan(self, number: int, folder: str, picture: Picture) -> None:
+        """Choose a free name for *picture* in *folder*."""
+
+        def taken(name: str) -> bool:
+            target = f"{folder}/{name}"
+            return target in self._taken or os.path.lexists(self._sorting.into / target)
+
+        target = f"{folder}/{free_name(picture.name, taken)}"
+        how = self._sorting.how if picture.data is None else COPY
+        size, changed, link = len(picture.data or b""), picture.changed, ""
+        try:
+            if how == COPY and picture.data is None:
+                status = os.stat(picture.source)  # noqa: PTH116
+                size, changed = status.st_size, status.st_mtime_ns
+            elif how == MOVE and os.path.islink(picture.source):  # noqa: PTH114
+                link = os.readlink(picture.source)  # noqa: PTH115
+        except OSError as error:
+            self._done.problems.add(error.strerror or str(error), picture.source)
+            return
+        self._taken.add(target)
+        self._bytes += len(picture.data or b"")
+        self._waiting.append(
+            (Move(number, how, picture.source, target, size, changed, link), picture)
+        )
+
+    def _flush(self) -> None:
+        """Write the waiting moves to the list, then make them."""
+        if not self._waiting:
+            return
+        records: list[dict[str, object]] = []
+        if self._done.moves is None:
+            records.append({"afd": "moves", **self._sorting.asked()})
+            self._done.moves = self._moves.path
+        folders = {move.target.split("/")[0] for move, _ in self._waiting} - self._folders
+        new = [f for f in sorted(folders) if not os.path.lexists(self._sorting.into / f)]
+        records += [{"folder": folder} for folder in new]
+        self._moves.append(records + [move.record() for move, _ in self._waiting])
+        for folder in folders:
+            with trouble("make", self._sorting.into / folder):
+                (self._sorting.into / folder).mkdir(parents=True, exist_ok=True)
+        self._folders |= folders
+        for move, picture in self._waiting:
+            self._make(move, picture)
+        self._waiting.clear()
+        self._taken.clear()
+        self._bytes = 0
+
+    def _make(self, move: Move, picture: Picture) -> None:
+        try:
+            target = self._moves.target(move.target)
+            target.parent.mkdir(exist_ok=True)
+            carry_out(move, target, picture.data)
+        except FileExistsError:
+            self._done.problems.add("another file took its new name", move.source)
+        except OSError as error:
+            self._done.problems.add(error.strerror or str(error), move.source)
+        else:
+            self._done.folders[move.target.split("/")[0]] += 1
+            self._done.copied_out += picture.data is not None

@@ -1,0 +1,95 @@
+"""Put back what ``afd sort`` moved, and remove its copies and links."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from afdcli.errors import UsageError
+from afdcli.sort.files import bring, equal, is_same_copy, is_same_link
+from afdcli.sort.moves import COPY, LIST, MOVE, Move, MoveList
+from afdcli.sort.run import Problems
+from afdcli.storage.lock import locked
+
+
+@dataclass
+class Undone:
+    """What was undone.
+
+    Attributes:
+        put_back: pictures that are at their old place again.
+        removed: copies and links that were removed.
+        already: pictures that were at their old place, and copies and links that were gone.
+        problems: pictures that could not be put back.
+    """
+
+    put_back: int = 0
+    removed: int = 0
+    already: int = 0
+    problems: Problems = field(default_factory=Problems)
+
+
+def undo(path: Path) -> Undone:
+    """Undo the moves in the list *path*, also those of an interrupted sort. May be repeated.
+
+    Nothing is replaced: a picture whose old place is taken stays, and so do changed copies. Folders
+    that the sort made are removed if they are empty.
+
+    Raises:
+        UsageError: *path* is no list of moves, or all of it is undone, or a sort is at work.
+        ResultsError: *path* cannot be read or written.
+    """
+    if not path.is_file():
+        raise UsageError(f"--undo {path}: no such file; afd sort writes it into its --to folder")
+    moves, done, folders = MoveList(path), Undone(), []
+    with locked(path.with_name(LIST), "--undo"):
+        for record in moves.records():
+            if record.get("undone") is True:
+                raise UsageError(f"--undo {path}: all of it has been undone already")
+            if isinstance(folder := record.get("folder"), str):
+                folders.append(moves.target(folder))
+        for move in moves.moves():
+            _undo(move, moves.target(move.target), done)
+        moves.append([{"undone": not done.problems.counts}])
+    for folder in folders:
+        with suppress(OSError):  # not empty
+            folder.rmdir()
+    return done
+
+
+def _undo(move: Move, target: Path, done: Undone) -> None:
+    try:
+        if move.how == MOVE:
+            _put_back(move, target, done)
+        elif not os.path.lexists(target):
+            done.already += 1
+        elif (is_same_copy if move.how == COPY else is_same_link)(move, target):
+            target.unlink()
+            done.removed += 1
+        else:
+            done.problems.add("it was changed since", str(target))
+    except OSError as error:
+        done.problems.add(error.strerror or str(error), str(target))
+
+
+def _put_back(move: Move, target: Path, done: Undone) -> None:
+    source, there = Path(move.source), os.path.lexists(target)
+    if not os.path.lexists(source):
+        if not there:
+            done.problems.add("it is neither at its new place nor at its old one", move.source)
+            return
+        source.parent.mkdir(parents=True, exist_ok=True)
+        bring(target, source, move.link)
+        done.put_back += 1
+    elif not there:
+        done.already += 1
+    elif not move.link and (not target.stat().st_size or equal(source, target)):
+        target.unlink()  # a kill left it half moved
+        done.put_back += 1
+    elif move.link and source.is_symlink() and os.readlink(source) == move.link:  # noqa: PTH115
+        target.unlink()
+        done.put_back += 1
+    else:
+        done.problems.add("another file is at its old place", move.source)
