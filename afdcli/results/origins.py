@@ -11,7 +11,7 @@ from pathlib import Path
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import is_archive
 from afdcli.results.metadata import metadata_part
-from afdcli.results.read import read_metadata
+from afdcli.results.read import no_results, read_metadata
 from afdcli.storage.paths import Place, is_url
 from afdcli.storage.text import unprintable
 
@@ -68,12 +68,14 @@ class Origins:
 
         Raises:
             UsageError: neither the metadata nor *photos* name inputs.
-            ResultsError: the metadata cannot be read.
+            ResultsError: there are no results, or their metadata cannot be read.
         """
         if photos:
             if missing := [path for path in photos if not path.exists()]:
                 raise UsageError(f"--photos {missing[0]}: no such file or folder")
             return cls([str(path.absolute()) for path in photos])
+        if isinstance(results, Path) and not results.exists():
+            raise no_results(results)
         inputs = metadata_part(read_metadata(results), "options").get("inputs")
         if (
             not inputs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from afdcli.sort.moves import COPY, LINK, Move
 
-_PART = ".afd-part"  # a copy on its way; sorts are locked, so there is one at a time
+PART = ".afd-part"  # a copy on its way; sorts are locked, so there is one at a time
 _TOLERANCE = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
 
 
@@ -112,7 +112,7 @@ def _place(target: Path, content: Path | bytes, changed: int) -> None:
     Args:
         changed: time of its last change, nanoseconds.
     """
-    part = target.with_name(_PART)
+    part = target.with_name(PART)
     try:
         if isinstance(content, Path):
             shutil.copy2(content, part)

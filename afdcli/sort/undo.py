@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afdcli.errors import UsageError
-from afdcli.sort.files import bring, equal, is_same_copy, is_same_link
-from afdcli.sort.moves import COPY, LIST, MOVE, Move, MoveList
+from afdcli.sort.files import PART, bring, equal, is_same_copy, is_same_link
+from afdcli.sort.moves import LINK, LIST, MOVE, Move, MoveList
 from afdcli.sort.run import Problems
 from afdcli.storage.lock import locked
 
@@ -43,17 +43,24 @@ def undo(path: Path) -> Undone:
     """
     if not path.is_file():
         raise UsageError(f"--undo {path}: no such file; afd sort writes it into its --to folder")
-    moves, done, folders = MoveList(path), Undone(), []
+    moves, done = MoveList(path), Undone()
+    made: list[Path] = []
+    used: set[Path] = set()
     with locked(path.with_name(LIST), "--undo"):
         for record in moves.records():
             if record.get("undone") is True:
                 raise UsageError(f"--undo {path}: all of it has been undone already")
             if isinstance(folder := record.get("folder"), str):
-                folders.append(moves.target(folder))
+                made.append(moves.target(folder))
         for move in moves.moves():
-            _undo(move, moves.target(move.target), done)
+            target = moves.target(move.target)
+            used.add(target.parent)
+            _undo(move, target, done)
         moves.append([{"undone": not done.problems.counts}])
-    for folder in folders:
+    for folder in used:
+        with suppress(OSError):
+            (folder / PART).unlink(missing_ok=True)  # of a kill
+    for folder in made:
         with suppress(OSError):  # not empty
             folder.rmdir()
     return done
@@ -65,13 +72,20 @@ def _undo(move: Move, target: Path, done: Undone) -> None:
             _put_back(move, target, done)
         elif not os.path.lexists(target):
             done.already += 1
-        elif (is_same_copy if move.how == COPY else is_same_link)(move, target):
+        elif _is_ours(move, target):
             target.unlink()
             done.removed += 1
         else:
             done.problems.add("it was changed since", str(target))
     except OSError as error:
         done.problems.add(error.strerror or str(error), str(target))
+
+
+def _is_ours(move: Move, target: Path) -> bool:
+    """True if *target* is the copy or link of *move*, unchanged, or what a kill left of it."""
+    if move.how == LINK:
+        return is_same_link(move, target)
+    return is_same_copy(move, target) or not target.stat().st_size
 
 
 def _put_back(move: Move, target: Path, done: Undone) -> None:
