@@ -60,6 +60,7 @@ def summary_facts(summary: Summary, setup: Setup) -> dict[str, Any]:
         "labels": dict(summary.labels.most_common(_JSON_LABELS)),
         "first_failed": failed_facts(_failed(summary)),
         "notes": summary.notes,
+        "retry": summary.retry and {"files": summary.retry.listed, "note": summary.retry.remark},
         "next": next_command(*_next(setup)) if summary.classified else None,
     }
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from kit.classify import CLASSES, afd, jpeg, of_kit, table
 from kit.cli import afd as command
-from kit.cli import one_line
 
 from afdcli import Classifier, read_results
 from afdcli.errors import UsageError
@@ -46,7 +45,8 @@ def test_a_resumed_run_marks_the_same_rows(kit: Path, photos: Path) -> None:
     assert afd(kit, *options, "--resume").exit_code == 1
     assert Path("results.csv").read_bytes() == whole
     result = afd(kit, "photos", "--min-prob", "0.4", "--resume")
-    one_line(result, 2, "--min_prob 0.3", "this run has 0.4")
+    assert result.exit_code == 2
+    assert "--min_prob 0.3, this run has 0.4" in result.stderr
 
 
 def test_no_probability(kit: Path, photos: Path) -> None:
