@@ -11,8 +11,18 @@ from afdcli.errors import UsageError
 
 #: Options about results files and processes, which `Classifier` does not have.
 UNSUPPORTED = (
-    *("out", "rows_per_part", "labels", "workers", "timeout", "memory", "resume", "shard"),
-    *("limit", "sample", "seed"),
+    *(
+        "inputs",
+        "out",
+        "rows_per_part",
+        "labels",
+        "workers",
+        "timeout",
+        "memory",
+        "resume",
+        "shard",
+    ),
+    *("limit", "sample", "seed", "export_failed"),
     *("engine", "actors", "actor_gpus"),
 )
 _PATHS = ("checkpoint", "class_names")
@@ -27,6 +37,7 @@ class Options(TypedDict, total=False):
     afd: str | Path
     compare: bool
     topk: int
+    min_prob: float | None
     resize: Literal["auto", "always"]
     batch_size: int | None
     max_pixels: int
