@@ -68,7 +68,7 @@ def classify(
     """
     labels = setup.labels
     if labels is not None:
-        inputs = _labelled(inputs, labels)
+        inputs = with_labels(inputs, labels)
     # No note if AFD was switched off on purpose.
     notes = (setup.note if setup.settings.afd != "off" else "", setup.backbone.note)
     summary = Summary(setup.settings.min_prob, notes=[note for note in notes if note])
@@ -84,7 +84,7 @@ def classify(
 
                 RayRun(setup, sink, summary, on_rows).process(inputs)
             else:
-                _Run(setup, sink, summary, on_rows).process(inputs)
+                LocalRun(setup, sink, summary, on_rows).process(inputs)
             sink.close()  # the last rows must be written before the metadata say "finished"
             status = "finished"
         except KeyboardInterrupt:
@@ -133,8 +133,8 @@ class _Waiting:
     ready: bool
 
 
-class _Run:
-    """The loop of `classify`."""
+class LocalRun:
+    """The loop of `classify` on this machine: *sink* gets the rows, *summary* counts them."""
 
     def __init__(self, setup: Setup, sink: Sink, summary: Summary, on_rows: OnRows) -> None:
         self._setup = setup
@@ -147,6 +147,7 @@ class _Run:
         self._started = time.monotonic()
 
     def process(self, inputs: Iterable[Found]) -> None:
+        """Classify *inputs*, which are consumed lazily."""
         setup = self._setup
         # Two batches ahead, so that workers read while the network runs.
         window = 2 * setup.batch_size + setup.workers
@@ -203,7 +204,7 @@ class _Run:
         write_counted(rows, self._sink, self._summary, seconds, self._on_rows)
 
 
-def _labelled(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:
+def with_labels(inputs: Iterable[Found], labels: Labels) -> Iterator[Found]:
     """Check that one of the first `_PEEK` *inputs* has a label. Returns all inputs.
 
     Raises:

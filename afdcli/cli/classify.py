@@ -14,6 +14,7 @@ from afdcli.cli.classify_options import (
     BatchSizeOption,
     CompareOption,
     CompileOption,
+    DryRunOption,
     EngineOption,
     ExifOption,
     LabelsOption,
@@ -80,6 +81,7 @@ def classify(
     rows_per_part: RowsPerPartOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -103,6 +105,7 @@ def classify(
     Images that cannot be read get a row too; the exit code is then 1.
 
     Examples:
+        afd classify photos/ --dry-run
         afd classify photos/ --compare
         afd classify photos/ --labels folders --topk 5 --out run.csv
     """
@@ -130,7 +133,7 @@ def classify(
         )
 
     from afdcli.classify.settings import Settings
-    from afdcli.cli.classify_run import run
+    from afdcli.cli.classify_run import rehearse, run
     from afdcli.codec.read import Limits
     from afdcli.models.shipped import DEFAULT
 
@@ -170,4 +173,7 @@ def classify(
         actor_gpus=actor_gpus,
         resume=resume,
     )
+    if dry_run:
+        rehearse(inputs, settings, quiet=quiet, as_json=as_json)
+        return
     run(inputs, settings, results, quiet=quiet, as_json=as_json, overwrite=overwrite)

@@ -69,6 +69,15 @@ ResizeOption = Annotated[
     ),
 ]
 CompareOption = Annotated[bool, option("--compare", panel=AFD, help="Also classify without AFD.")]
+DryRunOption = Annotated[
+    bool,
+    option(
+        "--dry-run",
+        panel=OUTPUT,
+        help="Write nothing. Show the images by kind and JPEG quality, whether AFD will help, and"
+        " how long the run takes.",
+    ),
+]
 OutOption = Annotated[
     str,
     option(

@@ -18,9 +18,11 @@ from afdcli.cli.console import (
     say_loading,
     stop_politely,
 )
+from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
     from afdcli.classify.settings import Settings
+    from afdcli.classify.setup import Setup
     from afdcli.inputs.inputs import Inputs
 
 
@@ -35,22 +37,15 @@ def run(
 ) -> None:
     """Classify, show progress and summary. Raises typer.Exit unless all went well."""
     from afdcli.results.claim import claimed
-    from afdcli.workers.supervisor import start_server
 
     settings.check()
     with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
-        say_loading(settings.backbone, quiet)
-        if settings.engine == "local":  # Ray starts its own processes
-            start_server()
-        # Imported after the lock is taken, so that a second run to the same --out fails at once.
+        # After the lock is taken, so that a second run to the same --out fails at once.
+        setup = _loaded(settings, quiet)
         from afdcli.classify.run import classify
-        from afdcli.classify.setup import set_up
         from afdcli.cli.classify_screen import show_summary, summary_facts
         from afdcli.cli.live import Live
-        from afdcli.models.memory import keep_freed_memory
 
-        keep_freed_memory()
-        setup = set_up(settings)
         with Live(err(quiet), inputs) as live:
             try:
                 summary = classify(inputs, setup, live.update, command_line(), inputs.skipped)
@@ -74,3 +69,42 @@ def run(
         say_all_failed("classified", summary.failed, results)
     if code:
         raise typer.Exit(code)
+
+
+def rehearse(inputs: Inputs, settings: Settings, *, quiet: bool, as_json: bool) -> None:
+    """Show what `run` would do.
+
+    Raises:
+        UsageError: the run could not start either.
+    """
+    if settings.resume:
+        raise UsageError("--dry-run shows a whole run: omit --resume")
+    settings.check()
+    with stop_politely():
+        setup = _loaded(settings, quiet)
+        from afdcli.classify.dry_run import dry_run
+        from afdcli.cli.dry_run_screen import dry_run_facts, show_dry_run
+        from afdcli.cli.live import Live
+
+        with Live(err(quiet), inputs) as live:
+            found = dry_run(inputs, setup, live.begin)
+    if as_json:
+        print_json({"command": command_line(), **dry_run_facts(found, setup, inputs)})
+    else:
+        show_dry_run(out(quiet), found, setup, inputs)
+
+
+def _loaded(settings: Settings, quiet: bool) -> Setup:
+    """Say what is loading, and load it."""
+    say_loading(settings.backbone, quiet)
+
+    from afdcli.workers.supervisor import start_server
+
+    if settings.engine == "local":  # Ray starts its own processes
+        start_server()
+
+    from afdcli.classify.setup import set_up
+    from afdcli.models.memory import keep_freed_memory
+
+    keep_freed_memory()
+    return set_up(settings)

@@ -50,6 +50,7 @@ class Live:
     """
 
     def __init__(self, screen: Console, inputs: Inputs) -> None:
+        self._step = "starting"
         self.done = self._failures = 0
         self._rate = 0.0
         self._screen = screen
@@ -79,9 +80,12 @@ class Live:
         """Images per second; before the first one, what the run is doing."""
         if self.done:
             return f"{self._rate:.1f} images/s"
-        if self._inputs.drawing:
-            return f"drawing the sample: {self._inputs.listed:,} images found"
-        return "starting"
+        step = "drawing the sample" if self._inputs.drawing else self._step
+        return f"{step}; images found: {self._inputs.listed:,}"
+
+    def begin(self, step: str) -> None:
+        """Say what the run does now, before the first image is done, such as "counting"."""
+        self._step = step
 
     def update(self, counts: Counts) -> None:
         """Show the counts so far."""
@@ -92,10 +96,9 @@ class Live:
     def line(self) -> str:
         """The counts so far, as one line."""
         total = self.total
-        if not self.done:
-            known = "" if total is None else f", {total:,} images in all"
-            return f"{self.rate}{known}"
         of = "" if total is None else f" of {total:,}"
+        if not self.done:
+            return f"{self.rate}{of}"
         return f"{self.done:,}{of} images, {self.rate}, {self._failures:,} failed, {self._left()}"
 
     def _left(self) -> str:

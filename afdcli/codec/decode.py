@@ -93,6 +93,27 @@ def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
         raise decode_error(codec, data, error, said, max_pixels) from error
 
 
+def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
+    """Width and height of the first frame in pixels, as stored, without decoding it.
+
+    Args and errors as for `decode`.
+    """
+    if codec == "avif":
+        _ensure_avif()
+    said: list[str] = []
+    try:
+        with (
+            _quiet(codec) as said,
+            _pixel_limit(max_pixels),
+            Image.open(io.BytesIO(data), formats=[PILLOW_NAMES[codec]]) as image,
+        ):
+            width, height = image.size
+    except Exception as error:  # as in `decode`
+        raise decode_error(codec, data, error, said, max_pixels) from error
+    check_size(width, height, max_pixels)
+    return width, height
+
+
 def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
     notes: tuple[str, ...] = ()
     try:

@@ -81,8 +81,8 @@ def read_photo(
     """
     limits, extras = limits or Limits(), Extras(icc, exif)
     try:
-        data = source if isinstance(source, bytes) else _read_file(source, limits)
-        codec = _identify(data)
+        data = source if isinstance(source, bytes) else read_file(source, limits)
+        codec = identify(data)
         with _ONE_AT_A_TIME:
             if codec != "jpeg":
                 return _read_other(codec, data, limits, extras)
@@ -91,8 +91,17 @@ def read_photo(
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
 
 
-def _read_file(path: Path, limits: Limits) -> bytes:
-    """All bytes of an image file; only the first `SNIFF_BYTES` of any other file."""
+def read_file(path: Path, limits: Limits, most: int | None = None) -> bytes:
+    """All bytes of an image file; only the first `SNIFF_BYTES` of any other file.
+
+    Args:
+        path: of a regular file.
+        limits: on its size.
+        most: stop after about so many bytes; None reads all.
+
+    Raises:
+        PhotoError: UNREADABLE or TOO_LARGE.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would block until somebody writes
@@ -107,7 +116,10 @@ def _read_file(path: Path, limits: Limits) -> bytes:
                 raise PhotoError(ErrorCode.TOO_LARGE, message)
             # In pieces, because read(n) allocates n bytes; the file may have grown since stat().
             pieces, size = [head], len(head)
-            while size <= limits.max_bytes and (piece := file.read(_PIECE)):
+            while size <= limits.max_bytes and (most is None or size < most):
+                piece = file.read(min(_PIECE, most or _PIECE))
+                if not piece:
+                    break
                 pieces.append(piece)
                 size += len(piece)
             if size > limits.max_bytes:
@@ -119,7 +131,12 @@ def _read_file(path: Path, limits: Limits) -> bytes:
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {reason}") from error
 
 
-def _identify(data: bytes) -> str:
+def identify(data: bytes) -> str:
+    """The codec of a file, as in `Photo.codec`, from its bytes.
+
+    Raises:
+        PhotoError: UNSUPPORTED or NOT_AN_IMAGE.
+    """
     head = data[:SNIFF_BYTES]
     codec = sniff(head)
     if codec and not (codec == "tiff" and is_raw(data)):
@@ -161,7 +178,7 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Ph
         image=raster.image,
         codec="jpeg",
         orientation=raster.orientation,
-        quality=_quality(header),
+        quality=jpeg_quality(header),
         subsampling=header.subsampling,
         progressive=header.progressive,
         notes=(*_damage_notes(damage, data, header), *raster.notes, *notes),
@@ -258,7 +275,7 @@ def _damage_notes(damage: str, data: bytes, header: JpegHeader) -> tuple[str, ..
     return (f"{DAMAGED}{damage}{there}",)
 
 
-def _quality(header: JpegHeader) -> float | None:
+def jpeg_quality(header: JpegHeader) -> float | None:
     """Quality factor from the tables of the first two components, or one if there is no chroma."""
     tables = [header.tables.get(c.table) for c in header.components[:2]]
     luma = tables[0]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from afdcli.codec.exif import Exif
+from afdcli.codec.header import Header, read_header
 from afdcli.codec.read import Limits, read_photo
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs.archives import read_source
@@ -76,6 +77,27 @@ class Prepare:
         view, facts = prepared(where, self.spec, self.limits, self.strict, self.exif)
         self.address.write(task.slot, view)
         return facts
+
+
+@dataclass(frozen=True)
+class ReadHeader:
+    """As `Prepare`, but reads only what the file's header says.
+
+    Attributes:
+        limits: on the size of files and pictures.
+    """
+
+    limits: Limits
+
+    def __call__(self, task: Task) -> Header:
+        """Read the header of the file of *task*.
+
+        Raises:
+            PhotoError: it has none that can be used.
+        """
+        if task.source is None:
+            return read_header(task.path, self.limits)
+        return read_header(read_source(task.source, self.limits.max_bytes), self.limits)
 
 
 def prepared(

@@ -58,7 +58,10 @@ def test_the_default_is_thirty_seconds(inputs: Inputs) -> None:
     assert live.EVERY_S == 30
     with Live(Console(file=io.StringIO()), inputs) as shown:
         counted(shown)
-        assert shown.line() == "starting, 9 images in all"
+        assert shown.line() == "starting; images found: 0 of 9"
+        shown.begin("counting")
+        next(iter(inputs))
+        assert shown.line() == "counting; images found: 1 of 9"
 
 
 def test_a_total_that_is_not_known(inputs: Inputs) -> None:
@@ -72,7 +75,7 @@ def test_while_a_sample_is_drawn_it_says_so(inputs: Inputs) -> None:
     sampled = Inputs(["."], selection=Selection(sample=4))
     with Live(Console(file=io.StringIO()), sampled) as shown:
         counted(shown)
-        assert shown.line().startswith("drawing the sample: 0 images found")
+        assert shown.line().startswith("drawing the sample; images found: 0")
         assert len(list(sampled)) == 4
         shown.update(Progress(1, 0, 1.0))
         assert shown.line() == "1 of 4 images, 1.0 images/s, 0 failed, 3.0 s left"
