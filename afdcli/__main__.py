@@ -1,5 +1,6 @@
 """``python -m afdcli`` is ``afd``."""
 
+import os
 import sys
 
 
@@ -8,6 +9,9 @@ def main() -> None:
     if sys.platform == "win32":
         _say("does not run on Windows: use WSL, or a container (examples/clusters/Dockerfile)")
         sys.exit(2)
+    # Before any process starts: Python's processes for workers would import modules from the
+    # current folder first, which may hold photos from anywhere. (Python 3.11 and later)
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         from afdcli.cli.main import main as run
     except (Exception, KeyboardInterrupt) as error:

@@ -15,13 +15,14 @@ from afdcli.cli.help import PANELS, default, names
 from afdcli.cli.main import app
 
 GUIDE = Path(__file__).parent / "guides" / "commands.md"
-COMMON = ("--help", "--quiet", "--debug")
+COMMON = ("--help", "--config", "--quiet", "--debug")
 _HEAD = """# Commands
 
 Generated from `afd --help` by `python examples/write_commands.py`.
 
-Every command takes `--help` (`-h`) and `--debug` (show the traceback of an error; it may also stand
-before the command). All but `report` take `--quiet` (`-q`, print nothing but errors).
+Every command takes `--help` (`-h`), `--config FILE.toml` (see [configuration](configuration.md))
+and `--debug` (show the traceback of an error; it may also stand before the command). All but
+`report` and `config` take `--quiet` (`-q`, print nothing but errors).
 `afd --version` prints the version.
 
 Exit codes:

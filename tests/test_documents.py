@@ -29,6 +29,7 @@ PAGES = sorted(
     )
 )
 LANGUAGES = ("sh", "console", "python", "text")
+ROOT_OPTIONS = ("--help", "--version", "--debug", "--install-completion")
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 #: Hours of training become seconds, and nothing is downloaded.
 SHORTER = [
@@ -123,7 +124,7 @@ def test_commands_have_these_options_and_files(page: str) -> None:
             known = {o for p in COMMANDS[words[0]].params for o in (*p.opts, *p.secondary_opts)}
             assert options <= known | {"--help"}, f"{page}: {command}: {options - known}"
         elif name == "afd":
-            assert words[0] in ("--help", "--version", "--debug"), f"{page}: {command}"
+            assert words[0] in ROOT_OPTIONS, f"{page}: {command}"
         elif name in ("python", "bash") and words[0] != "-m":
             script = ROOT / words[0]
             assert script.is_file(), f"{page}: {command}: no {words[0]}"

@@ -23,7 +23,7 @@ UNSUPPORTED = (
         "shard",
     ),
     *("limit", "sample", "seed", "export_failed"),
-    *("engine", "actors", "actor_gpus"),
+    *("engine", "actors", "actor_gpus", "sources"),
 )
 _PATHS = ("checkpoint", "class_names")
 

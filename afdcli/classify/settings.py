@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class Settings:
         actors: networks on Ray; None for one per CPU (at most 8; 1 with GPUs).
         actor_gpus: share of a GPU per network on Ray.
         resume: continue after the rows that the results hold already.
+        sources: what set each option that does not have its default, such as "command line" or
+            "afd.toml"; for the metadata.
     """
 
     inputs: tuple[str, ...] = ()
@@ -94,6 +97,7 @@ class Settings:
     actors: int | None = None
     actor_gpus: float = 0.0
     resume: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def part(self) -> int | None:

@@ -134,6 +134,7 @@ class Setup:
         return {
             "command": command,
             "options": options,
+            "options_from": options.pop("sources"),
             "backbone": backbone_facts(self.backbone),
             "afd": module_facts(self.module),
             "afd_note": self.note,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,11 +47,6 @@ def show_failed(screen: Console, first: Sequence[Failed], count: int, where: obj
 def show_next(screen: Console, *words: object) -> None:
     """Print the command to run next, as typed in a shell."""
     screen.print(Text(f"next: {next_command(*words)}"), soft_wrap=True)
-
-
-def command_line() -> str:
-    """This command as it was typed."""
-    return shlex.join(["afd", *sys.argv[1:]])
 
 
 def next_command(*words: object) -> str:

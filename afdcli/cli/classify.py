@@ -34,6 +34,7 @@ from afdcli.cli.classify_options import (
     TopkOption,
     WorkersOption,
 )
+from afdcli.cli.command import ConfigOption, running_origins
 from afdcli.cli.console import DebugOption, QuietOption, say_if_slow
 from afdcli.cli.help import INPUT
 from afdcli.cli.options import (
@@ -96,6 +97,7 @@ def classify(
     memory: MemoryOption = 4096,
     max_pixels: MaxPixelsOption = None,
     strict: StrictOption = False,
+    config: ConfigOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -172,6 +174,7 @@ def classify(
         actors=actors,
         actor_gpus=actor_gpus,
         resume=resume,
+        sources=running_origins(),
     )
     if dry_run:
         rehearse(inputs, settings, quiet=quiet, as_json=as_json)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from afdcli.cli.after import command_line, print_json
+from afdcli.cli.after import print_json
+from afdcli.cli.command import command_line
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_OK,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afdcli.cli.after import command_line, print_json
+from afdcli.cli.after import print_json
+from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -136,6 +137,7 @@ def degrade(
         ),
     ] = None,
     timeout: TimeoutOption = 120.0,
+    config: ConfigOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from afdcli.cli import console
+from afdcli.cli.command import ConfigOption
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import CLASSIFIER, INPUT, OUTPUT
 from afdcli.cli.options import CheckpointOption, ImportOption, option
@@ -60,6 +61,7 @@ def fuse(
             help="safetensors is for afd, pt2 and onnx are for other runtimes.",
         ),
     ] = "safetensors",
+    config: ConfigOption = None,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:

@@ -47,14 +47,16 @@ def split_docstring(text: str) -> tuple[str, list[str]]:
 def names(parameter: Any) -> str:
     """How *parameter* is written: ``-o, --out FILE``, ``--icc/--no-icc``, ``PATH...``.
 
-    Of several long names only the first is shown: the others are old ones that still work.
+    Of several long names only the first is shown: the others are old ones that still work. All
+    flags have a ``--no-`` form, shown where the flag is on by default.
     """
     if parameter.param_type_name == "argument":
         name = parameter.metavar or parameter.name.upper()
         return f"{name}..." if parameter.nargs == -1 else str(name)
     shorts = [name for name in parameter.opts if not name.startswith("--")]
     text = ", ".join([*shorts, long_name(parameter)])
-    text += "".join(f"/{name}" for name in parameter.secondary_opts)
+    if parameter.default is True:
+        text += "".join(f"/{name}" for name in parameter.secondary_opts)
     return text if parameter.is_flag or not parameter.metavar else f"{text} {parameter.metavar}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from afdcli.cli.command import ConfigOption
 from afdcli.cli.console import DebugOption, QuietOption, out
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import (
@@ -52,6 +53,7 @@ def inspect(
             help="Write the figure, or only print. Default: --picture.",
         ),
     ] = True,
+    config: ConfigOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:

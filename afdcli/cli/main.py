@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from afdcli import __version__
-from afdcli.cli import classify, degrade, fuse, inspect, models, report, sort, train
+from afdcli.cli import classify, config, degrade, fuse, inspect, models, report, sort, train
 from afdcli.cli.command import Command
 from afdcli.cli.console import EXIT_USAGE, DebugOption
 from afdcli.cli.exit_codes import Group, prepare
@@ -53,6 +53,7 @@ for _command in (  # in the order of use
     degrade.degrade,
     train.train,
     fuse.fuse,
+    config.config,
 ):
     _help, _examples = split_docstring(_command.__doc__ or "")
     app.command(cls=Command, help=_help, epilog="\n".join(_examples))(_command)

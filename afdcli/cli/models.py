@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from afdcli.cli import console
+from afdcli.cli.command import ConfigOption
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import option
@@ -40,6 +41,7 @@ def models(
             help="Show no more than N models.",
         ),
     ] = LIMIT,
+    config: ConfigOption = None,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afdcli.cli.answer_options import ExportFailedOption, retry_lines
+from afdcli.cli.command import ConfigOption
 from afdcli.cli.console import DebugOption, err, out
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import option
@@ -160,6 +161,7 @@ def report(
         ),
     ] = False,
     export_failed: ExportFailedOption = None,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from afdcli.cli.after import command_line
+from afdcli.cli.command import command_line
 from afdcli.errors import UsageError
 from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file

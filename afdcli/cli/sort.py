@@ -13,6 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from afdcli.cli.command import ConfigOption
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
@@ -103,6 +104,7 @@ def sort(
         bool,
         option("--dry-run", panel=OUTPUT, help="Only show the folders with their counts."),
     ] = False,
+    config: ConfigOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from afdcli.cli import console
-from afdcli.cli.after import command_line
+from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
@@ -75,6 +75,7 @@ def train(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     workers: WorkersOption = 1,
+    config: ConfigOption = None,
     quiet: console.QuietOption = False,
     debug: console.DebugOption = False,
 ) -> None:
