@@ -76,9 +76,10 @@ def sort(
         str,
         option(
             "--by",
-            metavar="label|target_label|status|error|codec|quality|correct|unsure|COLUMN",
+            metavar="label|quality|unsure|COLUMN",
             panel=OUTPUT,
-            help="Column of the results that names the folder; quality comes in bands.",
+            help="Column of the results that names the folder, such as target_label, correct, codec or"
+            " error too; quality comes in bands.",
         ),
     ] = "label",
     min_prob: Annotated[
