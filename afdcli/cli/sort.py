@@ -78,8 +78,8 @@ def sort(
             "--by",
             metavar="label|quality|unsure|COLUMN",
             panel=OUTPUT,
-            help="Column of the results that names the folder, such as target_label, correct, codec or"
-            " error too; quality comes in bands.",
+            help="Column of the results that names the folder; also target_label, correct, codec,"
+            " error, … quality comes in bands.",
         ),
     ] = "label",
     min_prob: Annotated[
