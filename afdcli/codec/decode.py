@@ -9,20 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, features
+from PIL import ExifTags, Image, ImageFile
 
 from afdcli.codec.exif import Exif, read_exif
+from afdcli.codec.jxl import decode_jxl, parse_jxl
+from afdcli.codec.plugins import missing_plugin, open_heic
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
 from afdcli.codec.refusal import decode_error
 from afdcli.codec.sniff import PILLOW_NAMES
+from afdcli.codec.tiff import cut_jpeg_strips, replace_raw_mode
 from afdcli.errors import ErrorCode, PhotoError
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _MIN_IS_WHITE = 0
-_COMPRESSION, _JPEG_STRIPS = 259, 7
-_STRIPS = ((273, 279), (324, 325))  # tags of offsets and sizes of strips, and of tiles
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
 
     Transparent pictures are composited over white: a plain ``convert("RGB")`` would show the hidden
     colours of transparent pixels. If every pixel is transparent, alpha is ignored. 16-bit grey is
-    scaled to 8 bits (65535 becomes 255). Pillow rotates TIFF upright itself, so its orientation is
-    1; AVIF's ``irot`` and ``imir`` are reported as the orientation. CMYK with a profile is
-    converted to sRGB here; other profiles are returned. Not thread-safe: one call at a time per
-    process.
+    scaled to 8 bits (65535 becomes 255). Decoders return TIFF, HEIC and JPEG XL upright, so their
+    orientation is 1; AVIF's ``irot`` and ``imir`` are reported as the orientation. CMYK with a
+    profile is converted to sRGB here; other profiles are returned. Not thread-safe: one call at a
+    time per process.
 
     Args:
         codec: as in `Photo.codec`.
@@ -78,13 +79,37 @@ def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
             rows are missing; UNSUPPORTED for formats that Pillow cannot decode and for samples
             that cannot be shown as a picture; OUT_OF_MEMORY.
     """
-    if codec == "avif":
-        _ensure_avif()
+    with _errors_named(codec, data, max_pixels):
+        return _decoded(codec, data, max_pixels, extras)
+
+
+def packed_jpeg(data: bytes, max_pixels: int) -> bytes:
+    """The JPEG that a JPEG XL file was made of without loss; b"" if there is none.
+
+    Raises:
+        PhotoError: as `decode`.
+    """
+    with _errors_named("jxl", data, max_pixels):
+        header = parse_jxl(data)
+        check_size(header.width, header.height, max_pixels)
+        found = decode_jxl(data) if header.holds_jpeg else b""
+    return found if isinstance(found, bytes) else b""
+
+
+@contextmanager
+def _errors_named(codec: str, data: bytes, max_pixels: int) -> Iterator[None]:
+    """Turn what a decoder raises into a `PhotoError`, and keep its messages off the screen.
+
+    Raises:
+        PhotoError: see `decode`.
+    """
+    if missing := missing_plugin(codec):
+        raise PhotoError(ErrorCode.UNSUPPORTED, missing)
     said: list[str] = []
     try:
         # libtiff and the AV1 decoders write to standard error; Pillow's JPEG decoder is silent.
         with _quiet(codec) as said, _pixel_limit(max_pixels):
-            return _decoded(codec, data, max_pixels, extras)
+            yield
     except PhotoError:
         raise
     except MemoryError as error:
@@ -94,22 +119,19 @@ def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
 
 
 def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
-    """Width and height of the first frame in pixels, as stored, without decoding it.
+    """Width and height in pixels of what `decode` returns, without decoding it.
 
     Args and errors as for `decode`.
     """
-    if codec == "avif":
-        _ensure_avif()
-    said: list[str] = []
-    try:
-        with (
-            _quiet(codec) as said,
-            _pixel_limit(max_pixels),
-            Image.open(io.BytesIO(data), formats=[PILLOW_NAMES[codec]]) as image,
-        ):
-            width, height = image.size
-    except Exception as error:  # as in `decode`
-        raise decode_error(codec, data, error, said, max_pixels) from error
+    with _errors_named(codec, data, max_pixels):
+        if codec == "jxl":
+            header = parse_jxl(data)
+            width, height = header.width, header.height
+            if header.transposed and not header.holds_jpeg:
+                width, height = height, width
+        else:
+            with _open(codec, data) as image:
+                width, height = image.size
     check_size(width, height, max_pixels)
     return width, height
 
@@ -126,9 +148,12 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster
         image, notes = _load_without_ancillary(data, max_pixels)
     if codec == "png" and lacks_rows(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "the png data end before the last row")
-    if codec == "tiff" and _cut_jpeg_strips(image, data):
+    if codec == "tiff" and cut_jpeg_strips(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "a JPEG strip of the tiff file ends too early")
-    orientation = _orientation(image)
+    # JPEG XL comes upright, whatever its EXIF says.
+    if codec == "jxl" and parse_jxl(data).animated:
+        notes = ("of an animation, the last frame",)
+    orientation = _orientation(image) if codec != "jxl" else 1
     exif = read_exif(image) if extras.exif else None
     if image.mode.startswith("I"):
         image, notes = _from_grey16(image), (*notes, "16-bit grey reduced to 8 bits")
@@ -143,41 +168,35 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
+    if codec == "jxl":
+        return _load_jxl(data, max_pixels)
+    image = _open(codec, data)
     check_size(*image.size, max_pixels)
-    premultiplied = codec == "tiff" and _replace_raw_mode(image, "RGBa", "RGBa")
+    premultiplied = codec == "tiff" and replace_raw_mode(image, "RGBa", "RGBa")
     image.load()
     check_size(*image.size, max_pixels)  # a GIF frame may be larger than its screen
     if premultiplied and image.getchannel("A").getextrema() == (0, 0):
         # Dividing by an alpha of 0 destroyed the colours: load again without the division.
-        image = Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
-        _replace_raw_mode(image, "RGBa", "RGBA")
+        image = _open(codec, data)
+        replace_raw_mode(image, "RGBa", "RGBA")
         image.load()
     return image
 
 
-def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> bool:
-    """Replace raw mode *old* by *new* in the tiles of a TIFF; whether any tile had it."""
-    tiles = []
-    for tile in image.tile:
-        args = tile.args if isinstance(tile.args, tuple) else ("",)
-        renamed = (str(args[0]).replace(old, new), *args[1:])
-        tiles.append(tile._replace(args=renamed) if old in str(args[0]) else tile)
-    found = any(old in str(tile.args) for tile in image.tile)
-    image.tile = tiles
-    return found
+def _open(codec: str, data: bytes) -> ImageFile.ImageFile:
+    if codec == "heic":
+        return open_heic(data)
+    return Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[codec],))
 
 
-def _cut_jpeg_strips(image: Image.Image, data: bytes) -> bool:
-    """Whether a JPEG strip or tile of a TIFF has no end-of-image marker; libtiff ignores that."""
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_COMPRESSION) != _JPEG_STRIPS:
-        return False
-    for starts, sizes in _STRIPS:
-        strips = zip(tags.get(starts, ()), tags.get(sizes, ()), strict=False)
-        if any(size and b"\xff\xd9" not in data[at : at + size] for at, size in strips):
-            return True
-    return False
+def _load_jxl(data: bytes, max_pixels: int) -> Image.Image:
+    header = parse_jxl(data)
+    check_size(header.width, header.height, max_pixels)
+    image = decode_jxl(data)
+    if isinstance(image, bytes):
+        raise PhotoError(ErrorCode.CORRUPT, "it holds a JPEG where none is announced")
+    check_size(*image.size, max_pixels)
+    return image
 
 
 def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
@@ -250,17 +269,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # a broken EXIF block does not make the picture unusable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _ensure_avif() -> None:
-    """Load the AVIF plugin, which older builds of Pillow need."""
-    if features.check("avif"):
-        return
-    try:
-        import pillow_avif  # noqa: F401
-    except ImportError as error:
-        message = "this Pillow cannot decode AVIF: pip install pillow-avif-plugin"
-        raise PhotoError(ErrorCode.UNSUPPORTED, message) from error
 
 
 @contextmanager

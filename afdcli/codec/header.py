@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from afdcli.codec.decode import read_size
+from afdcli.codec.decode import packed_jpeg, read_size
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.read import Limits, identify, jpeg_quality, read_file
 from afdcli.errors import ErrorCode, PhotoError
@@ -20,7 +20,8 @@ class Header:
     Attributes:
         codec: as in `afdcli.codec.photo.Photo`.
         width, height: stored size in pixels.
-        quality: estimated quality factor of a JPEG, 1 to 100; None if unknown.
+        quality: estimated quality factor of a JPEG, 1 to 100, also of one that a JPEG XL file was
+            made of without loss; None if unknown.
     """
 
     codec: str
@@ -52,4 +53,6 @@ def read_header(source: Path | bytes, limits: Limits) -> Header:
     if not whole:  # other formats may have their header at the end
         data = read_file(source, limits)  # type: ignore[arg-type]
     codec = identify(data)
-    return Header(codec, *read_size(codec, data, limits.max_pixels))
+    size = read_size(codec, data, limits.max_pixels)
+    jpeg = packed_jpeg(data, limits.max_pixels) if codec == "jxl" else b""
+    return Header(codec, *size, jpeg_quality(parse_header(jpeg)) if jpeg else None)

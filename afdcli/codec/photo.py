@@ -23,7 +23,7 @@ class Photo:
 
     Attributes:
         image: 8-bit RGB, as stored, *before* EXIF orientation and `profile`; loaded.
-        codec: "jpeg", "avif", "webp", "png", "bmp", "tiff" or "gif".
+        codec: "jpeg", "avif", "webp", "png", "bmp", "tiff", "gif", "heic" or "jxl".
         orientation: EXIF orientation, 1 to 8 (1 = as stored).
         quality: estimated IJG quality factor, 1 to 100, of the last JPEG compression; None
             if unknown.

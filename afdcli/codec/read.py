@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import stat
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from afdcli.codec.decode import Extras, Raster, check_size, decode
+from afdcli.codec.decode import Extras, Raster, check_size, decode, packed_jpeg
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
     UNUSUAL,
@@ -23,13 +23,16 @@ from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
 from afdcli.codec.jpeg_rows import can_be_completed, share_of_rows, with_end_marker
+from afdcli.codec.jxl import JxlHeader, parse_jxl
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.pixel_dct import Coefficients
+from afdcli.codec.plugins import missing_plugin
 from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
 _FROM_PIXELS = "coefficients computed from decoded pixels"
 _ENDS_EARLY = "the jpeg file ends too early"
+_PACKED = "a JPEG, packed without loss"
 _MIN_SALVAGED = 0.25  # share of the rows
 _PIECE = 1 << 20  # bytes read at a time
 # Pillow's pixel limit, standard error and jpeglib's choice of library are state of the process.
@@ -84,6 +87,9 @@ def read_photo(
         data = source if isinstance(source, bytes) else read_file(source, limits)
         codec = identify(data)
         with _ONE_AT_A_TIME:
+            if codec == "jxl" and (jpeg := packed_jpeg(data, limits.max_pixels)):
+                photo = _read_jpeg(jpeg, limits, salvage, extras)
+                return _packed(photo, parse_jxl(data))
             if codec != "jpeg":
                 return _read_other(codec, data, limits, extras)
             return _read_jpeg(data, limits, salvage, extras)
@@ -92,7 +98,7 @@ def read_photo(
 
 
 def read_file(path: Path, limits: Limits, most: int | None = None) -> bytes:
-    """All bytes of an image file; only the first `SNIFF_BYTES` of any other file.
+    """All bytes of an image file; only the first `SNIFF_BYTES` of one that is not decoded.
 
     Args:
         path: of a regular file.
@@ -109,7 +115,8 @@ def read_file(path: Path, limits: Limits, most: int | None = None) -> bytes:
             raise PhotoError(ErrorCode.UNREADABLE, f"it is {kind}")
         with path.open("rb") as file:
             head = file.read(SNIFF_BYTES)
-            if not sniff(head):
+            codec = sniff(head)
+            if not codec or missing_plugin(codec):
                 return head
             if status.st_size > limits.max_bytes:
                 message = f"{status.st_size} bytes is more than the limit of {limits.max_bytes}"
@@ -158,6 +165,14 @@ def _read_other(codec: str, data: bytes, limits: Limits, extras: Extras) -> Phot
         profile=raster.profile,
         exif=raster.exif,
     )
+
+
+def _packed(photo: Photo, header: JxlHeader) -> Photo:
+    """The *photo* of the JPEG that a JPEG XL file holds."""
+    if (photo.width, photo.height) != (header.width, header.height):
+        message = f"it holds a JPEG of {photo.width}x{photo.height}, but says otherwise"
+        raise PhotoError(ErrorCode.CORRUPT, message)
+    return replace(photo, codec="jxl", notes=(*photo.notes, _PACKED))
 
 
 def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Photo:

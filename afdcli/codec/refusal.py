@@ -38,7 +38,7 @@ def decode_error(
     """
     if isinstance(error, Image.DecompressionBombError):
         return _too_many_pixels(str(error), limit)
-    words = _reason(codec, data, error)
+    words = _reason(codec, data, error).split("\n")[0]
     everything = " ".join([words, *said]).lower()
     if codec == "avif" and (large := _large_avif(data)):
         return large
@@ -46,9 +46,13 @@ def decode_error(
         return PhotoError(ErrorCode.UNSUPPORTED, f"a TIFF with {kind}: convert it first")
     if _KINDS.search(everything):
         return PhotoError(ErrorCode.UNSUPPORTED, f"this kind of {codec} is not supported: {words}")
-    cut = isinstance(error, EOFError) or "truncated" in everything
+    cut = isinstance(error, EOFError) or "truncated" in everything or "end of file" in everything
+    if "security limit" in everything:  # of libheif
+        return PhotoError(ErrorCode.TOO_LARGE, f"this {codec} is more than its decoder allows")
     if cut or "not enough image data" in everything or ends_early(codec, data):
         return PhotoError(ErrorCode.TRUNCATED, f"the {codec} file ends too early")
+    if words.startswith("Generic Error"):  # of libjxl, which says no more
+        return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are corrupt or end too early")
     return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are corrupt: {words}")
 
 

@@ -2,7 +2,8 @@
 
 To have afd read another format: name it in `sniff` and in `PILLOW_NAMES`, add its suffixes to
 `afdcli.inputs.kinds`, and take both out of the lists of foreign formats here and there. If Pillow
-needs help with it, that goes into `afdcli.codec.decode`. For `afd degrade`: `afdcli.codec.encode`.
+needs help with it, that goes into `afdcli.codec.decode`, and an extra that it needs into
+`afdcli.codec.plugins`. For `afd degrade`: `afdcli.codec.encode`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ PILLOW_NAMES = {
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # sizes of the second header
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 RAW = "camera RAW"
+_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # a bare codestream, and boxes around one
+# Brands of ISO media files (ISO/IEC 23008-12, B.4; AV1 Image File Format, 6).
+_AVIF = frozenset((b"avif", b"avis"))
+_HEIC = frozenset(b"heic heix heim heis hevc hevx hevm hevs".split())  # pictures in HEVC
+_HEIF = frozenset(b"mif1 mif2 msf1".split())  # pictures in any codec
+_OTHER_HEIF = frozenset(b"avci avcs vvic vvis j2ki jpgs".split())
 _BOXED = tuple(  # brands of ISO media files
     (frozenset(brands), name)
     for brands, name in (
         ((b"jp2 ", b"jpx ", b"jph "), "JPEG 2000"),
-        ((b"jxl ",), "JPEG XL"),
         ((b"crx ",), RAW),
-        (b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1".split(), "HEIC"),
-        (b"avci avcs vvic vvis j2ki jpgs".split(), "HEIC"),
+        (_OTHER_HEIF, "HEIF with another codec than HEVC"),
     )
 )
 #: Formats that afd does not decode, with a pattern of their first bytes.
@@ -40,7 +45,6 @@ _FOREIGN = tuple(
     (re.compile(pattern, re.DOTALL), name)
     for pattern, name in (
         (rb"\x00\x00\x00\x0cjP(  |\x1a\x1a)\r\n\x87\n|\xff\x4f\xff\x51", "JPEG 2000"),
-        (rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a", "JPEG XL"),
         (rb"II\xbc[\x00\x01]", "JPEG XR"),
         (rb"8BPS", "Photoshop"),
         (rb"\x00\x00\x01\x00[\x01-\x40]\x00.{3}\x00", "ICO"),
@@ -103,7 +107,12 @@ def sniff(head: bytes) -> str:
         return "webp"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    return "avif" if _brands(head) & {b"avif", b"avis"} else ""
+    if head.startswith(_JXL):
+        return "jxl"
+    brands = _brands(head)
+    if brands & _AVIF:
+        return "avif"
+    return "heic" if brands & _HEIC or (brands & _HEIF and not brands & _OTHER_HEIF) else ""
 
 
 def sniff_foreign(head: bytes) -> str:
@@ -155,7 +164,7 @@ def ends_early(codec: str, data: bytes) -> bool:
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if codec == "png":
         return b"IEND" not in data[-4096:] and b"IEND" not in data
-    if codec == "avif":
+    if codec in ("avif", "heic") or (codec == "jxl" and data.startswith(_JXL[1])):
         return _box_overruns(data)
     return False
 

@@ -11,10 +11,13 @@ from afdcli.errors import UsageError
 
 #: Suffixes of the formats that afd decodes.
 READ_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif")
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff"),
+        *(".gif", ".heic", ".heif", ".hif", ".jxl"),
+    )
 )
 _FOREIGN = (
-    "jif jfi pjpeg pjpg mpo apng dib avifs heic heif heics heifs hif avci avcs jxl jp2 j2k jpx"
+    "jif jfi pjpeg pjpg mpo apng dib avifs heics heifs avci avcs jp2 j2k jpx"
     " jpf jpm j2c jpc jph jhc jls jxr wdp hdp psd psb xcf ico cur icns tga vda icb vst pcx dcx"
     " ppm pgm pbm pnm pam pfm exr hdr dds qoi sgi rgb rgba bw ras xbm xpm iff ilbm lbm bpg flif"
     " jng mng fits fit dcm dicom svg svgz wmf emf eps btf bigtiff"

@@ -19,6 +19,8 @@ from afdcli.view.orientation import turn
 
 _NO_TABLES = {
     "avif": "quantisation: AV1 chooses steps per block, and the decoder does not report them",
+    "heic": "quantisation: HEVC chooses steps per block, and the decoder does not report them",
+    "jxl": "quantisation: JPEG XL chooses steps per block, and the decoder does not report them",
     "webp": "quantisation: the decoder does not report it, nor whether the file is lossless",
     "tiff": "quantisation: of a TIFF, only the decoded pixels are read",
     "gif": "quantisation: GIF has none, but is limited to 256 colours",
@@ -201,10 +203,10 @@ def _zero_share(*levels: NDArray[np.int16] | NDArray[np.float32]) -> float | Non
 
 
 def _unknown(photo: Photo) -> tuple[str, ...]:
-    if photo.codec == "jpeg":
+    if photo.codec == "jpeg" or photo.file_coefficients is not None:
         return ()
     unknown = [_NO_TABLES[photo.codec]] if photo.codec in _NO_TABLES else [_LOSSLESS]
-    if photo.codec in ("avif", "webp"):
+    if photo.codec in ("avif", "heic", "jxl", "webp"):
         unknown.append("sampling: not read for this codec")
     return tuple(unknown)
 

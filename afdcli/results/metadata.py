@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from afdcli.models.afd_file import LoadedModule
     from afdcli.models.loader import Backbone
 
-PACKAGES = ("torch", "timm", "numpy", "pillow", "pillow-avif-plugin", "jpeglib")
+PACKAGES = (
+    *("torch", "timm", "numpy", "jpeglib"),
+    *("pillow", "pillow-avif-plugin", "pillow-heif", "pillow-jxl-plugin"),
+)
 
 
 def metadata_path(results: Place) -> Place:

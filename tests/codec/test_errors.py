@@ -67,7 +67,7 @@ def test_other_files_are_not_images(data):
 @pytest.mark.parametrize(
     "data",
     [
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50),
+        b"\0\0\0\x18ftypavci\0\0\0\0mif1avci" + bytes(50),
         b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50),
         b"8BPS" + bytes(50),
     ],

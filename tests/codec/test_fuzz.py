@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from kit.pictures import encoded, scene
+from kit.pictures import encoded, heic, jxl_of_jpeg, scene
 from PIL import Image
 
 from afdcli.codec import Limits, read_photo
@@ -29,7 +29,11 @@ SEEDS = (
     encoded(Image.new("CMYK", (9, 9))),
     encoded(scene(33, 41), keep_rgb=True, subsampling="4:4:4"),
 )
-OTHERS = tuple(encoded(scene(33, 41), f) for f in ("PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF"))
+OTHERS = (
+    *(encoded(scene(33, 41), f) for f in ("PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JXL")),
+    heic(scene(33, 41)),
+    jxl_of_jpeg(encoded(scene(33, 41))),
+)
 
 
 def check_header(data: bytes) -> JpegHeader | None:

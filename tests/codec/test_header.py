@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kit.pictures import heic, jxl_of_jpeg, scene
 from PIL import Image
+from PIL.ExifTags import Base
 
 from afdcli.codec.header import Header, read_header
 from afdcli.codec.read import Limits, read_photo
@@ -16,13 +19,13 @@ from afdcli.errors import ErrorCode, PhotoError
 LIMITS = Limits()
 
 
-def encoded(kind: str, **options: int) -> bytes:
+def encoded(kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.effect_noise((70, 50), 80).convert("RGB").save(file, kind, **options)
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JXL"])
 def test_it_agrees_with_the_photo(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo"
     path.write_bytes(encoded(kind, quality=23))
@@ -31,6 +34,22 @@ def test_it_agrees_with_the_photo(tmp_path: Path, kind: str) -> None:
     assert read_header(path, LIMITS) == read_header(path.read_bytes(), LIMITS) == expected
     assert (expected.width, expected.height) == (70, 50)
     assert (expected.quality is not None) == (kind == "JPEG")
+
+
+def test_turned_pictures_of_heic_and_jpeg_xl() -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    jpeg = encoded("JPEG", quality=23, exif=exif)
+    packed = jxl_of_jpeg(jpeg)
+    for data in (
+        heic(scene(50, 70), exif=exif.tobytes()),
+        packed,
+        packed.replace(b"jbrd", b"free"),
+    ):
+        photo = read_photo(data)
+        expected = Header(photo.codec, photo.width, photo.height, photo.quality)
+        assert read_header(data, LIMITS) == expected
+        assert (photo.width == 70) == (photo.quality == 23) == (data is packed)
 
 
 def test_only_the_start_of_a_jpeg_is_needed_unless_its_header_is_long(tmp_path: Path) -> None:

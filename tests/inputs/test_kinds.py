@@ -113,9 +113,8 @@ def test_every_format_of_pillow_is_an_image(format: str) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"\0\0\0\x1cftypmif1\0\0\0\0heic",
+        b"\0\0\0\x1cftypmif1\0\0\0\0avci",
         b"\0\0\0\x14ftypcrx \0\0\0\1",
-        b"\0\0\0\x0cJXL \r\n\x87\n",
         b"II*\0\x10\0\0\0CR\2\0",
         b"FUJIFILMCCD-RAW ",
         b"IIU\0\x18\0\0\0",
@@ -163,6 +162,7 @@ def test_a_missing_package_is_one_line(here: Path, url: str, module: str, packag
             [sys.executable, "-c", code, command, url], capture_output=True, text=True, timeout=120
         )
         assert run.returncode == 2
-        assert run.stderr.count("\n") == 1
+        lines = run.stderr.splitlines()
+        assert lines[:-1] in ([], ["looking for images …"])
         assert "pip install" in run.stderr
         assert package in run.stderr

@@ -6,6 +6,8 @@ import io
 from typing import Any
 
 import numpy as np
+import pillow_heif
+import pillow_jxl  # lets Pillow write JPEG XL, too
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import idctn
@@ -29,6 +31,23 @@ def encoded(pixels: NDArray[Any] | Image.Image, format: str = "JPEG", **options:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
+
+
+def heic(pixels: NDArray[Any] | Image.Image, **options: Any) -> bytes:
+    """*pixels* as a HEIC file."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    file = io.BytesIO()
+    pillow_heif.from_pillow(image).save(file, **options)
+    return file.getvalue()
+
+
+def jxl_of_jpeg(jpeg: bytes) -> bytes:
+    """*jpeg* packed without loss as JPEG XL; its bytes can be rebuilt from it."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        # The quality is not used, but at a low one the encoder halves the picture.
+        encoder = pillow_jxl.Encoder(mode="RGB", quality=90, num_threads=1)
+        packed: bytes = encoder(jpeg, *image.size, jpeg_encode=True)
+    return packed
 
 
 def segment(marker: int, body: bytes) -> bytes:
