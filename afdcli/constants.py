@@ -1,4 +1,4 @@
-"""Sizes that several rooms share, each stated once."""
+"""Sizes and definitions that several rooms share, each stated once."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ GRID_CHANNELS = 2 * COMPONENTS * FREQUENCIES
 CONTEXT_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
 #: Length of `View.file_context`.
 CONTEXT_CHANNELS = COMPONENTS * FREQUENCIES + len(CONTEXT_EXTRAS)
+
+#: The method's own words, which screens and pages explain where they first appear.
+WORDS = {
+    "stem": "the classifier's first convolution, with its normalisation and activation",
+    "drift": "angle by which AFD turns the classifier's features, in degrees",
+    "FDM": "feature drifting map: where and how strongly AFD corrects, from 0 (not at all) to 1",
+}

@@ -104,8 +104,8 @@ def overlay(
     return Image.blend(grey, Image.fromarray(np.ascontiguousarray(colours)), _HEAT)
 
 
-def colour_bar(ax: Axes, norm: Normalize, ticks: Ticks) -> None:
-    """The colours of *norm* beneath a panel, with *ticks*."""
+def colour_bar(ax: Axes, norm: Normalize, ticks: Ticks, name: str = "") -> None:
+    """The colours of *norm* beneath a panel, with *ticks*, and *name* below these."""
     beneath = ax.inset_axes((0, -0.055, 1, 0.03))
     assert ax.figure is not None
     mappable = ScalarMappable(norm, COLOURS)
@@ -114,6 +114,7 @@ def colour_bar(ax: Axes, norm: Normalize, ticks: Ticks) -> None:
     beneath.xaxis.set_major_locator(FixedLocator(list(ticks)))
     beneath.xaxis.set_major_formatter(FixedFormatter(list(ticks.values())))
     beneath.xaxis.set_minor_locator(NullLocator())
+    beneath.set_xlabel(name, color=PALE, fontsize=8)
 
 
 def logarithmic(ticks: Ticks) -> LogNorm:

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
-from PIL import Image
 
 from afdcli.codec.photo import Photo
 from afdcli.constants import CELL, COMPONENTS, FREQUENCIES
@@ -38,6 +37,7 @@ from afdcli.inspect.axes import (
     title,
 )
 from afdcli.inspect.facts import FileFacts
+from afdcli.inspect.maps import PERCENTILES, MapScale, draw_map
 from afdcli.inspect.patch import Patch, choose_patch
 from afdcli.inspect.predict import TOP, Drift, Inspection
 from afdcli.inspect.screen import bands_text, size_text, table_title
@@ -49,7 +49,6 @@ _INCHES, _DPI = (14.2, 12.8), 100
 _VIEW, _BLOCKS = "#ffd200", "#ff3cc8"
 _DIRECT, _AFD = "#969696", "#3f6fa8"
 _LEAST_SHARE = 0.03  # of the picture's side: the smallest frame that is easy to find
-_LEAST_RANGE = 0.001  # of the FDM that its colours span, either way
 #: Ends of the scale of drift: pictures that drift about as much share one.
 _DEGREES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 90.0, 180.0)
 #: Multiples of the table of quality factor 50, named by their quality factor.
@@ -88,19 +87,6 @@ def make_figure(photo: Photo, facts: FileFacts, inspection: Inspection) -> Figur
     _tables(panels[8:10], facts)
     _classes(figure.add_subplot(rows[3, 2:]), inspection)
     return figure
-
-
-def draw_fdm(inspection: Inspection) -> Image.Image | None:
-    """The FDM (or, without one, the drift) over the classifier's input; None without a module.
-
-    All pictures share a scale: 0 to 1 for the FDM.
-    """
-    drift, pixels = inspection.drift, inspection.view.pixels
-    if drift is None:
-        return None
-    if drift.fdm is None:
-        return overlay(pixels, drift.angles, drift.covers, Normalize(0, _largest(drift)))
-    return overlay(pixels, drift.fdm, _fdm_covers(inspection, drift.fdm), Normalize(0, 1))
 
 
 def _headline(ax: Axes, facts: FileFacts) -> None:
@@ -152,36 +138,28 @@ def _drift(ax: Axes, inspection: Inspection) -> None:
         return empty(ax, "not known without an AFD module")
     mean, largest = float(drift.angles.mean()), float(drift.angles.max())
     title(ax, "Drift", f"angle that AFD corrects: mean {mean:.1f}°, largest {largest:.1f}°")
-    norm = Normalize(0, _largest(drift))
+    norm = Normalize(0, _largest(drift), clip=True)
     show_pixels(ax, np.asarray(overlay(pixels, drift.angles, drift.covers, norm)))
     return colour_bar(ax, norm, round_ticks(0, _largest(drift), "°"))
 
 
 def _largest(drift: Drift) -> float:
-    """End of the scale of drift, degrees."""
-    return next(end for end in _DEGREES if end >= min(float(drift.angles.max()), _DEGREES[-1]))
+    """End of the scale of drift, degrees. A few extreme places would hide the others."""
+    high = float(np.percentile(drift.angles, PERCENTILES[1]))
+    return next(end for end in _DEGREES if end >= min(high, _DEGREES[-1]))
 
 
 def _fdm(ax: Axes, inspection: Inspection) -> None:
-    fdm = None if inspection.drift is None else inspection.drift.fdm
-    if fdm is None:
-        why = "this module has none" if inspection.drift else "not known without an AFD module"
+    drift = inspection.drift
+    if drift is None or drift.fdm is None:
+        why = "this module has none" if drift else "not known without an AFD module"
         title(ax, "Feature drifting map (FDM)")
         return empty(ax, why)
-    title(ax, "Feature drifting map (FDM)", "mean over channels; 0: closed, 1: open")
-    low = max(0.0, float(fdm.min()) - _LEAST_RANGE)
-    high = min(1.0, float(fdm.max()) + _LEAST_RANGE)
-    norm, covers = Normalize(low, high), _fdm_covers(inspection, fdm)
-    show_pixels(ax, np.asarray(overlay(inspection.view.pixels, fdm, covers, norm)))
-    return colour_bar(ax, norm, round_ticks(low, high))
-
-
-def _fdm_covers(inspection: Inspection, fdm: NDArray[np.float32]) -> tuple[int, int]:
-    """(height, width) in pixels of the view that the FDM covers."""
-    if fdm.size == 1:  # one gate for the whole picture
-        height, width = inspection.view.pixels.shape[:2]
-        return height, width
-    return CELL * fdm.shape[0], CELL * fdm.shape[1]
+    title(ax, "Feature drifting map (FDM)", "how strongly AFD corrects: 0 not at all, 1 fully")
+    scale = MapScale.of([drift])
+    show_pixels(ax, np.asarray(draw_map(inspection, scale)))
+    ends = "colours: {} to {} % of the cells".format(*PERCENTILES)
+    return colour_bar(ax, scale.norm, round_ticks(scale.low, scale.high), ends)
 
 
 def _blocks(ax: Axes, photo: Photo, patch: Patch) -> None:

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
+from afdcli.constants import WORDS
 from afdcli.inspect.facts import FileFacts, Table
 from afdcli.inspect.predict import TOP, Inspection
 from afdcli.models.afd_file import LoadedModule
@@ -182,19 +183,15 @@ def _module(
     if loaded is None or drift is None:
         yield "AFD", "none, so no drift is known"
         return
-    place = (
-        f"behind the stem ({loaded.where})"
-        if loaded.plug == "stem"
-        else "in front of the classifier"
-    )
+    place = f"behind the stem ({WORDS['stem']}): {loaded.where}"
+    if loaded.plug != "stem":
+        place = "in front of the classifier"
     yield "AFD", f"{clean(loaded.path.name)}, {place}"
     mean, largest = drift.angles.mean(), drift.angles.max()
-    yield "drift", f"mean {mean:.2f}°, largest {largest:.2f}°: how far AFD turns the features"
+    yield "drift", f"mean {mean:.2f}°, largest {largest:.2f}° ({WORDS['drift']})"
     if drift.fdm is not None:
         low, high = drift.fdm.min(), drift.fdm.max()
-        opening = f"mean {drift.fdm.mean():.3f}, {low:.3f} to {high:.3f}"
-        meaning = "feature drifting map: the share of the correction that is let through"
-        yield "FDM", f"{opening} ({meaning})"
+        yield "FDM", f"mean {drift.fdm.mean():.3f}, {low:.3f} to {high:.3f} ({WORDS['FDM']})"
     if loaded.note:
         yield "note", Text(clean(loaded.note), style="yellow")
 

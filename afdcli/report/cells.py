@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group
@@ -12,78 +13,72 @@ DASH = "–"
 BAR = 16  # characters
 
 
-def percent(e: Estimate, unit: str = "", digits: int = 1) -> Cell:
-    """A share (0 to 1) as a percentage with its interval: ``31.8 [29.7, 34.0]``."""
-    if math.isnan(e.value):
-        return Cell(DASH)
-    brief = f"{100 * e.value:.{digits}f}{unit}"
-    interval = f" [{100 * e.low:.{digits}f}, {100 * e.high:.{digits}f}]"
-    return Cell(brief + ("" if math.isnan(e.low) else interval), e.value, brief=brief)
+@dataclass(frozen=True)
+class Format:
+    """How a kind of number is shown, such as ``31.8 % [29.7, 34.0]``.
+
+    Attributes:
+        factor: the number is multiplied by this.
+        digits: decimals.
+        unit: shown behind the number where no heading names it.
+        signed: True to show a plus sign.
+        interval: True to show the interval.
+        graded: True to colour the cell if its interval excludes zero.
+    """
+
+    factor: float = 1.0
+    digits: int = 0
+    unit: str = ""
+    signed: bool = False
+    interval: bool = False
+    graded: bool = False
+
+    def __call__(self, e: Estimate, unit: bool = False) -> Cell:
+        """Format *e*, with the unit if *unit* is True."""
+        if math.isnan(e.value):
+            return Cell(DASH)
+        brief = self.number(e.value) + (self.unit if unit else "")
+        if not self.interval or math.isnan(e.low):
+            return Cell(brief, e.value)
+        tone = ("good" if e.low > 0 else "bad" if e.high < 0 else "") if self.graded else ""
+        return Cell(
+            f"{brief} [{self.number(e.low)}, {self.number(e.high)}]", e.value, tone, brief=brief
+        )
+
+    def number(self, value: float) -> str:
+        """Format one number, without unit."""
+        text = f"{self.factor * value:{'+' if self.signed else ''},.{self.digits}f}"
+        return text[1:] if text[0] in "+-" and not text.strip("+-0.") else text
 
 
-def whole_percent(e: Estimate) -> Cell:
-    """Like `percent`, without decimals."""
-    return percent(e, digits=0)
+percent = Format(100, 1, " %", interval=True)
+whole_percent = Format(100, 0, " %", interval=True)
+#: A difference of shares, in percentage points.
+points = Format(100, 1, " pts", signed=True, interval=True, graded=True)
+#: The same where neither sign is good.
+plain_points = Format(100, 1, " pts", signed=True, interval=True)
+probability = Format(digits=3)
+shift = Format(digits=3, signed=True, interval=True)
+whole = Format()
+degrees = Format(digits=1, unit="°")
 
 
-def points(e: Estimate, unit: str = "") -> Cell:
-    """A difference (-1 to 1) in percentage points; coloured if its interval excludes zero."""
-    if math.isnan(e.value):
-        return Cell(DASH)
-    tone = "good" if e.low > 0 else "bad" if e.high < 0 else ""
-    brief = _signed(e.value) + unit
-    return Cell(f"{brief} [{_signed(e.low)}, {_signed(e.high)}]", e.value, tone, brief)
-
-
-def plain_points(e: Estimate) -> Cell:
-    """Like `points`, but never coloured: neither sign is good."""
-    cell = points(e)
-    return Cell(cell.text, cell.number, brief=cell.brief)
-
-
-def _signed(value: float) -> str:
-    text = f"{100 * value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text
-
-
-def p_value(e: Estimate) -> Cell:
-    """A p-value: ``< 0.0001``, or three or four decimals."""
+def p_value(e: Estimate, unit: bool = False) -> Cell:
+    """A p-value: ``< 0.0001``, or three or four decimals; it never has a unit."""
     p = e.value
     if math.isnan(p):
         return Cell(DASH)
     return Cell("< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}", p)
 
 
-def probability(e: Estimate) -> Cell:
-    """A mean probability: ``0.512``."""
-    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:.3f}", e.value)
-
-
-def shift(e: Estimate) -> Cell:
-    """A mean difference of probabilities: ``+0.020 [+0.011, +0.029]``."""
-    if math.isnan(e.value):
-        return Cell(DASH)
-    interval = "" if math.isnan(e.low) else f" [{e.low:+.3f}, {e.high:+.3f}]"
-    return Cell(f"{e.value:+.3f}{interval}", e.value)
-
-
-def whole(e: Estimate) -> Cell:
-    """A count: ``1,234``."""
-    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:,.0f}", e.value)
-
-
-def degrees(e: Estimate) -> Cell:
-    """An angle in degrees: ``8.1°``."""
-    return Cell(DASH) if math.isnan(e.value) else Cell(f"{e.value:.1f}°", e.value)
-
-
 def drift(group: Group) -> Cell:
     """Median drift and, from four pictures on, its quartiles: ``8.1° (5.2–11.9)``."""
     median = group.get("drift_p50")
+    cell = degrees(median, unit=True)
     if median.n < 4:
-        return degrees(median)
+        return cell
     low, high = group.get("drift_p25").value, group.get("drift_p75").value
-    return Cell(f"{median.value:.1f}° ({low:.1f}–{high:.1f})", median.value)
+    return Cell(f"{cell.text} ({low:.1f}–{high:.1f})", median.value, brief=cell.text)
 
 
 def size(group: Group) -> Cell:

@@ -1,4 +1,4 @@
-"""Distributions of a run: calibration, quality factors and picture sizes."""
+"""Distributions of a run: calibration and picture sizes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from afdcli.report.stats import Estimate, Floats, Ids, count_pictures, proportio
 
 #: Calibration bins, of equal width.
 BINS = 10
-#: Quality factors per bin.
-QUALITY_STEP = 5
 #: Lower edges of the size bins but the first: longer side in pixels.
 SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -30,12 +28,11 @@ def distributions(run: Run, arrays: RunArrays) -> Mapping[str, tuple[Bin, ...]]:
     """Compute all distributions of *run*, by the name of their group in the tidy table.
 
     ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are absent
-    if true classes are unknown. ``quality_histogram`` and ``size_histogram`` have all bins.
+    if true classes are unknown. ``size_histogram`` has all bins.
     """
     found = {
         f"calibration_{name}": _calibration(name, *_known(arrays, name)) for name in arrays.prob
     }
-    found["quality_histogram"] = _qualities(run.rows)
     found["size_histogram"] = _sizes(run.rows)
     return {name: bins for name, bins in found.items() if bins}
 
@@ -94,15 +91,6 @@ def _calibration(name: str, right: Floats, prob: Floats, pictures: Ids) -> tuple
             }
             made.append((f"P {number / BINS:.1f}-{(number + 1) / BINS:.1f}", estimates))
     return tuple(made)
-
-
-def _qualities(rows: pd.DataFrame) -> tuple[Bin, ...]:
-    if "quality" not in rows:
-        return ()
-    starts = range(1, 101, QUALITY_STEP)
-    names = [f"QF {start}-{start + QUALITY_STEP - 1}" for start in starts]
-    edges = [*starts, 101]
-    return _histogram(rows["quality"].round().to_numpy(dtype=float), edges, names)
 
 
 def _sizes(rows: pd.DataFrame) -> tuple[Bin, ...]:

@@ -79,7 +79,7 @@ class RunArrays:
         )
 
     def estimates(self, at: Ids) -> dict[str, Estimate]:
-        """Compute all metrics (see `afdcli.report.summary.METRICS`) that the rows *at* allow.
+        """Compute all metrics (see `afdcli.report.metrics.METRICS`) that the rows *at* allow.
 
         Args:
             at: positions of the rows, 0 to n-1.

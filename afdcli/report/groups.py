@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import os.path
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,8 @@ class Grouping:
 
     Attributes:
         by: what the rows are grouped by.
-        names: names of the groups: bands and numbers in ascending order, others by falling size.
+        names: names of the groups: bands and numbers in ascending order, folders in the order of
+            `natural`, others by falling size.
         members: positions of the rows of each group, ascending.
     """
 
@@ -53,7 +55,7 @@ def group(rows: pd.DataFrame, by: str, pool: Sequence[pd.DataFrame] = ()) -> Gro
         UsageError: there is no such column.
     """
     if by in ("folder", "parent"):
-        return _by_text(by, _folders(rows["path"], whole=by == "parent"))
+        return _by_text(by, _folders(rows["path"], whole=by == "parent"), ordered=True)
     if by not in rows:
         known = ", ".join(["folder", "parent", *map(str, rows.columns)])
         raise UsageError(f"--by {by}: no such column; there are {known}")
@@ -122,12 +124,20 @@ def _by_order(by: str, column: pd.Series[str]) -> Grouping:
     return _gather(by, [*names, UNKNOWN], np.where(codes < 0, len(names), codes))
 
 
-def _by_text(by: str, column: pd.Series[str]) -> Grouping:
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that orders numbers in names by value: ``qf7``, ``qf10``, ``qf25``."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    # Of two numbers without leading zeros, the longer one is larger.
+    parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
+    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(parts)]
+
+
+def _by_text(by: str, column: pd.Series[str], ordered: bool = False) -> Grouping:
     codes, values = pd.factorize(column)
     names = [str(value) or UNKNOWN for value in values]
-    # Largest first; groups of equal size by name.
-    sizes = np.bincount(codes, minlength=len(names))
-    order = sorted(range(len(names)), key=lambda i: (-int(sizes[i]), names[i]))
+    # Largest first, unless *ordered*; groups of equal size by name.
+    sizes = np.bincount(codes, minlength=len(names)) * (not ordered)
+    order = sorted(range(len(names)), key=lambda i: (-int(sizes[i]), natural(names[i])))
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order))
     return _gather(by, [names[i] for i in order], rank[codes])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from afdcli.constants import WORDS
 from afdcli.report import cells
-from afdcli.report.group_table import DISPLAYS, labelled
-from afdcli.report.stats import Estimate
+from afdcli.report.group_table import labelled
+from afdcli.report.metrics import METRICS
 from afdcli.report.summary import FEW, Group, Report
 from afdcli.report.table import Cell, Column, Table
+from afdcli.report.verdict import verdict
 from afdcli.storage.text import clean
 
 _Line = tuple[str, Cell, str]  # name, value, remark
@@ -19,8 +22,21 @@ def headline(report: Report) -> Table:
     group = report.overall
     lines = _accuracies(group) if labelled(report) else _unlabelled(group)
     rows = tuple((Cell(name, tone="strong"), value, Cell(remark)) for name, value, remark in lines)
-    notes = (clean(report.about),) if report.about else ()
-    return Table(_counts(report), (Column("", left=True),) * 3, rows if group.views else (), notes)
+    return Table(
+        _counts(report),
+        (Column("", left=True),) * 3,
+        rows if group.views else (),
+        about_runs([report]),
+        lead=verdict(report).text,
+    )
+
+
+def about_runs(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Say which classifier and module each run used, and what a stem is."""
+    named = len(reports) > 1
+    about = [clean(f"{r.name}: {r.about}" if named else r.about) for r in reports if r.about]
+    stem = any(report.about.endswith("stem") for report in reports)
+    return (*about, *([f"stem: {WORDS['stem']}"] if stem else []))
 
 
 def _counts(report: Report) -> str:
@@ -58,26 +74,20 @@ def _accuracies(group: Group) -> list[_Line]:
     )
     if "recovered_share" in has:
         lines.append(_recovered(group))
-    elif "compression_cost" in has:
-        cost = cells.plain_points(has["compression_cost"])
-        lines.append(("Cost", cost, "clean minus direct: points lost to compression"))
+    else:
+        lines += _lines(
+            group, ("compression_cost", "Cost", "clean minus direct: points lost to compression")
+        )
     return lines
 
 
 def _lines(group: Group, *wanted: tuple[str, str, str]) -> list[_Line]:
     """Format those of (metric, name, remark) that *group* has an estimate of."""
-    show = {s.metric: s.show for s in DISPLAYS}
-    found = []
-    for metric, name, remark in wanted:
-        if metric in group.estimates:
-            e = group.get(metric)
-            cell = show[metric](e)
-            if metric.endswith("_difference"):
-                cell = cells.points(e, " pts")
-            elif show[metric] is cells.percent:
-                cell = _percent(e)
-            found.append((name, cell, remark))
-    return found
+    return [
+        (name, METRICS[metric].show(group.get(metric), unit=True), remark)
+        for metric, name, remark in wanted
+        if metric in group.estimates
+    ]
 
 
 def _recovered(group: Group) -> _Line:
@@ -87,7 +97,7 @@ def _recovered(group: Group) -> _Line:
     remark = f"of the {100 * cost.value:.1f} pts lost to compression"
     if math.isnan(share.low):
         remark += ", too uncertain for an interval"
-    return "Recovered", _percent(share), remark
+    return "Recovered", cells.percent(share, unit=True), remark
 
 
 def _unlabelled(group: Group) -> list[_Line]:
@@ -103,11 +113,8 @@ def _unlabelled(group: Group) -> list[_Line]:
     )
     if "drift_p50" in group.estimates:
         low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
-        remark = "angle by which AFD turns the features: median (middle half);"
-        remark += f" 90 % within {low:.1f}–{high:.1f}°"
+        remark = (
+            f"{WORDS['drift']}: median (middle half); 90 % of files within {low:.1f}–{high:.1f}°"
+        )
         lines.append(("Drift", cells.drift(group), remark))
     return lines
-
-
-def _percent(e: Estimate) -> Cell:
-    return cells.percent(e, " %")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 import rich.table
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -27,6 +27,8 @@ def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]
     """Print *tables*, then *remarks*; remarks that begin with ``careful:`` are highlighted."""
     for table in tables:
         console.print(Text(table.caption, style="bold"))
+        if table.lead.text:
+            console.print(Text(table.lead.text, style=f"bold {_STYLES[table.lead.tone]}"))
         for part in to_rich(table, console.width):
             console.print(part)
         for note in table.notes:
@@ -128,6 +130,8 @@ def to_markdown(tables: Sequence[Table], remarks: Sequence[str]) -> str:
     blocks: list[str] = []
     for table in map(_without_bars, tables):
         blocks.append(f"### {_escape(table.caption)}")
+        if table.lead.text:
+            blocks.append(f"**{_escape(table.lead.text)}**")
         if table.rows:
             rules = ["---" if column.left else "---:" for column in table.columns]
             names = [_escape(column.name) for column in table.columns]
@@ -166,17 +170,25 @@ def to_html(table: Table) -> Markup:
 
 
 def _th(column: Column) -> Markup:
-    form = '<th scope="col">{}</th>' if column.name else "<td>{}</td>"
-    return Markup(form).format(column.name)
+    if not column.name:
+        return Markup("<td></td>")
+    kind = Markup(_class(column.html_class))
+    return Markup('<th scope="col"{}>{}</th>').format(kind, column.name)
 
 
 def _td(column: Column, cell: Cell, number: int) -> Markup:
     if number == 0:
         return Markup('<th scope="row">{}</th>').format(cell.text)
     exact = "" if math.isnan(cell.number) else f' data-number="{cell.number:.10g}"'
-    names = " ".join(filter(None, ("left" if column.left else "", cell.tone)))
-    kind = f' class="{names}"' if names else ""
-    return Markup(f"<td{exact}{kind}>{{}}</td>").format(cell.text)
+    kind = _class(f"{column.html_class} {cell.tone}".strip())
+    text = escape(cell.text)
+    if cell.brief and cell.text.startswith(f"{cell.brief} "):  # the interval has its own line
+        text = Markup("{} <small>{}</small>").format(cell.brief, cell.text[len(cell.brief) + 1 :])
+    return Markup(f"<td{exact}{kind}>{{}}</td>").format(text)
+
+
+def _class(names: str) -> str:
+    return f' class="{names}"' if names else ""
 
 
 def to_csv(summary: pd.DataFrame) -> str:

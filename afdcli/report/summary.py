@@ -17,52 +17,11 @@ from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
 from afdcli.results.rows import FAILED
 
-#: All metrics of the tidy table. ``n`` counts source pictures, ``views`` counts rows. Views of one
-#: picture are not independent, so intervals, tests and the minimum group size use pictures.
-#: Accuracies, differences, means and counts use views. Shares, accuracies and probabilities are 0
-#: to 1. "Direct" is the plain backbone, "AFD" the same with a module, "clean" the same picture
-#: uncompressed. If both direct and AFD were run, accuracies use only rows that both classified.
-METRICS = {
-    "files": "inputs, including failed ones",
-    "failed": "inputs that could not be classified; no other metric includes them",
-    "damaged": "inputs that were classified although the decoder had to guess part of them",
-    "unsure": "inputs whose best class is less probable than --min-prob",
-    "accuracy_direct": "top-1 accuracy without AFD; Wilson interval",
-    "accuracy_afd": "top-1 accuracy with AFD; Wilson interval",
-    "accuracy_difference": "accuracy_afd - accuracy_direct, paired; Newcombe interval",
-    "mcnemar_p": "two-sided p-value of the exact McNemar test of accuracy_difference = 0; one vote "
-    "per picture",
-    "won": "views that only AFD gets right",
-    "lost": "views that only direct gets right",
-    "accuracy_clean": "top-1 accuracy of the plain backbone on the clean pictures; Wilson interval",
-    "accuracy_clean_afd": "top-1 accuracy with AFD on the clean pictures; Wilson interval",
-    "clean_difference": "accuracy_clean_afd - accuracy_clean, paired; Newcombe interval",
-    "compression_cost": "accuracy_clean - accuracy_direct, paired; Newcombe interval",
-    "recovered_share": "(AFD - direct) / (clean - direct), accuracies on the views that have all "
-    "three; paired bootstrap interval; undefined if nothing was lost to compression",
-    "confidence_direct": "mean probability of the top class without AFD; normal interval",
-    "confidence_afd": "mean probability of the top class with AFD; normal interval",
-    "confidence_shift": "mean of confidence_afd - confidence_direct, paired; normal interval",
-    "agreement_direct": "share of views with the same top class as the clean picture, without AFD; "
-    "Wilson interval",
-    "agreement_afd": "the same, with AFD",
-    "agreement_difference": "agreement_afd - agreement_direct, paired; Newcombe interval",
-    "changed": "share of views whose top class AFD changes; Wilson interval",
-    "drift_p05": "5th percentile of the drift, degrees",
-    "drift_p25": "25th percentile of the drift, degrees",
-    "drift_p50": "median drift, degrees",
-    "drift_p75": "75th percentile of the drift, degrees",
-    "drift_p95": "95th percentile of the drift, degrees",
-    "ece_direct": "expected calibration error without AFD, ten bins of equal width",
-    "ece_afd": "the same, with AFD",
-    "pictures": "in group change: pictures with that change of the top class; in a calibration "
-    "group: pictures whose top class has a probability in that bin",
-}
 #: Columns of the tidy table. ``group`` is one of: "all"; "folder", "quality" or another column;
 #: "error" (``value`` is the reason); "change" (``value`` is "label without AFD -> label with AFD");
 #: "calibration_direct" and "calibration_afd" (``value`` is a bin of the top class's probability,
-#: including its upper edge); "quality_histogram" (a bin of quality factors, including both ends);
-#: "size_histogram" (a bin of the longer side in pixels, including both ends).
+#: including its upper edge); "size_histogram" (a bin of the longer side in pixels, including both
+#: ends).
 COLUMNS = ("results", "group", "value", "metric", "n", "views", "estimate", "low", "high")
 
 ALL = "all"
@@ -79,7 +38,8 @@ class Group:
     Attributes:
         by: what the rows are grouped by, such as "folder".
         value: the name of this group, such as "cats".
-        estimates: metric (see `METRICS`) -> estimate, without metrics that cannot be computed.
+        estimates: metric (see `afdcli.report.metrics`) -> estimate, without metrics that cannot be
+            computed.
     """
 
     by: str
@@ -176,7 +136,8 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
         name: tuple(Group(name, value, estimates) for value, estimates in bins)
         for name, bins in distributions(run, arrays).items()
     }
-    about = " + AFD ".join(part for part in (run.backbone, run.plug) if part)
+    place = {"stem": "AFD at its stem", "input": "AFD on its input"}.get(run.plug, "")
+    about = " with ".join(part for part in (run.backbone, place) if part)
     return Report(
         name=run.name,
         about=about,

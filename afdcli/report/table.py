@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_SPARE = 4  # priority to drop from which on phones leave a column out
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -41,6 +43,11 @@ class Column:
     drop: int = 0
     bar: bool = False
 
+    @property
+    def html_class(self) -> str:
+        """CSS class: "left" for text, "spare" for a column that phones leave out, or ""."""
+        return "left" if self.left else "spare" if self.drop > _SPARE else ""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -52,6 +59,7 @@ class Table:
         rows: one cell per column.
         notes: sentences below the table.
         sortable: True if readers of the HTML page can sort it.
+        lead: the main sentence, above the rows.
     """
 
     caption: str
@@ -59,6 +67,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     sortable: bool = False
+    lead: Cell = Cell("")
 
     @property
     def header(self) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from afdcli.constants import WORDS
 from afdcli.report import cells
 from afdcli.report.group_table import few_note, group_table, labelled
-from afdcli.report.headline import headline
+from afdcli.report.headline import about_runs, headline
 from afdcli.report.summary import FEW, Group, Report
 from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import clean
@@ -25,13 +26,7 @@ def tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Ta
     """
     one_run = len(reports) == 1
     made = [headline(reports[0])] if one_run else [_side_by_side(reports)]
-    for by in reports[0].groups:
-        names = {group.value for report in reports for group in report.groups[by]}
-        if len(names) > 1 or single:
-            if one_run:
-                made.append(_groups(by, reports[0], everything))
-            else:
-                made.append(_matrix(by, reports, everything))
+    made += breakdowns(reports, tuple(reports[0].groups), None if everything else SHOWN, single)
     made += [
         _changes(report, everything)
         for report in reports
@@ -40,21 +35,42 @@ def tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Ta
     return made + ([failures(reports)] if any(report.failures for report in reports) else [])
 
 
+def breakdowns(
+    reports: Sequence[Report], columns: Sequence[str], most: int | None, single: bool = False
+) -> list[Table]:
+    """Build a table per column of *columns*, by which all reports are grouped.
+
+    Args:
+        reports: one or more.
+        columns: what rows are grouped by.
+        most: groups per table; None for all.
+        single: True to show breakdowns that have only one group, too.
+    """
+    made = []
+    for by in columns:
+        names = {group.value for report in reports for group in report.groups[by]}
+        if len(names) > 1 or single:
+            one = len(reports) == 1
+            made.append(_groups(by, reports[0], most) if one else _matrix(by, reports, most))
+    return made
+
+
 def _side_by_side(reports: Sequence[Report]) -> Table:
     names = [report.name for report in reports]
-    notes = [clean(f"{r.name}: {r.about}") for r in reports if r.about]
     overall = [report.overall for report in reports]
+    notes = about_runs(reports)
+    if not any(map(labelled, reports)) and any("drift_p50" in g.estimates for g in overall):
+        notes = (*notes, f"drift: {WORDS['drift']}; median (middle half)")
     return group_table("Results", "results", overall, names=names, notes=notes)
 
 
-def _groups(by: str, report: Report, everything: bool) -> Table:
-    sizes = _sizes(report, by)
-    shown, notes = _largest(sizes, everything)
+def _groups(by: str, report: Report, most: int | None) -> Table:
+    shown, notes = _largest(_sizes(report, by), most)
     kept = [group for group in report.groups[by] if group.value in shown]
     return group_table(_title(by), clean(by), kept, notes=notes)
 
 
-def _matrix(by: str, reports: Sequence[Report], everything: bool) -> Table:
+def _matrix(by: str, reports: Sequence[Report], most: int | None) -> Table:
     """A row per group and a column per run, with ``direct → AFD`` in the cells."""
     sizes: dict[str, float] = {}
     longest = max(reports, key=lambda report: len(report.groups[by]))
@@ -63,7 +79,7 @@ def _matrix(by: str, reports: Sequence[Report], everything: bool) -> Table:
             sizes[value] = max(size, sizes.get(value, 0.0))
     counted = {g.value for report in reports for g in report.groups[by] if g.views}
     sizes = {value: size for value, size in sizes.items() if value in counted}
-    shown, notes = _largest(sizes, everything)
+    shown, notes = _largest(sizes, most)
     found = [{group.value: group for group in report.groups[by]} for report in reports]
     names = [name for name in sizes if name in shown]
     rows = tuple((Cell(clean(name)), *(_arrow(of.get(name)) for of in found)) for name in names)
@@ -90,12 +106,12 @@ def _sizes(report: Report, by: str) -> dict[str, float]:
     return {group.value: group.get("files").value for group in report.groups[by]}
 
 
-def _largest(sizes: Mapping[str, float], everything: bool) -> tuple[set[str], list[str]]:
-    """Names of the largest groups, and a note about the others."""
-    if everything or len(sizes) <= SHOWN:
+def _largest(sizes: Mapping[str, float], most: int | None) -> tuple[set[str], list[str]]:
+    """Names of the *most* largest groups, and a note about the others."""
+    if most is None or len(sizes) <= most:
         return set(sizes), []
-    largest = sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]
-    return set(largest), [f"{len(sizes) - SHOWN:,} smaller groups are not shown; --all shows them"]
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:most]
+    return set(largest), [f"{len(sizes) - most:,} smaller groups are not shown; --all shows them"]
 
 
 def _title(by: str) -> str:

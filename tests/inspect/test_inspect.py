@@ -24,7 +24,8 @@ from afdcli.codec.photo import Photo
 from afdcli.core import weights_file
 from afdcli.inspect.axes import COLOURS, one_line, overlay
 from afdcli.inspect.facts import FileFacts, find_facts, spectrum
-from afdcli.inspect.figure import draw, draw_fdm, make_figure
+from afdcli.inspect.figure import draw, make_figure
+from afdcli.inspect.maps import MapScale, draw_map
 from afdcli.inspect.patch import choose_patch
 from afdcli.inspect.predict import TOP, Drift, Inspection, framing, predict
 from afdcli.models.afd_classifier import AFDClassifier
@@ -362,13 +363,34 @@ def test_block_edges_are_those_of_the_stored_picture(
 def test_fdm_as_a_picture(kit: Path, tmp_path: Path) -> None:
     backbone, module = loaded(kit)
     inspection = predict(saved(20), backbone, module)
-    image = draw_fdm(inspection)
-    assert image is not None and image.size == (64, 64)
-    assert draw_fdm(replace(inspection, drift=None)) is None
     assert inspection.drift is not None
+    scale = MapScale.of([inspection.drift])
+    image = draw_map(inspection, scale)
+    assert image is not None and image.size == (64, 64)
+    assert draw_map(replace(inspection, drift=None), scale) is None
     gateless = replace(inspection, drift=replace(inspection.drift, fdm=None))
-    assert draw_fdm(gateless) is not None
+    assert gateless.drift is not None
+    assert MapScale.of([gateless.drift]).unit == "°"
+    assert draw_map(gateless, MapScale.of([gateless.drift])) is not None
     make_figure(saved(20), facts_of(encoded(scene(64, 64)), tmp_path / "x.jpg"), gateless)
+
+
+def test_colours_of_an_fdm_span_its_values_without_extremes(kit: Path) -> None:
+    """Gates of a real module lie between 0.06 and 0.11; on a scale of 0 to 1 nothing is seen."""
+    cells = np.linspace(0.06, 0.11, 64, dtype=np.float32).reshape(8, 8)
+    cells[0, 0] = 0.9
+    inspection = predict(saved(20), *loaded(kit))
+    drift = Drift(np.zeros((8, 8), np.float32), (64, 64), cells)
+    scale = MapScale.of([drift])
+    assert 0.06 < scale.low < 0.065
+    assert 0.105 < scale.high <= 0.11
+    assert scale.gradient[0] == "#440154"
+    assert scale.gradient[-1] == "#fde725"
+    image = draw_map(replace(inspection, drift=drift), scale)
+    assert np.ptp(np.asarray(image).reshape(-1, 3), axis=0).max() > 100
+    flat = replace(drift, fdm=np.full((8, 8), 0.2, np.float32))
+    assert MapScale.of([flat]).high > MapScale.of([flat]).low
+    assert MapScale.of([drift, flat]).high == pytest.approx(0.2)  # one scale for both
 
 
 # --- the command -------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from typer.testing import CliRunner, Result
 from afdcli.cli.main import app
 from afdcli.report.groups import band_names, group
 from afdcli.report.match import locate
+from afdcli.report.metrics import METRICS
 from afdcli.report.stats import wilson
-from afdcli.report.summary import COLUMNS, METRICS
+from afdcli.report.summary import COLUMNS
 from afdcli.results.read import read_results
 from afdcli.results.rows import Row
 

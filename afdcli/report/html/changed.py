@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from afdcli.constants import WORDS
 from afdcli.report import cells
 from afdcli.report.estimates import changed_flags
-from afdcli.report.html.images import Mapper, find, thumbnails
+from afdcli.report.html.images import Mapper, find, fingerprint, thumbnails
 from afdcli.report.runs import Run, TopClasses
 from afdcli.storage.text import clean
+
+if TYPE_CHECKING:
+    from afdcli.inspect.maps import MapScale
 
 SHOWN = 24  # pictures per page, over all runs
 
@@ -41,7 +47,7 @@ class Picture:
     after: str
     truth: str
     thumbnail: str
-    map: str
+    map: str = ""
 
     @property
     def tone(self) -> str:
@@ -58,12 +64,26 @@ class Changed:
         counts: (kind, number of pictures).
         pictures: the sample to show.
         notes: sentences on why there are fewer pictures, or none.
+        scale: what the colours of the maps mean; None without maps.
     """
 
     name: str
     counts: tuple[tuple[str, int], ...]
     pictures: tuple[Picture, ...]
     notes: tuple[str, ...]
+    scale: MapScale | None = None
+
+    @property
+    def about_maps(self) -> str:
+        """What the maps are, and their colours."""
+        from afdcli.inspect.maps import PERCENTILES
+
+        word = "drift" if self.scale and self.scale.unit else "FDM"
+        low, high = PERCENTILES
+        return (
+            f"{word}, the {WORDS[word]}. The same colours mean the same in all pictures; they end "
+            f"at percentiles {low} and {high} of all values."
+        )
 
 
 def changed(runs: Sequence[Run], folder: Path | None, maps: bool) -> list[Changed]:
@@ -92,26 +112,33 @@ def _changed(run: Run, folder: Path | None, maps: bool, most: int) -> Changed:
         return Changed(name, counts, (), ("AFD changed no prediction.",))
     if folder is None:
         return Changed(name, counts, (), ("Thumbnails need the photos: --photos DIR.",))
-    pictures = _pictures(run, kinds, folder, maps, most)
-    return Changed(name, counts, pictures, _notes(len(pictures), sum(n for _, n in counts), folder))
+    chosen = _choose(run, kinds, folder, most)
+    pictures = [_picture(run, kind, i, thumbnail) for kind, i, _, thumbnail in chosen]
+    notes = _notes(len(pictures), sum(n for _, n in counts), folder)
+    scale = None
+    if maps and pictures:
+        drawn, scale = Mapper.from_run(run).draw([path for _, _, path, _ in chosen])
+        pictures = [replace(p, map=_uri(m)) for p, m in zip(pictures, drawn, strict=True)]
+    return Changed(name, counts, tuple(pictures), notes, scale)
 
 
-def _pictures(
-    run: Run, kinds: dict[str, npt.NDArray[np.intp]], folder: Path, maps: bool, most: int
-) -> tuple[Picture, ...]:
+def _choose(
+    run: Run, kinds: dict[str, npt.NDArray[np.intp]], folder: Path, most: int
+) -> list[tuple[str, int, Path, bytes]]:
+    """At most *most* (kind, row, file, thumbnail), each picture and each file's content once."""
+    paths, seen = run.rows["path"], set[bytes]()
+    found: list[tuple[str, int, Path]] = []
     # More candidates than needed: some files may be missing.
-    wanted = _alternate(kinds)[: 4 * most]
-    paths = run.rows["path"]
-    found = [(kind, i, p) for kind, i in wanted if (p := find(folder, str(paths[i]))) is not None]
-    found = found[:most]
+    for kind, i in _alternate(kinds, run.pictures)[: 4 * most]:
+        path = find(folder, str(paths[i]))
+        if path is None or len(found) == most:
+            continue
+        content = fingerprint(path)
+        if content not in seen:
+            seen.add(content)
+            found.append((kind, i, path))
     small = thumbnails([path for _, _, path in found])
-    mapper = Mapper.from_run(run) if maps and any(small) else None
-    pictures = []
-    for (kind, i, path), image in zip(found, small, strict=True):
-        if image is not None:
-            heat = mapper.draw(path) if mapper else None
-            pictures.append(_picture(run, kind, i, (image, heat)))
-    return tuple(pictures)
+    return [(*one, image) for one, image in zip(found, small, strict=True) if image is not None]
 
 
 def _notes(shown: int, total: int, folder: Path) -> tuple[str, ...]:
@@ -119,7 +146,10 @@ def _notes(shown: int, total: int, folder: Path) -> tuple[str, ...]:
     if not shown:
         return (f"None of them could be read from {where}: is it the folder that was classified?",)
     if shown < total:
-        return (f"Shown: {shown:,} of {total:,}, those with the most confident predictions.",)
+        return (
+            f"Shown: {shown:,} of {total:,}, those with the most confident predictions; each "
+            "picture once.",
+        )
     return ()
 
 
@@ -143,16 +173,22 @@ def _kinds(
     return found
 
 
-def _alternate(kinds: dict[str, npt.NDArray[np.intp]]) -> list[tuple[str, int]]:
-    """Alternate between kinds; OTHER comes last."""
+def _alternate(
+    kinds: dict[str, npt.NDArray[np.intp]], pictures: npt.NDArray[np.intp]
+) -> list[tuple[str, int]]:
+    """Rows with their kinds, alternating between kinds; OTHER comes last.
+
+    Of the views of a picture, only the first counts: a row whose picture came before is left out.
+    """
     first = [kind for kind in kinds if kind != OTHER]
-    order = []
-    for k in range(max((min(len(kinds[kind]), 4 * SHOWN) for kind in first), default=0)):
-        order += [(kind, int(kinds[kind][k])) for kind in first if k < len(kinds[kind])]
-    return order + [(OTHER, int(i)) for i in kinds.get(OTHER, ())[: 4 * SHOWN]]
+    turns = itertools.zip_longest(*([(kind, int(i)) for i in kinds[kind]] for kind in first))
+    order = [one for turn in turns for one in turn if one is not None]
+    order += [(OTHER, int(i)) for i in kinds.get(OTHER, ())]
+    once = {int(pictures[i]): (kind, i) for kind, i in reversed(order)}
+    return [(kind, i) for kind, i in order if once[int(pictures[i])] == (kind, i)]
 
 
-def _picture(run: Run, kind: str, at: int, images: tuple[bytes, bytes | None]) -> Picture:
+def _picture(run: Run, kind: str, at: int, thumbnail: bytes) -> Picture:
     truth = str(run.rows["target_label"][at]) if "target_label" in run.rows else ""
     return Picture(
         name=clean(str(run.rows["path"][at])),
@@ -160,8 +196,7 @@ def _picture(run: Run, kind: str, at: int, images: tuple[bytes, bytes | None]) -
         before=_prediction(run.direct, at),
         after=_prediction(run.afd, at),
         truth=clean(truth),
-        thumbnail=_uri(images[0]),
-        map=_uri(images[1]),
+        thumbnail=_uri(thumbnail),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from afdcli.workers.pool import WorkerPool
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from afdcli.inspect.maps import MapScale
+    from afdcli.inspect.predict import Inspection
     from afdcli.models.afd_file import LoadedModule
     from afdcli.models.loader import Backbone
 
@@ -37,6 +40,14 @@ def find(folder: Path, name: str) -> Path | None:
     """
     path = inside(folder, unprintable(name))
     return Path(path) if path is not None and os.path.isfile(path) else None  # noqa: PTH113
+
+
+def fingerprint(path: Path) -> bytes:
+    """Equal for files of equal content. A file that cannot be read equals itself only."""
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return os.fsencode(path)
 
 
 def thumbnails(paths: Sequence[Path]) -> list[bytes | None]:
@@ -115,25 +126,33 @@ class Mapper:
             raise UsageError(f"--maps: the module that made {run.name} is missing or has changed")
         return cls(backbone, loaded)
 
-    def draw(self, path: Path) -> bytes | None:
-        """Draw the map over the classifier's view of a picture.
+    def draw(self, paths: Sequence[Path]) -> tuple[list[bytes | None], MapScale | None]:
+        """Draw maps over the classifier's view of pictures, all on one scale.
 
         Decodes in this process, so only for files that a worker has decoded before.
 
         Returns:
-            A JPEG file of at most `SIDE` pixels per side; None if there is no map, or the file
-            cannot be read.
+            A JPEG file of at most `SIDE` pixels per side for each of *paths*, None if it cannot be
+            read; and the scale, None without any map.
         """
+        from afdcli.inspect.maps import MapScale, draw_map
+
+        found = [self._inspect(path) for path in paths]
+        drifts = [i.drift for i in found if i is not None and i.drift is not None]
+        if not drifts:
+            return [None] * len(paths), None
+        scale = MapScale.of(drifts)
+        images = [None if i is None else draw_map(i, scale) for i in found]
+        return [None if image is None else _small_jpeg(image) for image in images], scale
+
+    def _inspect(self, path: Path) -> Inspection | None:
         from afdcli.codec.read import read_photo
-        from afdcli.inspect.figure import draw_fdm
         from afdcli.inspect.predict import predict
 
         try:
-            photo = read_photo(path, salvage=True)
-            image = draw_fdm(predict(photo, self.backbone, self.module))
+            return predict(read_photo(path, salvage=True), self.backbone, self.module)
         except PhotoError:
             return None
-        return None if image is None else _small_jpeg(image)
 
 
 def _path(name: object) -> Path | None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
 import afdcli
-from afdcli.report.group_table import all_numbers
+from afdcli.constants import WORDS
+from afdcli.report.group_table import all_numbers, labelled
 from afdcli.report.headline import headline
 from afdcli.report.html import sections
 from afdcli.report.html.changed import changed
@@ -18,6 +22,7 @@ from afdcli.report.html.provenance import origins
 from afdcli.report.render import to_csv, to_html
 from afdcli.report.runs import Run
 from afdcli.report.summary import FEW, Report, tidy
+from afdcli.report.verdict import verdict
 from afdcli.storage.text import clean
 
 #: Largest summary, in bytes, that the page includes.
@@ -66,10 +71,14 @@ def render_page(
     environment.globals["table"] = to_html
     script = _file("sort.js")
     names = ", ".join(clean(report.name) for report in reports)
+    environment.filters["breakable"] = breakable
     return environment.get_template("page.html").render(
-        **_sections(reports, page_columns(runs)[-1]),
+        heads=[(headline(report), verdict(report).remarks) for report in reports],
+        words=_words(reports, maps),
+        overview=all_numbers(reports),
+        sections=_sections(reports, page_columns(runs)),
         title=f"AFD report: {names}",
-        changed=changed(runs, photos, maps),
+        changed=changed(runs, photos, maps) if any(r.overall.views for r in reports) else [],
         origins=origins(runs),
         warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
         command=clean(command),
@@ -82,20 +91,70 @@ def render_page(
     )
 
 
-def _sections(reports: Sequence[Report], classes: str) -> dict[str, object]:
-    """Variables of the template that depend on the reports only."""
+def _sections(reports: Sequence[Report], columns: tuple[str, ...]) -> dict[str, object]:
+    """Sections before and behind the pictures that changed; empty ones are left out."""
     plotter = sections.Plotter(several=len(reports) > 1)
-    return {
-        "heads": [(headline(report), *_verdict(report)) for report in reports],
-        "overview": all_numbers(reports),
+    others = [by for by in reports[0].groups if by not in columns]
+    groups = {
+        "first": [sections.folders(reports, others)],
         "plots": [
             sections.quality(reports, plotter),
             sections.drift(reports, plotter),
             sections.calibration(reports, plotter),
         ],
-        "classes": sections.classes(reports, classes),
-        "after": [sections.failures(reports), sections.collection(reports, plotter)],
+        "classes": [sections.classes(reports, columns[-1])],
+        "last": [sections.failures(reports), sections.collection(reports, plotter)],
     }
+    return {name: list(filter(None, found)) for name, found in groups.items()}
+
+
+def _words(reports: Sequence[Report], maps: bool) -> list[tuple[str, str]]:
+    """The words and signs that the page uses, and what they mean."""
+    known = {name for r in reports for name, e in r.overall.estimates.items() if e.n}
+    if not any(report.overall.views for report in reports):
+        return []
+    views = any(report.overall.views != report.overall.n for report in reports)
+    words = [
+        ("changed" in known, "direct, with AFD", "the plain classifier; the same with AFD added"),
+        (
+            bool(known & {"accuracy_clean", "agreement_direct"}),
+            "clean",
+            "the same pictures, uncompressed, classified without AFD",
+        ),
+        (True, "50.0 [45.1, 54.9]", "a number and its 95 % interval"),
+        ("accuracy_difference" in known, "points, pts", "percentage points"),
+        (
+            "recovered_share" in known,
+            "recovered",
+            "share of the lost accuracy that comes back: (with AFD − direct) / (clean − direct)",
+        ),
+        (
+            not any(map(labelled, reports)),
+            "confidence",
+            "probability of the top class; how sure the classifier is, not how right",
+        ),
+        (views, "views", "copies of one picture; intervals and tests count pictures, not views"),
+        (True, "* or hollow marker", f"fewer than {FEW} pictures: too few for conclusions"),
+        (any(r.about.endswith("stem") for r in reports), "stem", WORDS["stem"]),
+        ("drift_p50" in known, "drift", WORDS["drift"]),
+        (maps, "FDM", WORDS["FDM"]),
+    ]
+    return [(word, meaning) for used, word, meaning in words if used]
+
+
+_SUFFIX = re.compile(r"((?<=\w)(?:\.[A-Za-z][A-Za-z0-9]{0,11}){1,2}(?![\w.]))")
+
+
+def breakable(text: str) -> Markup:
+    """Escape *text*, whose file names may break behind / and _, but not inside a suffix."""
+    made = ""
+    for i, part in enumerate(_SUFFIX.split(text)):
+        safe = str(escape(part))
+        if i % 2:
+            made += f'<span class="suffix">{safe}</span>'
+        else:
+            made += re.sub(r"([/_])(?=\w)", r"\1<wbr>", safe)
+    return Markup(made)
 
 
 def _file(name: str) -> str:
@@ -109,30 +168,3 @@ def _summary_uri(reports: Sequence[Report]) -> str:
     if len(data) > _MAX_SUMMARY:
         return ""
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode("ascii")
-
-
-def _verdict(report: Report) -> tuple[str, str]:
-    """A sentence on whether AFD helped, and its tone, see `Cell`."""
-    if not report.overall.views:
-        return "Every file failed: there are no predictions to report.", "bad"
-    gain = report.overall.get("accuracy_difference")
-    if not gain.n:
-        return _unlabelled_verdict(report), ""
-    if gain.n < FEW:
-        return f"{gain.n} labelled pictures are too few to tell whether AFD helps.", ""
-    size = f"{abs(100 * gain.value):.1f} points"
-    if gain.low > 0:
-        return f"AFD gains {size} of accuracy.", "good"
-    if gain.high < 0:
-        return f"AFD costs {size} of accuracy.", "bad"
-    return "No clear effect of AFD: the interval of the difference includes zero.", ""
-
-
-def _unlabelled_verdict(report: Report) -> str:
-    changed = report.overall.get("changed")
-    if not changed.n:
-        return "Nothing to compare: there are predictions with AFD only, or without AFD only."
-    return (
-        f"AFD changes {100 * changed.value:.1f} % of the predictions. Whether for the better is "
-        "unknown without true classes."
-    )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from afdcli.constants import WORDS
 from afdcli.report import cells
 from afdcli.report.group_table import group_table, labelled
-from afdcli.report.groups import UNKNOWN
+from afdcli.report.groups import UNKNOWN, band_names
 from afdcli.report.html import plots
 from afdcli.report.html.plots import Draw, Series
 from afdcli.report.html.svg import to_svg
+from afdcli.report.metrics import METRICS
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import FEW, Group, Report
 from afdcli.report.table import Cell, Column, Table
+from afdcli.report.tables import breakdowns
 from afdcli.report.tables import failures as failures_table
 from afdcli.storage.text import clean
 
-#: Classes in a table of the page. The summary has all.
-MAX_CLASSES = 2_000
+#: Classes, or other groups, in a table of the page. The summary has all.
+MAX_CLASSES = 1_000
+MAX_GROUPS = 200
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page.
+    """A section of the page, which is left out if it has neither plots nor tables.
 
     Attributes:
         name: anchor.
@@ -58,6 +62,9 @@ class Section:
     about: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     tables: tuple[Table, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.plots or self.tables)
 
 
 @dataclass
@@ -82,15 +89,35 @@ class Plotter:
         about = ". ".join(part for part in (title, name, caption) if part)
         return Plot(name, caption, about, svg, numbers)
 
+    def over(
+        self,
+        by: str,
+        title: str,
+        reports: Sequence[Report],
+        series: Sequence[Series],
+        draw: Callable[[Sequence[Group], Sequence[Series]], Draw],
+        first: str,
+    ) -> tuple[Plot, ...]:
+        """Make a plot of *series* over the groups *by* for each report that has any."""
+        made = []
+        for report in reports:
+            groups = known_groups(report, by)
+            if shown := plots.known(series, groups):
+                numbers = group_table("Numbers of this plot", first, groups)
+                caption = _trend(groups, shown)
+                made.append(self.plot(title, report, caption, draw(groups, shown), numbers))
+        return tuple(made)
 
-def titled(title: str, report: Report, reports: Sequence[Report]) -> str:
-    """*title*, followed by the run's name if there are several."""
-    return title if len(reports) == 1 else f"{title}: {clean(report.name)}"
+
+def folders(reports: Sequence[Report], columns: Sequence[str]) -> Section:
+    """Tables by folder and by other *columns* for which the page has no section of its own."""
+    tables = breakdowns(reports, columns, MAX_GROUPS)
+    title = tables[0].caption if len(tables) == 1 else "Breakdowns"
+    return Section("groups", title, tables=tuple(tables))
 
 
 def quality(reports: Sequence[Report], plotter: Plotter) -> Section:
     """Accuracy over the quality factor; without true classes, confidence."""
-    tables = {report.name: _known(report, "quality") for report in reports}
     if all(labelled(report) for report in reports):
         title, y = "Accuracy over quality factor", "top-1 accuracy"
         series = [plots.direct("accuracy_direct"), plots.afd("accuracy_afd")]
@@ -98,55 +125,39 @@ def quality(reports: Sequence[Report], plotter: Plotter) -> Section:
     else:
         title, y = "Confidence over quality factor", "mean probability"
         series = [plots.direct("confidence_direct"), plots.afd("confidence_afd")]
-    everything = [group for groups in tables.values() for group in groups]
-    limits = plots.y_limits(everything, [s.metric for s in series], zero=False)
-    made = []
-    for report in reports:
-        groups = tables[report.name]
-        if not groups:
-            continue
-        shown = plots.known(series, groups)
-        numbers = group_table("Numbers of this plot", "quality factor", groups)
-        axis = ("JPEG quality factor", y)
-        draw = plots.lines(groups, shown, axis, limits)
-        made.append(plotter.plot(title, report, _trend(groups, shown), draw, numbers))
-    about = ["Quality factor of the last JPEG compression, estimated from the file's tables."]
-    if made:
-        about.append(f"Bands are 95 % intervals. Hollow markers have fewer than {FEW} pictures.")
-    else:
-        about = ["No file has a JPEG quality factor."]
-    return Section("quality", title, tuple(about), tuple(made))
+    limits = _limits(reports, "quality", series, zero=False)
+
+    def draw(groups: Sequence[Group], shown: Sequence[Series]) -> Draw:
+        return plots.lines(groups, shown, ("JPEG quality factor", y), limits)
+
+    about = (
+        "Quality factor of the last JPEG compression, from 1 (worst) to 100, estimated from the "
+        "file's tables.",
+        f"Bands are 95 % intervals. Hollow markers have fewer than {FEW} pictures.",
+    )
+    made = plotter.over("quality", title, reports, series, draw, "quality factor")
+    return Section("quality", title, about, made)
 
 
 def drift(reports: Sequence[Report], plotter: Plotter) -> Section:
     """Gain in accuracy over drift; without true classes, share of labels changed."""
-    tables = {report.name: _known(report, "drift") for report in reports}
-    metric, title = "accuracy_difference", "Gain over drift"
-    if not any(metric in g.estimates for groups in tables.values() for g in groups):
-        metric, title = "changed", "Changed labels over drift"
-    gain = metric == "accuracy_difference"
-    series = plots.afd(metric, "gain" if gain else "changed")
-    everything = [group for groups in tables.values() for group in groups]
-    limits = plots.y_limits(everything, [metric], zero=True)
-    made = []
-    for report in reports:
-        groups = tables[report.name]
-        if not any(metric in group.estimates for group in groups):
-            continue
-        y = "gain in points" if gain else "share of labels changed"
-        draw = plots.whiskers(groups, series, ("drift, degrees", y), limits, gain)
-        numbers = group_table("Numbers of this plot", "drift in degrees", groups)
-        caption = _trend(groups, (series,))
-        made.append(plotter.plot(title, report, caption, draw, numbers))
-    about = ["Drift is unknown: AFD was off, or there is nothing to compare with."]
-    if made:
-        about = [
-            "Drift is the angle between the features before and after the module. Each marker "
-            "stands for about a fifth of the pictures"
-            + (" of all results together" if len(reports) > 1 else "")
-            + ", with a 95 % interval."
-        ]
-    return Section("drift", title, tuple(about), tuple(made))
+    metric, title, y = "accuracy_difference", "Gain over drift", "gain in points"
+    gain = any(metric in g.estimates for report in reports for g in known_groups(report, "drift"))
+    if not gain:
+        metric, title, y = "changed", "Changed labels over drift", "share of labels changed"
+    series = [plots.afd(metric, "gain" if gain else "changed")]
+    limits = _limits(reports, "drift", series, zero=True)
+
+    def draw(groups: Sequence[Group], shown: Sequence[Series]) -> Draw:
+        return plots.whiskers(groups, shown[0], ("drift, degrees", y), limits, gain)
+
+    about = (
+        f"Drift: {WORDS['drift']}. Each marker stands for about a fifth of the pictures"
+        + (" of all results together" if len(reports) > 1 else "")
+        + ", with a 95 % interval."
+    )
+    made = plotter.over("drift", title, reports, series, draw, "drift in degrees")
+    return Section("drift", title, (about,), made)
 
 
 def calibration(reports: Sequence[Report], plotter: Plotter) -> Section:
@@ -164,20 +175,18 @@ def calibration(reports: Sequence[Report], plotter: Plotter) -> Section:
         ]
         if lines:
             errors = "; ".join(
-                f"{series.name} {cells.percent(e, ' %').text}"
+                f"{series.name} {cells.percent(e, unit=True).text}"
                 for series, confidence, _ in lines
                 if (e := report.overall.get(confidence.replace("confidence", "ece"))).n
             )
             caption = f"Expected calibration error: {errors}."
             draw = plots.reliability(lines)
             made.append(plotter.plot(title, report, caption, draw, _calibration_numbers(lines)))
-    about = ["Calibration needs the true classes: afd classify --labels."]
-    if made:
-        about = [
-            "Below the dotted line the classifier is overconfident. The expected calibration "
-            "error is the mean distance from that line."
-        ]
-    return Section("calibration", title, tuple(about), tuple(made))
+    about = (
+        "Is a prediction of 80 % right in 80 % of cases? Below the dotted line the classifier is "
+        "overconfident. The expected calibration error is the mean distance from that line."
+    )
+    return Section("calibration", title, (about,), tuple(made))
 
 
 def _calibration_numbers(lines: Sequence[tuple[Series, str, Sequence[Group]]]) -> Table:
@@ -204,12 +213,14 @@ def classes(reports: Sequence[Report], by: str) -> Section:
     made = []
     for report in reports:
         groups = [group for group in report.groups[by] if group.n]
-        caption = titled(title, report, reports)
         rest = len(groups) - MAX_CLASSES
         more = (f"{rest:,} smaller classes are only in the summary (--out)",) if rest > 0 else ()
         shown = groups[:MAX_CLASSES]
-        made.append(group_table(caption, "class", shown, notes=more, sortable=True))
-    return Section("classes", title, (about, "Click on a column heading to sort."), (), tuple(made))
+        if shown:
+            caption = title if len(reports) == 1 else f"{title}: {clean(report.name)}"
+            made.append(group_table(caption, "class", shown, notes=more, sortable=True))
+    about += " Click on a column heading to sort."
+    return Section("classes", title, (about,), (), tuple(made))
 
 
 def failures(reports: Sequence[Report]) -> Section:
@@ -218,20 +229,20 @@ def failures(reports: Sequence[Report]) -> Section:
         "Failed files have no prediction, and no accuracy includes them. Damaged files were "
         "classified although the decoder had to guess part of the picture; accuracies include them."
     )
-    return Section("failures", "Failures", (about,), (), (failures_table(reports),))
+    bad = any(r.overall.get(name).value for r in reports for name in ("failed", "damaged"))
+    tables = (failures_table(reports),) if bad else ()
+    return Section("failures", "Failures", (about,), (), tables)
 
 
 def collection(reports: Sequence[Report], plotter: Plotter) -> Section:
-    """Histograms of quality factors and picture sizes."""
+    """How many files there are by quality factor, in the bands of all plots, and by size."""
     made = []
-    kinds = (
-        ("quality_histogram", "Quality factors", "JPEG quality factor"),
-        ("size_histogram", "Sizes", "longer side, pixels"),
-    )
-    for name, title, x in kinds:
+    for title, x in (("Quality factors", "JPEG quality factor"), ("Sizes", "longer side, pixels")):
         for report in reports:
-            groups = _trimmed(report.distributions.get(name, ()))
-            if not groups:
+            sizes = title == "Sizes"
+            every = report.distributions.get("size_histogram", ()) if sizes else _bands(report)
+            groups = _trimmed(every)
+            if not any(group.value != UNKNOWN for group in groups):
                 continue
             numbers = Table(
                 "Numbers of this plot",
@@ -246,6 +257,13 @@ def collection(reports: Sequence[Report], plotter: Plotter) -> Section:
     return Section("collection", "The collection", (), tuple(made))
 
 
+def _bands(report: Report) -> list[Group]:
+    """All quality bands of *report*, empty ones too."""
+    found = {group.value: group for group in report.groups.get("quality", ())}
+    empty = {"files": Estimate(0, 0.0)}
+    return [found.get(name, Group("quality", name, empty)) for name in (*band_names(), UNKNOWN)]
+
+
 def _trimmed(groups: Sequence[Group]) -> list[Group]:
     """*groups* without empty ones at both ends, and without "unknown" if that is empty."""
     full = [i for i, group in enumerate(groups) if group.get("files").value]
@@ -254,10 +272,18 @@ def _trimmed(groups: Sequence[Group]) -> list[Group]:
     return [*groups[inner[0] : inner[-1] + 1], *last] if inner else last
 
 
-def _known(report: Report, by: str) -> list[Group]:
+def known_groups(report: Report, by: str) -> list[Group]:
     """Groups that have pictures; none if only "unknown" has any."""
     groups = [group for group in report.groups.get(by, ()) if group.n]
     return groups if any(group.value != UNKNOWN for group in groups) else []
+
+
+def _limits(
+    reports: Sequence[Report], by: str, series: Sequence[Series], zero: bool
+) -> tuple[float, float]:
+    """Limits of y that suit the plots of all *reports*."""
+    groups = [group for report in reports for group in known_groups(report, by)]
+    return plots.y_limits(groups, [s.metric for s in series], zero)
 
 
 def _trend(groups: Sequence[Group], series: Sequence[Series]) -> str:
@@ -265,18 +291,7 @@ def _trend(groups: Sequence[Group], series: Sequence[Series]) -> str:
     ends = [groups[0], groups[-1]] if len(groups) > 1 else [groups[0]]
     parts = []
     for group in ends:
-        said = ", ".join(
-            f"{s.name} {_brief(s.metric, group.get(s.metric))}"
-            for s in series
-            if group.get(s.metric).n
-        )
+        shown = ((s.name, METRICS[s.metric].show(group.get(s.metric), unit=True)) for s in series)
+        said = ", ".join(f"{name} {c.brief or c.text}" for name, c in shown if c.text != cells.DASH)
         parts.append(f"{group.value}: {said}")
     return "; ".join(parts) + "."
-
-
-def _brief(metric: str, e: Estimate) -> str:
-    """Format an estimate of *metric* without its interval."""
-    show, unit = (
-        (cells.points, " points") if metric.endswith("_difference") else (cells.percent, " %")
-    )
-    return show(e, unit).brief or cells.DASH

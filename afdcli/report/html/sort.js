@@ -7,7 +7,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     if ("number" in cell.dataset) return Number(cell.dataset.number);
     return column ? null : cell.textContent;
   };
-  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
+  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b);
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
