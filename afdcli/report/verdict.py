@@ -33,7 +33,7 @@ def verdict(report: Report) -> Verdict:
     """Say whether AFD helped in the run of *report*."""
     group = report.overall
     if not group.views:
-        return Verdict(Cell("No predictions: every file failed", tone="bad"))
+        return Verdict(Cell("Every file failed: there are no predictions", tone="bad"))
     if group.get("accuracy_difference").n:
         return _gain(group)
     for metric, name in (("accuracy_afd", "with AFD"), ("accuracy_direct", "without AFD")):

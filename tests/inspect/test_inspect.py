@@ -323,7 +323,8 @@ def test_figure_shows_everything(kit: Path, tmp_path: Path, format: str, with_mo
     words += [f"{100 * top.prob:.1f} %" for top in inspection.direct[:TOP]]
     if with_module:
         assert inspection.drift is not None and inspection.drift.fdm is not None
-        words += ["with AFD", f"largest {inspection.drift.angles.max():.1f}°", "0: closed, 1: open"]
+        words += ["with AFD", f"largest {inspection.drift.angles.max():.1f}°"]
+        words += ["0 not at all, 1 fully", "colours: 2 to 98 % of the cells"]
         words += [f"{100 * top.prob:.1f} %" for top in inspection.restored[:TOP]]
     else:
         words += ["not known without an"]
@@ -411,7 +412,8 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "without AFD",
         "with AFD",
         "in front of the classifier",
-        "drift        mean",
+        "drift",
+        "feature drifting map",
         "steps, luma (Y)",
         "steps, chroma (Cb, Cr)",
         "figure: photo.inspect.png",

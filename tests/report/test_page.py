@@ -98,7 +98,7 @@ def test_headline_of_one_classifier_and_of_failures(page: Page) -> None:
     assert verdict(page("r.csv")) == "40.0 % correct without AFD"
     write("r2.csv", [row(f"{i}.jpg", error="corrupt") for i in range(3)])
     source = page("r2.csv")
-    assert verdict(source) == "No predictions: every file failed"
+    assert verdict(source) == "Every file failed: there are no predictions"
     titles = re.findall("<h2>(.*?)</h2>", source)
     assert titles[1:] == ["Failures", "All numbers", "How it was made"]
 

@@ -77,7 +77,7 @@ def test_markdown_has_all_but_bars() -> None:
 
 def test_html_has_exact_numbers_and_escaped_text() -> None:
     html = to_html(TABLE)
-    assert '<td data-number="0.5">50.0 [30.7, 60.2]</td>' in html
+    assert '<td data-number="0.5">50.0 <small>[30.7, 60.2]</small></td>' in html
     assert '<td data-number="3" class="few">3*</td>' in html
     assert '<th scope="row">&lt;b&gt;</th>' in html
     assert "<i>" not in html
