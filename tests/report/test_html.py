@@ -39,7 +39,7 @@ from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import DAMAGED, Row
 
 EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 
 Call = Callable[..., Result]
 
