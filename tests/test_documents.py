@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from kit import results, small_models
@@ -97,7 +98,8 @@ def skeleton(text: str) -> str:
 def test_what_a_page_shows_works(folder: Path, page: str) -> None:
     for block in blocks_of(page):
         if block.language == "python" and not block.reason(""):
-            exec(shorter("\n".join(block.lines)), {})
+            module = sys.modules["page"] = ModuleType("page")  # in which models are registered
+            exec(shorter("\n".join(block.lines)), module.__dict__)
         run_here = [c for c in block.commands() if not block.reason(c)]
         printed = skeleton(" ".join(run(command, block) for command in run_here))
         for line in block.output() if block.language == "console" and run_here else ():

@@ -165,9 +165,9 @@ def _afd(setup: Setup) -> str:
         place = f"behind the classifier's first convolution ({module.where})"
     config = module.module.config
     if config.stages:
-        place += f", at {len(config.stages)} stages"
+        place += f", also at {len(config.stages)} stages"
     if config.norm_layers:
-        place += f", at {len(config.norm_layers)} normalisations"
+        place += f" and {len(config.norm_layers)} normalisations"
     return f"on: {module.path.name}, {place}"
 
 
