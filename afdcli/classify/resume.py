@@ -26,7 +26,7 @@ from afdcli.storage.text import restore
 #: Metadata and options that must be equal in both runs.
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
 _OPTIONS = (
-    *("labels", "resize", "max_pixels", "class_names", "strict", "icc", "shard"),
+    *("labels", "resize", "near", "max_pixels", "class_names", "strict", "icc", "shard"),
     *("limit", "sample", "seed", "min_prob"),
 )
 

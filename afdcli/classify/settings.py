@@ -13,6 +13,7 @@ from afdcli.models.shipped import DEFAULT
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
 from afdcli.storage.writable import check_file
+from afdcli.view.spec import Resize
 from afdcli.workers.pool import MEBI, MEMORY_LIMIT
 
 _POSITIVE = (
@@ -37,8 +38,9 @@ class Settings:
         compare: also predict without AFD.
         labels: file with true classes, or "folders"; None if unknown.
         topk: classes per row, at least 1.
-        resize: "auto" only crops pictures that are close to the classifier's input size, see
-            `ViewSpec.near`; "always" resizes these too, as timm does.
+        resize: "fast", or "exact" for timm's pixels bit for bit, see `ViewSpec.resize`.
+        near: "crop" only crops pictures that are close to the classifier's input size, see
+            `ViewSpec.near`; "resize" resizes these too, as timm does.
         batch_size: pictures per pass; None to choose by device.
         workers: processes that read files; None for one per CPU core.
         timeout: seconds allowed per file.
@@ -74,7 +76,8 @@ class Settings:
     compare: bool = False
     labels: str | None = None
     topk: int = 1
-    resize: str = "auto"
+    resize: Resize = "fast"
+    near: str = "crop"
     batch_size: int | None = None
     workers: int | None = None
     timeout: float = 60.0
@@ -113,8 +116,10 @@ class Settings:
         check_out(self.out, self.part)
         if self.export_failed is not None:
             check_file(self.export_failed, "--export-failed")
-        if self.resize not in ("auto", "always"):
-            raise UsageError(f"--resize {self.resize}: choose auto or always")
+        if self.resize not in ("fast", "exact"):
+            raise UsageError(f"--resize {self.resize}: choose fast or exact (and see --near)")
+        if self.near not in ("crop", "resize"):
+            raise UsageError(f"--near {self.near}: choose crop or resize")
         if self.engine not in ("local", "ray"):
             raise UsageError(f"--engine {self.engine}: choose local or ray")
         if self.engine == "ray" and not find_spec("ray"):

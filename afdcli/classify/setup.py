@@ -199,15 +199,16 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
 
 
 def _backbone(settings: Settings) -> Backbone:
-    """Load the classifier, with the view as ``--resize`` and ``--no-icc`` request."""
+    """Load the classifier, with the view as the options request."""
     backbone = load_backbone(
         settings.backbone,
         checkpoint=settings.checkpoint,
         imports=settings.imports,
         class_names=settings.class_names,
     )
-    near = None if settings.resize == "always" else backbone.spec.near
-    return replace(backbone, spec=replace(backbone.spec, near=near, icc=settings.icc))
+    near = None if settings.near == "resize" else backbone.spec.near
+    spec = replace(backbone.spec, near=near, icc=settings.icc, resize=settings.resize)
+    return replace(backbone, spec=spec)
 
 
 def _note(afd: str, module: LoadedModule | None) -> str:

@@ -6,17 +6,17 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
-from afdcli.codec.exif import Exif, read_exif
+from afdcli.codec.exif import read_exif
 from afdcli.codec.jxl import decode_jxl, parse_jxl
 from afdcli.codec.plugins import missing_plugin, open_heic
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
+from afdcli.codec.raster import Extras, Raster, Reduce
 from afdcli.codec.refusal import decode_error
 from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.codec.tiff import cut_jpeg_strips, replace_raw_mode
@@ -24,38 +24,6 @@ from afdcli.errors import ErrorCode, PhotoError
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _MIN_IS_WHITE = 0
-
-
-@dataclass(frozen=True)
-class Raster:
-    """A decoded file.
-
-    Attributes:
-        image: 8-bit RGB, loaded.
-        orientation: EXIF orientation, 1 to 8.
-        notes: for the results table: how the pixels were converted.
-        profile: colour profile that still has to be applied to *image*; None for sRGB.
-        exif: time and place; None unless they were asked for.
-    """
-
-    image: Image.Image
-    orientation: int
-    notes: tuple[str, ...]
-    profile: Profile | None = None
-    exif: Exif | None = None
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What to read of a file besides its pixels.
-
-    Attributes:
-        icc: the colour profile; False ignores it.
-        exif: time and place.
-    """
-
-    icc: bool = True
-    exif: bool = False
 
 
 def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
@@ -138,8 +106,12 @@ def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
 
 def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
     notes: tuple[str, ...] = ()
+    stored = None
     try:
-        image = _load(codec, data, max_pixels)
+        if codec == "jpeg" and extras.reduce is not None:
+            image, stored = _load_reduced(data, max_pixels, extras.reduce)
+        else:
+            image = _load(codec, data, max_pixels)
     except (PhotoError, MemoryError, Image.DecompressionBombError):
         raise
     except Exception:
@@ -164,7 +136,7 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster
     if profile is not None and profile.mode == "CMYK":
         profile = None  # already applied
     notes = tuple(filter(None, (*notes, *more, remark)))
-    return Raster(rgb, orientation, notes, profile, exif)
+    return Raster(rgb, orientation, notes, profile, exif, stored)
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:
@@ -197,6 +169,19 @@ def _load_jxl(data: bytes, max_pixels: int) -> Image.Image:
         raise PhotoError(ErrorCode.CORRUPT, "it holds a JPEG where none is announced")
     check_size(*image.size, max_pixels)
     return image
+
+
+def _load_reduced(
+    data: bytes, max_pixels: int, reduce: Reduce
+) -> tuple[Image.Image, tuple[int, int] | None]:
+    """A JPEG, and its stored (width, height) if it was decoded smaller."""
+    image = _open("jpeg", data)
+    check_size(*image.size, max_pixels)
+    stored, factor = image.size, reduce(*image.size)
+    if factor > 1:
+        image.draft(None, (stored[0] // factor, stored[1] // factor))
+    image.load()
+    return image, stored if factor > 1 else None
 
 
 def _load_without_ancillary(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:

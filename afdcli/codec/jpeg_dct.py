@@ -13,11 +13,9 @@ and leave temporary files behind; its C function is therefore called directly.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import jpeglib
 import numpy as np
@@ -25,13 +23,15 @@ from jpeglib._bind import CJpegLib
 from numpy.typing import NDArray
 
 from afdcli.codec.jpeg_frame import JpegHeader
-from afdcli.codec.memory_file import memory_file, path_of
+from afdcli.codec.memory_file import path_of, scratch_file
 from afdcli.codec.pixel_dct import Coefficients, Plane
 from afdcli.codec.quiet import captured_stderr
+from afdcli.codec.turbojpeg import levels_of
 
 _LIBRARY = "turbo210"  # the default is libjpeg 6b of 1998, which was never fuzzed
 UNUSUAL = "unusual: "  # prefix of warnings that do not mean damage
 _HARMLESS = "Invalid SOS parameters"  # libjpeg warns and then reads the scan correctly
+_KEPT_BYTES = 1 << 20  # of a JPEG in memory, for the next one to overwrite
 MAX_SIDE = 65_500  # pixels; libjpeg's JPEG_MAX_DIMENSION
 
 _ARITHMETIC = frozenset({9, 10, 11, 13, 14, 15})
@@ -108,13 +108,22 @@ def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, st
         CoefficientsError: libjpeg cannot read the file.
     """
     count = len(header.components)
+    quick = levels_of(header.essential(data), header)
+    if quick is not None:
+        return _coefficients(quick, [header.tables[c.table] for c in header.components], header), ""
     levels = [np.zeros((*header.blocks(i), 8, 8), np.int16) for i in range(count)]
     tables, numbers, warning = _read(data, header, levels)
+    return _coefficients(levels, [tables[number] for number in numbers[:count]], header), warning
+
+
+def _coefficients(
+    levels: Sequence[NDArray[np.int16]], tables: Sequence[NDArray[np.uint16]], header: JpegHeader
+) -> Coefficients:
     planes = tuple(
-        Plane(plane, tables[numbers[i]].astype(np.float32), header.block_size(i))
-        for i, plane in enumerate(levels)
+        Plane(plane, table.astype(np.float32), header.block_size(i))
+        for i, (plane, table) in enumerate(zip(levels, tables, strict=True))
     )
-    return Coefficients(planes=planes, exact=True), warning
+    return Coefficients(planes=planes, exact=True)
 
 
 def scan_warning(data: bytes, header: JpegHeader) -> str:
@@ -153,34 +162,22 @@ def _call(
     if jpeglib.version.get() != _LIBRARY:
         jpeglib.version.set(_LIBRARY)
     tables, numbers = np.zeros((4, 8, 8), np.uint16), np.zeros(4, np.int16)
-    pointers = [plane.ctypes.data_as(ctypes.POINTER(ctypes.c_short)) for plane in levels]
-    with memory_file() as fd, _captured() as lines:
-        with os.fdopen(fd, "wb", closefd=False) as file:
-            file.write(essential)
-        os.lseek(fd, 0, os.SEEK_SET)
-        try:
-            CJpegLib.read_jpeg_dct(
-                str(path_of(fd)),
-                *pointers,
-                *[None] * (4 - len(pointers)),  # these components are not read
-                tables.ctypes.data_as(ctypes.POINTER(ctypes.c_ushort)),
-                numbers.ctypes.data_as(ctypes.POINTER(ctypes.c_short)),
-                path="photo",
-            )
-            failed = False
-        except OSError:  # libjpeg gave up; its reason is in the captured lines
-            failed = True
+    outputs = [*levels, *[None] * (4 - len(levels)), tables, numbers]  # None: is not read
+    fd = scratch_file("jpeg")
+    if os.pwrite(fd, essential, 0) < len(essential):
+        raise MemoryError
+    os.ftruncate(fd, len(essential))
+    with captured_stderr() as lines:
+        read = CJpegLib.get().read_jpeg_dct(
+            bytes(path_of(fd)),
+            *[None if array is None else ctypes.c_void_p(array.ctypes.data) for array in outputs],
+        )
+    if len(essential) > _KEPT_BYTES:
+        os.ftruncate(fd, 0)
     warning = lines[-1] if lines else ""
-    if failed:
+    if not read:  # libjpeg gave up
         raise CoefficientsError(warning or "libjpeg gave no reason")
     return tables, numbers, warning
-
-
-@contextlib.contextmanager
-def _captured() -> Iterator[list[str]]:
-    """Capture libjpeg's messages on standard error, and discard jpeglib's on standard output."""
-    with captured_stderr() as lines, contextlib.redirect_stdout(io.StringIO()):
-        yield lines
 
 
 def _plain_scans(data: bytes, header: JpegHeader) -> bytes:

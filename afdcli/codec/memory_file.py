@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 
-@contextmanager
-def memory_file() -> Iterator[int]:
-    """Context manager: the descriptor of an empty file in memory, closed at the end.
+@cache
+def scratch_file(use: str) -> int:
+    """The descriptor of a file in memory that this process keeps for one *use*.
+
+    Opening one for every picture would take longer than using it. A forked process has its own.
+
+    Raises:
+        OSError: there is neither memory nor a temporary folder for it.
+    """
+    return open_memory_file()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=scratch_file.cache_clear)
+
+
+def open_memory_file() -> int:
+    """The descriptor of an empty file in memory; the caller closes it.
 
     Without ``memfd_create`` it is a temporary file that is already unlinked.
 
     Raises:
         OSError: there is neither memory nor a temporary folder for it.
     """
-    fd = open_memory_file()
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def open_memory_file() -> int:
-    """As `memory_file`, but the caller closes the descriptor."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("afd", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile(buffering=0) as file:

@@ -22,7 +22,8 @@ class Photo:
     """One picture as read from a file.
 
     Attributes:
-        image: 8-bit RGB, as stored, *before* EXIF orientation and `profile`; loaded.
+        image: 8-bit RGB, as stored, *before* EXIF orientation and `profile`; loaded. Smaller than
+            the stored picture if `read_photo` was allowed to reduce it.
         codec: "jpeg", "avif", "webp", "png", "bmp", "tiff", "gif", "heic" or "jxl".
         orientation: EXIF orientation, 1 to 8 (1 = as stored).
         quality: estimated IJG quality factor, 1 to 100, of the last JPEG compression; None
@@ -34,6 +35,7 @@ class Photo:
         file_coefficients: the file's own coefficients; None if it has none that are usable.
         profile: colour profile that still has to be applied to *image*; None for sRGB.
         exif: time and place; None unless `read_photo` was asked for them.
+        stored: (width, height) in pixels, if *image* is smaller; else None.
     """
 
     image: Image.Image = field(repr=False)
@@ -46,6 +48,7 @@ class Photo:
     file_coefficients: Coefficients | None = field(default=None, repr=False)
     profile: Profile | None = None
     exif: Exif | None = None
+    stored: tuple[int, int] | None = None
 
     @classmethod
     def from_pixels(cls, pixels: NDArray[np.uint8], codec: str = "png", **known: Any) -> Photo:
@@ -54,7 +57,7 @@ class Photo:
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB, as stored, read-only; copied from `image` on first use."""
+        """(height, width, 3) uint8 RGB of `image`, read-only; copied from it on first use."""
         return np.asarray(self.image)
 
     @property
@@ -66,12 +69,12 @@ class Photo:
     @property
     def width(self) -> int:
         """Stored width in pixels, before orientation."""
-        return self.image.width
+        return (self.stored or self.image.size)[0]
 
     @property
     def height(self) -> int:
         """Stored height in pixels, before orientation."""
-        return self.image.height
+        return (self.stored or self.image.size)[1]
 
     @cached_property
     def coefficients(self) -> Coefficients:

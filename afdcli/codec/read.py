@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from afdcli.codec.decode import Extras, Raster, check_size, decode, packed_jpeg
+from afdcli.codec.decode import check_size, decode, packed_jpeg
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
     UNUSUAL,
@@ -17,7 +17,6 @@ from afdcli.codec.jpeg_dct import (
     reading_refusal,
     scan_warning,
     tables_problem,
-    unusual_process,
 )
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
@@ -27,6 +26,8 @@ from afdcli.codec.jxl import JxlHeader, parse_jxl
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.pixel_dct import Coefficients
 from afdcli.codec.plugins import missing_plugin
+from afdcli.codec.raster import Extras, Raster, Reduce
+from afdcli.codec.refusal import jpeg_error
 from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 
@@ -60,6 +61,7 @@ def read_photo(
     salvage: bool = False,
     icc: bool = True,
     exif: bool = False,
+    reduce: Reduce | None = None,
 ) -> Photo:
     """Read one image file: pixels, and for a JPEG its own coefficients, tables and quality.
 
@@ -74,6 +76,7 @@ def read_photo(
             False, it is TRUNCATED. A damaged JPEG with less than a quarter of its rows always is.
         icc: False ignores colour profiles.
         exif: also read `Photo.exif`.
+        reduce: may let a JPEG be decoded smaller, if it is intact and its coefficients are usable.
 
     Returns:
         The photo. Its ``notes`` say why the coefficients of a JPEG are not the file's own, and
@@ -82,7 +85,7 @@ def read_photo(
     Raises:
         PhotoError: with any `ErrorCode` except TIMEOUT, WORKER_CRASHED and BAD_OUTPUT.
     """
-    limits, extras = limits or Limits(), Extras(icc, exif)
+    limits, extras = limits or Limits(), Extras(icc, exif, reduce)
     try:
         data = source if isinstance(source, bytes) else read_file(source, limits)
         codec = identify(data)
@@ -178,6 +181,9 @@ def _packed(photo: Photo, header: JxlHeader) -> Photo:
 def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Photo:
     header = parse_header(data)
     _check_jpeg_size(header, limits)
+    whole = replace(extras, reduce=None)
+    if not header.complete or coefficient_refusal(header):
+        extras = whole
     if header.complete:
         raster = _decode_jpeg(data, header, limits, extras)
     elif salvage and can_be_completed(data, header):
@@ -186,6 +192,8 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Ph
         _decode_jpeg(data, header, limits, extras)  # raises if something else is wrong
         raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
     coefficients, damage, notes = _coefficients(data, header, raster)
+    if raster.stored and (damage or coefficients is None):
+        raster = _decode_jpeg(data, header, limits, whole)
     if damage and raster.image.getcolors(1) is not None:
         message = f"{damage}; what is there has a single colour"
         raise PhotoError(ErrorCode.TRUNCATED, message)
@@ -200,6 +208,7 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Ph
         file_coefficients=coefficients,
         profile=raster.profile,
         exif=raster.exif,
+        stored=raster.stored,
     )
 
 
@@ -217,28 +226,10 @@ def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, extras: Extras
     try:
         return decode("jpeg", data, limits.max_pixels, extras)
     except PhotoError as error:
-        reason = _better_reason(error, header)
+        reason = jpeg_error(error, header)
         if reason is error:
             raise
         raise reason from error
-
-
-def _better_reason(error: PhotoError, header: JpegHeader) -> PhotoError:
-    """A more precise reason from the header, for a JPEG that Pillow calls corrupt."""
-    if error.code is not ErrorCode.CORRUPT:
-        return error
-    count = len(header.components)
-    if header.precision != 8 and 2 <= header.precision <= 16:
-        return PhotoError(ErrorCode.UNSUPPORTED, f"{header.precision}-bit JPEG")
-    if header.precision == 8 and count not in (1, 3, 4):
-        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {count} components")
-    if kind := unusual_process(header):
-        return PhotoError(ErrorCode.UNSUPPORTED, f"{kind}: convert it first")
-    if header.sampling_problem and not header.broken:
-        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {header.sampling_problem}")
-    if not header.complete and not header.broken:
-        return PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
-    return error
 
 
 def _coefficients(
@@ -246,7 +237,7 @@ def _coefficients(
 ) -> tuple[Coefficients | None, str, tuple[str, ...]]:
     """The file's own coefficients or None, what is damaged ("" if nothing), and notes."""
     refusal = coefficient_refusal(header)
-    if not refusal and raster.image.size != (header.width, header.height):
+    if not refusal and (raster.stored or raster.image.size) != (header.width, header.height):
         refusal = "two sizes in one file"
     if refusal:
         return None, _damage(data, header), (f"{refusal}: {_FROM_PIXELS}",)

@@ -7,6 +7,8 @@ import re
 
 from PIL import Image, TiffImagePlugin
 
+from afdcli.codec.jpeg_dct import unusual_process
+from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.sniff import PILLOW_NAMES, ends_early
 from afdcli.errors import ErrorCode, PhotoError
 
@@ -115,3 +117,21 @@ def _large_avif(data: bytes) -> PhotoError | None:
             message = f"{width}x{height} is more than the limit of {_AVIF_PIXELS} pixels for AVIF"
             return PhotoError(ErrorCode.TOO_LARGE, message)
     return None
+
+
+def jpeg_error(error: PhotoError, header: JpegHeader) -> PhotoError:
+    """A more precise reason from the header, for a JPEG that Pillow calls corrupt."""
+    if error.code is not ErrorCode.CORRUPT:
+        return error
+    count = len(header.components)
+    if header.precision != 8 and 2 <= header.precision <= 16:
+        return PhotoError(ErrorCode.UNSUPPORTED, f"{header.precision}-bit JPEG")
+    if header.precision == 8 and count not in (1, 3, 4):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {count} components")
+    if kind := unusual_process(header):
+        return PhotoError(ErrorCode.UNSUPPORTED, f"{kind}: convert it first")
+    if header.sampling_problem and not header.broken:
+        return PhotoError(ErrorCode.UNSUPPORTED, f"JPEG with {header.sampling_problem}")
+    if not header.complete and not header.broken:
+        return PhotoError(ErrorCode.TRUNCATED, "the jpeg file ends too early")
+    return error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from afdcli.models.loader import Backbone
 
 PACKAGES = (
-    *("torch", "timm", "numpy", "jpeglib"),
+    *("torch", "timm", "numpy", "jpeglib", "cykooz-resizer"),
     *("pillow", "pillow-avif-plugin", "pillow-heif", "pillow-jxl-plugin"),
 )
 

@@ -32,7 +32,7 @@ def benchmark_crop(photo: Photo, size: int) -> NDArray[np.uint8]:
     spec = ViewSpec(size, size, "bicubic")
     resized_height, resized_width = _resized(height, width, spec)
     where = Geometry(_axis(height, resized_height, size), _axis(width, resized_width, size))
-    return render(photo, turned, where, spec)
+    return np.array(render(photo, turned, where, spec))
 
 
 def _resized(height: int, width: int, spec: ViewSpec) -> tuple[int, int]:

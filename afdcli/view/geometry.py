@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,17 @@ class Axis:
         """Range of resized pixels that the view shows, end exclusive."""
         return max(self.offset, 0), min(self.offset + self.view, self.resized)
 
-    @property
+    @cached_property
     def cells(self) -> NDArray[np.float64]:
-        """(cells, 2) start and end under each cell, in picture pixels; equal in the padding."""
+        """(cells, 2) start and end under each cell, in picture pixels; equal in the padding.
+
+        Read-only.
+        """
         edges = np.minimum(CELL * np.arange(-(-self.view // CELL) + 1), self.view) + self.offset
         edges = np.clip(edges, 0, self.resized) * self.picture / self.resized
-        return np.stack([edges[:-1], edges[1:]], axis=1)
+        cells = np.stack([edges[:-1], edges[1:]], axis=1)
+        cells.flags.writeable = False
+        return cells
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Geometry:
     x: Axis
 
 
+@lru_cache(maxsize=64)  # pictures often have the same size
 def geometry(height: int, width: int, spec: ViewSpec) -> Geometry:
     """How an oriented picture of *height* x *width* pixels is resized and cropped for *spec*."""
     resized_height, resized_width = _resized(height, width, spec)

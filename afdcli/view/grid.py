@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from afdcli.constants import COMPONENTS, FREQUENCIES
 #: Largest band of float32 coefficients processed at once, in bytes, so that it stays in the cache.
 #: Small bands also waste less: a cell covers two or three rows of blocks, and the matrix product
 #: multiplies all other rows of its band by zero.
-_BAND = 1 << 18
+_BAND = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,26 @@ class Weights:
         """Index behind the last block that overlaps any cell."""
         return self.first + len(self.matrix.T)
 
+    @cached_property
+    def ranges(self) -> tuple[tuple[int, int, int], ...]:
+        """(cell, start, stop): the blocks that overlap each cell which has any."""
+        touched = self.matrix > 0
+        starts = touched.argmax(axis=1)
+        stops = touched.shape[1] - touched[:, ::-1].argmax(axis=1)
+        cells = np.flatnonzero(touched.any(axis=1))
+        return tuple(zip(*(a.tolist() for a in (cells, starts[cells], stops[cells])), strict=True))
+
+    def bands(self, limit: int) -> list[tuple[slice, slice]]:
+        """(cells, blocks under them) that are pooled together: about *limit* blocks."""
+        bands: list[tuple[slice, slice]] = []
+        for cell, start, stop in self.ranges:
+            if bands and stop - bands[-1][1].start <= limit:
+                cells, blocks = bands[-1]
+                bands[-1] = slice(cells.start, cell + 1), slice(blocks.start, stop)
+            else:
+                bands.append((slice(cell, cell + 1), slice(start, stop)))
+        return bands
+
 
 def weights(cells: NDArray[np.float64], blocks: int, block_size: int) -> Weights:
     """Share of each cell that each block covers, along one axis.
@@ -44,6 +66,12 @@ def weights(cells: NDArray[np.float64], blocks: int, block_size: int) -> Weights
         blocks: number of blocks.
         block_size: pixels per block.
     """
+    return _weights(cells.tobytes(), blocks, block_size)
+
+
+@lru_cache(maxsize=64)  # pictures often have the same size
+def _weights(flat_cells: bytes, blocks: int, block_size: int) -> Weights:
+    cells = np.frombuffer(flat_cells).reshape(-1, 2)
     start, end = cells[:, :1], cells[:, 1:]
     filled = cells[cells[:, 1] > cells[:, 0]]
     if not filled.size:
@@ -76,43 +104,42 @@ def pool(
         are zero. The columns of cells are contiguous in memory, as in `View.grid`.
     """
     kinds = 2 if means else 1
-    pooled = np.zeros((kinds, COMPONENTS, len(y), FREQUENCIES, len(x)), dtype=np.float32)
-    for c, plane in enumerate(coefficients.planes):
-        rows = weights(y, plane.levels.shape[0], plane.block_size[0])
-        cols = weights(x, plane.levels.shape[1], plane.block_size[1])
-        _pool_plane(plane, rows, cols, pooled[:, c])
+    shape = (kinds, COMPONENTS, len(y), FREQUENCIES, len(x))
+    planes, done = coefficients.planes, 0
+    pooled = (np.empty if len(planes) == COMPONENTS else np.zeros)(shape, np.float32)
+    while done < len(planes):  # Cb and Cr have the same blocks, and are pooled together
+        alike = [p for p in planes[done:] if _blocks(p) == _blocks(planes[done])]
+        count = len(alike) if planes[done : done + len(alike)] == tuple(alike) else 1
+        group = planes[done : done + count]
+        rows = weights(y, group[0].levels.shape[0], group[0].block_size[0])
+        cols = weights(x, group[0].levels.shape[1], group[0].block_size[1])
+        _pool_planes(group, rows, cols, pooled[:, done : done + count])
+        done += count
     return np.moveaxis(pooled.reshape(kinds, COMPONENTS, len(y), 8, 8, len(x)), -1, 3)
 
 
-def _pool_plane(plane: Plane, rows: Weights, cols: Weights, out: NDArray[np.float32]) -> None:
-    """Pool one component into *out* (kinds, cells_y, 64, cells_x); kinds as in `pool`."""
-    for cells, blocks in _bands(rows, cols):
-        high = slice(rows.first + blocks.start, rows.first + blocks.stop)
-        band = plane.levels[high, cols.first : cols.last]
-        values = band.astype(np.float32).reshape(len(band), -1)
-        share = rows.matrix[cells, blocks]
-        for kind in range(len(out)):
-            if kind == len(out) - 1:  # the root mean squares come last
-                np.square(values, out=values)
-            column = (share @ values).reshape(len(share), -1, FREQUENCIES)
-            np.matmul(column.swapaxes(1, 2), cols.matrix.T, out=out[kind, cells])
+def _blocks(plane: Plane) -> tuple[tuple[int, ...], tuple[int, int]]:
+    return plane.levels.shape, plane.block_size
+
+
+def _pool_planes(
+    planes: Sequence[Plane], rows: Weights, cols: Weights, out: NDArray[np.float32]
+) -> None:
+    """Pool components with the same blocks into *out* (kinds, components, cells_y, 64, cells_x)."""
+    kinds, count, width = len(out), len(planes), cols.last - cols.first
+    column = np.zeros((out.shape[2], kinds, count, width, FREQUENCIES), np.float32)
+    flat = column.reshape(len(column), -1)
+    for cells, blocks in rows.bands(max(1, kinds * _BAND // max(1, flat[:1].nbytes))):
+        first = rows.first + blocks.start
+        values = np.empty((blocks.stop - blocks.start, *column.shape[1:]), np.float32)
+        for i, plane in enumerate(planes):
+            levels = plane.levels[first : first + len(values), cols.first : cols.last]
+            values[:, 0, i] = levels.reshape(len(values), width, FREQUENCIES)
+        np.square(values[:, 0], out=values[:, -1])  # without means, in place
+        np.matmul(rows.matrix[cells, blocks], values.reshape(len(values), -1), out=flat[cells])
+    # (cells_y, kinds, components, blocks, 64) -> (kinds, components, cells_y, 64, blocks)
+    np.matmul(column.transpose(1, 2, 0, 4, 3), cols.matrix.T, out=out)
     np.sqrt(out[-1], out=out[-1])
     # Dequantise after pooling: a few hundred cells instead of every block.
-    out *= plane.steps.reshape(FREQUENCIES, 1)
-
-
-def _bands(rows: Weights, cols: Weights) -> list[tuple[slice, slice]]:
-    """(rows of cells, rows of blocks under them) that are pooled together."""
-    limit = max(1, _BAND // (4 * FREQUENCIES * max(1, cols.matrix.shape[1])))
-    bands: list[tuple[slice, slice]] = []
-    touched = rows.matrix > 0
-    starts = touched.argmax(axis=1)
-    stops = touched.shape[1] - touched[:, ::-1].argmax(axis=1)
-    for cell in np.flatnonzero(touched.any(axis=1)).tolist():
-        start, stop = int(starts[cell]), int(stops[cell])
-        if bands and stop - bands[-1][1].start <= limit:
-            cells, blocks = bands[-1]
-            bands[-1] = slice(cells.start, cell + 1), slice(blocks.start, stop)
-        else:
-            bands.append((slice(cell, cell + 1), slice(start, stop)))
-    return bands
+    for i, plane in enumerate(planes):
+        out[:, i] *= plane.steps.reshape(FREQUENCIES, 1)

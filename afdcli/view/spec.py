@@ -16,6 +16,7 @@ NEAR = 16  # pixels; see `ViewSpec.near`
 CoefficientSource = Literal["file", "view", "none"]
 Interpolation = Literal["bicubic", "bilinear", "nearest", "lanczos", "box", "hamming"]
 CropMode = Literal["center", "squash", "border"]
+Resize = Literal["fast", "exact"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
@@ -40,6 +41,8 @@ class ViewSpec:
         icc: whether to apply colour profiles, see `afdcli.codec.profile`.
         means: False omits the signed means from the grid, for a module that reads only the root
             mean squares. Computing the means is a tenth of the work on a photo.
+        resize: "exact" gives timm's pixels bit for bit; "fast" may differ by one grey level, and by
+            more where `afdcli.view.resize.reduction` lets a large JPEG be decoded smaller.
     """
 
     height: int = 224
@@ -52,6 +55,7 @@ class ViewSpec:
     coefficients: CoefficientSource = "file"
     icc: bool = True
     means: bool = True
+    resize: Resize = "exact"
 
     @property
     def grid_channels(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from afdcli.codec.exif import Exif
@@ -14,6 +15,7 @@ from afdcli.inputs.found import Source
 from afdcli.results.rows import DAMAGED, OK
 from afdcli.view.batch import Address
 from afdcli.view.build import build_view
+from afdcli.view.resize import reduction
 from afdcli.view.spec import View, ViewSpec
 
 
@@ -74,9 +76,8 @@ class Prepare:
         where: Path | bytes = task.path
         if task.source is not None:
             where = read_source(task.source, self.limits.max_bytes)
-        view, facts = prepared(where, self.spec, self.limits, self.strict, self.exif)
-        self.address.write(task.slot, view)
-        return facts
+        view = self.address.view(task.slot)
+        return prepared(where, self.spec, self.limits, self.strict, self.exif, view)[1]
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,21 @@ class ReadHeader:
 
 
 def prepared(
-    source: Path | bytes, spec: ViewSpec, limits: Limits, strict: bool, exif: bool = False
+    source: Path | bytes,
+    spec: ViewSpec,
+    limits: Limits,
+    strict: bool,
+    exif: bool = False,
+    into: View | None = None,
 ) -> tuple[View, ReadResult]:
-    """Read one picture and build its view.
+    """Read one picture and build its view, in the arrays of *into* if they are given.
 
     Raises:
         PhotoError: the picture cannot be used; with *strict* also CORRUPT if it is damaged.
     """
-    photo = read_photo(source, limits, salvage=not strict, icc=spec.icc, exif=exif)
+    reduce = partial(reduction, spec=spec)
+    salvage = not strict
+    photo = read_photo(source, limits, salvage=salvage, icc=spec.icc, exif=exif, reduce=reduce)
     if photo.damage and strict:
         raise PhotoError(ErrorCode.CORRUPT, photo.damage)
     status = DAMAGED if photo.damage else OK
@@ -117,4 +125,4 @@ def prepared(
         *(status, photo.codec, photo.width, photo.height, photo.quality, notes),
         **asdict(photo.exif or Exif()),
     )
-    return build_view(photo, spec), facts
+    return build_view(photo, spec, into), facts

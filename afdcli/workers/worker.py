@@ -13,6 +13,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from afdcli.errors import AfdError, ErrorCode, PhotoError
+from afdcli.models.memory import keep_some_freed_memory
 
 #: First message of a worker whose initializer succeeded.
 READY = b"ready"
@@ -32,6 +33,7 @@ def serve(
     try:
         if memory_limit is not None:
             _limit_memory(memory_limit)
+        keep_some_freed_memory()
         if initializer is not None:
             initializer()
     except Exception as error:

@@ -144,7 +144,8 @@ def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     for more, message in (
         (("--topk", "2"), "was made with columns"),
         (("--afd", "off"), "was made with afd"),
-        (("--resize", "always"), "--resize auto"),
+        (("--resize", "exact"), "--resize fast"),
+        (("--near", "resize"), "--near crop"),
         (("--precision", "bf16"), "was made with precision"),
     ):
         result = afd(kit, "photos", "--resume", *more)

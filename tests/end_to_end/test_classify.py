@@ -455,8 +455,7 @@ def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(batches.os, "posix_fallocate", reserve)
     with Slots(LAYOUT, 16) as slots:
         assert slots.count == 4
-        view = View(*(np.full(shape, 3, kind) for shape, kind in LAYOUT.fields))
-        slots.address.write(3, view)
+        slots.address.view(3).grid[:] = 3
         assert (slots.read(3).grid == 3).all()
         assert (slots.read(2).pixels == 0).all()
     room = LAYOUT.size

@@ -363,7 +363,7 @@ def test_maps_are_shown_below_the_pictures(call: Call, tmp_path: Path) -> None:
     assert "linear-gradient(to right, #440154" in got.source  # the legend
 
 
-@pytest.mark.parametrize("option", [{"resize": "always"}, {"icc": False}])
+@pytest.mark.parametrize("option", [{"near": "resize"}, {"icc": False}])
 def test_maps_show_the_view_of_the_run(
     call: Call, tmp_path: Path, option: dict[str, object]
 ) -> None:
@@ -376,7 +376,7 @@ def test_maps_show_the_view_of_the_run(
     maps = []
     for options in ({}, option):
         metadata = shipped()
-        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "resize": "auto", **options}
+        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "near": "crop", **options}
         metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
         got = page(call, "r.csv", "--photos", "photos", "--maps")
         maps.append(got.all("img")[1]["src"])

@@ -10,25 +10,20 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from kit.pictures import encoded, scene
 
 from afdcli.errors import MachineError
 from afdcli.view import batch
 from afdcli.view.batch import Address, Layout, Slots
-from afdcli.view.spec import View
 
 LAYOUT = Layout(16, 24)
 
 
-def filled(value: int) -> View:
-    return View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields))
-
-
 def write(address: Address, slot: int, value: int) -> None:
     """Runs in another process."""
-    address.write(slot, filled(value))
+    view = address.view(slot)
+    view.pixels[:] = view.grid[:] = view.file_context[:] = value
 
 
 def test_other_processes_write_into_the_slots() -> None:
@@ -45,7 +40,7 @@ def test_other_processes_write_into_the_slots() -> None:
 def test_one_process_may_make_several_runs() -> None:
     for value in (3, 4):
         with Slots(LAYOUT, 4) as slots:
-            slots.address.write(2, filled(value))
+            write(slots.address, 2, value)
             assert (slots.read(2).file_context == value).all()
 
 
@@ -62,7 +57,7 @@ def test_without_proc_a_temporary_file_is_used_and_removed(tmp_path, monkeypatch
     monkeypatch.setattr(batch.os, "access", lambda *_: False)
     with Slots(LAYOUT, 4) as slots:
         assert len(list(tmp_path.iterdir())) == 1
-        slots.address.write(1, filled(5))
+        write(slots.address, 1, 5)
         assert (slots.read(1).pixels == 5).all()
     assert list(tmp_path.iterdir()) == []
 

@@ -117,7 +117,7 @@ class Mapper:
             imports=tuple(map(str, options.get("imports") or ())),
             class_names=_path(options.get("class_names")),
         )
-        if options.get("resize") == "always":
+        if options.get("near") == "resize":
             backbone = replace(backbone, spec=replace(backbone.spec, near=None))
         if options.get("icc") is False:
             backbone = replace(backbone, spec=replace(backbone.spec, icc=False))
