@@ -38,7 +38,8 @@ class Options(TypedDict, total=False):
     compare: bool
     topk: int
     min_prob: float | None
-    resize: Literal["auto", "always"]
+    resize: Literal["fast", "exact"]
+    near: Literal["crop", "resize"]
     batch_size: int | None
     max_pixels: int
     strict: bool
