@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
@@ -23,6 +24,57 @@ from afdcli.inputs.inputs import Inputs
 
 #: Seconds between two lines where there is no terminal.
 EVERY_S = 30.0
+
+
+class Lines:
+    """Prints *line()* every `EVERY_S` seconds where there is no terminal. A context manager."""
+
+    def __init__(self, screen: Console, line: Callable[[], str]) -> None:
+        self._screen = screen
+        self._line = line
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._print, name="afd-progress", daemon=True)
+
+    def _print(self) -> None:
+        while not self._end.wait(EVERY_S):
+            with suppress(OSError, ValueError):  # standard error may be closed; the run goes on
+                self._screen.print(self._line(), markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Lines:
+        if not (self._screen.is_terminal or self._screen.quiet):
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        if self._thread.ident is not None:  # else it was not started
+            self._thread.join()
+
+
+@contextmanager
+def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over a known number of things, or lines where there is no terminal.
+
+    Args:
+        screen: where to draw.
+        what: is counted, e.g. "pictures".
+
+    Yields:
+        A function to call with how many are done, and how many there are.
+    """
+    done = total = 0
+    shown = screen.is_terminal and not screen.quiet
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
+    bar = Progress(*columns, console=screen, disable=not shown, transient=True)
+    task = bar.add_task(what, total=None)
+
+    def update(now: int, of: int) -> None:
+        nonlocal done, total
+        done, total = now, of
+        bar.update(task, completed=now, total=of)
+
+    with bar, Lines(screen, lambda: f"{done:,} of {total:,} {what}"):
+        yield update
 
 
 class Counts(Protocol):
@@ -53,11 +105,9 @@ class Live:
         self._step = "starting"
         self.done = self._failures = 0
         self._rate = 0.0
-        self._screen = screen
         self._inputs = inputs
         self._counter = None if screen.quiet else inputs.counter()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._print_lines, name="afd-progress", daemon=True)
+        self._lines = Lines(screen, self.line)
         self._bar = Progress(
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
@@ -106,23 +156,15 @@ class Live:
             return "time left unknown"
         return f"{duration(max(0, self.total - self.done) / self._rate)} left"
 
-    def _print_lines(self) -> None:
-        while not self._end.wait(EVERY_S):
-            with suppress(OSError, ValueError):  # standard error may be closed; the run goes on
-                self._screen.print(self.line(), markup=False, highlight=False, soft_wrap=True)
-
     def __enter__(self) -> Live:
         self._bar.start()
         if self._counter is not None:
             self._counter.__enter__()
-            if not self._screen.is_terminal:
-                self._thread.start()
+        self._lines.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._lines.__exit__()
         if self._counter is not None:
             self._counter.__exit__()
         self._bar.stop()

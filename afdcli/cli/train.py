@@ -8,16 +8,24 @@ from pathlib import Path
 import typer
 
 from afdcli.cli import console
+from afdcli.cli.after import print_json
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.options import (
     CheckpointOption,
     DeviceOption,
     IccOption,
     ImportOption,
+    JsonOption,
     OverwriteOption,
     SeedOption,
 )
-from afdcli.cli.train_inputs import check_out, check_unused, collect_photos, load_backbones
+from afdcli.cli.train_inputs import (
+    backbone_names,
+    check_out,
+    check_unused,
+    collect_photos,
+    load_backbones,
+)
 from afdcli.cli.train_options import (
     AngleOption,
     BackboneOption,
@@ -72,6 +80,7 @@ def train(
     out: OutOption = Path("module.safetensors"),
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     workers: WorkersOption = 1,
@@ -90,18 +99,20 @@ def train(
     # Read once, when torch is loaded. Threads that spin while they wait compete with the readers
     # for cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from afdcli.cli import train_screen as screen
-    from afdcli.models.device import choose_device
-    from afdcli.models.memory import keep_freed_memory
-    from afdcli.models.precision import choose_precision, precision_name
-    from afdcli.storage.lock import locked
-
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
     check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
     check_unused(out, resume, overwrite)
+    console.say_loading(", ".join(backbone_names(backbone)), quiet)
+
+    from afdcli.cli import train_screen as screen
+    from afdcli.models.device import choose_device
+    from afdcli.models.memory import keep_freed_memory
+    from afdcli.models.precision import choose_precision, precision_name
+    from afdcli.storage.lock import locked
+
     keep_freed_memory()
     chosen = choose_device(device)
     settings = Settings(
@@ -119,7 +130,8 @@ def train(
         icc=icc,
         seed=seed,
     )
-    photos = collect_photos(data, exclude, settings)
+    with console.say_if_slow("checking the photos …", quiet):
+        photos = collect_photos(data, exclude, settings)
     screen.say_skipped(photos, quiet)
 
     from afdcli.train import run as session
@@ -143,6 +155,10 @@ def train(
             device=chosen,
             command=command_line(),
         )
-    screen.say_outcome(outcome, out, plan, quiet)
+    if as_json:
+        facts = screen.outcome_facts(outcome, out, plan, photos)
+        print_json({"command": command_line(), **facts})
+    else:
+        screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
         raise typer.Exit(console.EXIT_INTERRUPTED)

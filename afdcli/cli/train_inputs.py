@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afdcli.errors import UsageError
+from afdcli.models.shipped import DEFAULT
 from afdcli.storage.writable import check_file
 from afdcli.train.settings import Settings, checkpoint_path
 
@@ -41,12 +42,16 @@ def check_out(out: Path, weights: Sequence[Path | None]) -> None:
             )
 
 
+def backbone_names(backbones: list[str] | None) -> list[str]:
+    """Names of the classifiers given as NAME or NAME=FILE, or of the default one."""
+    return [item.partition("=")[0] for item in backbones or [DEFAULT]]
+
+
 def load_backbones(
     names: list[str] | None, checkpoint: Path | None, imports: list[str] | None
 ) -> list[Backbone]:
     """The classifiers given as NAME or NAME=FILE, or the default one."""
     from afdcli.models.loader import load_backbone
-    from afdcli.models.shipped import DEFAULT
 
     if len(names or ()) > 1 and checkpoint is not None:
         raise UsageError(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from afdcli.cli import console
+from afdcli.cli.live import Lines
 
 if TYPE_CHECKING:
     from afdcli.train.loop import Progress
@@ -24,17 +27,25 @@ _LEAST = 0.02  # share of the divergence; a module that removes less learnt noth
 
 @contextmanager
 def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar with time left and losses. Call what it yields after each step."""
-    with Bar(
-        BarColumn(bar_width=16),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-        console=console.err(quiet),
-        disable=quiet,
-    ) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda p: bar.update(task, completed=p.share, description=_line(p))
+    """A bar with time left and losses, or lines where there is no terminal.
+
+    Call what it yields after each step.
+    """
+    screen = console.err(quiet)
+    columns = (BarColumn(bar_width=16), TextColumn("{task.percentage:>3.0f}%"))
+    more = (TimeElapsedColumn(), TextColumn("{task.description}"))
+    shown = screen.is_terminal and not quiet
+    bar = Bar(*columns, *more, console=screen, disable=not shown)
+    task = bar.add_task("starting", total=1.0)
+    line = "starting"
+
+    def show(p: Progress) -> None:
+        nonlocal line
+        bar.update(task, completed=p.share, description=_line(p))
+        line = f"step {p.step:,}, {p.share:.0%}, {_line(p)}"
+
+    with bar, Lines(screen, lambda: line):
+        yield show
 
 
 def say_skipped(photos: PhotoSet, quiet: bool) -> None:
@@ -95,7 +106,34 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
         )
     if outcome.interrupted:
         screen.print("to continue, run the same command with --resume")
-    elif plan.plug == "stem":
-        options = plan.backbones[0].options
-        command = f"afd classify PHOTOS {options} --afd {shlex.quote(str(out))}"
-        screen.print(f"use it: {command}", markup=False, soft_wrap=True)
+    else:
+        screen.print(f"next: {_next(out, plan)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _next(out: Path, plan: Plan) -> str:
+    options = plan.backbones[0].options
+    return " ".join(
+        filter(None, ("afd classify PHOTOS", options, f"--afd {shlex.quote(str(out))}"))
+    )
+
+
+def outcome_facts(outcome: Outcome, out: Path, plan: Plan, photos: PhotoSet) -> dict[str, Any]:
+    """The same as plain data for ``--json``; angles in degrees, shares from 0 to 1."""
+    return {
+        "module": str(out),
+        "backbones": [backbone.name for backbone in plan.backbones],
+        "plug": plan.plug,
+        "training_photos": len(photos.training),
+        "held_out_photos": len(photos.validation),
+        "skipped": photos.skipped,
+        "steps": outcome.steps,
+        "minutes": round(outcome.minutes, 2),
+        "interrupted": outcome.interrupted,
+        "validation": {name: _finite(value) for name, value in asdict(outcome.score).items()},
+        "next": None if outcome.interrupted else _next(out, plan),
+    }
+
+
+def _finite(number: float) -> float | None:
+    """*number*; None if JSON has no word for it."""
+    return number if math.isfinite(number) else None

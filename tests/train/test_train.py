@@ -174,14 +174,19 @@ def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
 def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "any.safetensors"
     net = f"train_test_net={world / 'net.safetensors'}"
-    more = ("--plug", "input", "--steps", "2", "-q")
+    more = ("--plug", "input", "--steps", "2", "-q", "--json")
     command = [*arguments(world, out), *more]
     at = command.index("--checkpoint")
     del command[at : at + 2]
     command[command.index("--backbone") + 1] = net
     result = CliRunner().invoke(app, [*command, "--backbone", net])
     assert result.exit_code == 0, result.output
-    assert result.output == ""
+    assert result.stderr == ""
+    summary = json.loads(result.stdout)
+    assert (summary["module"], summary["steps"]) == (str(out), 2)
+    assert summary["validation"]["photos"] == 5
+    assert sorted(summary["skipped"]) == ["broken.jpg", "tiny.png"]
+    assert summary["next"].endswith(f"--afd {out}")
     module, metadata = weights_file.load(out)
     assert metadata["plug"] == "input"
     assert (module.config.channels, module.config.unshuffle) == (3, 2)
