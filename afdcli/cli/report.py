@@ -11,9 +11,9 @@ import typer
 
 from afdcli.cli.answer_options import ExportFailedOption, retry_lines
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import DebugOption, err, out
+from afdcli.cli.console import DebugOption, err, out, say_if_slow
 from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import option
+from afdcli.cli.options import JsonOption, option
 from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
@@ -161,6 +161,7 @@ def report(
         ),
     ] = False,
     export_failed: ExportFailedOption = None,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -172,36 +173,49 @@ def report(
         afd report run.csv
         afd report run.csv --html report.html --photos photos/
     """
-    from afdcli.report.groups import DEFAULT
-    from afdcli.report.html.page import page_columns
-    from afdcli.report.load import load_runs
-    from afdcli.report.summary import summarise
     from afdcli.storage.paths import place
 
+    if as_json and form is not Format.table:
+        raise UsageError("--json is short for --format json: give only one")
+    form = Format.json if as_json else form
     paths = [place(name) for name in results or ["results.csv"]]
     reference, plain = (place(name) if name is not None else None for name in (clean, direct))
     files = (*paths, reference, plain, only, exclude, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     _check_target(to, inputs)
     check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
-    if export_failed is not None:
-        _export_failed(paths, export_failed, photos)
-    runs = load_runs(
-        paths, clean=reference, direct=plain, only=only, exclude=exclude, manifests=manifest or ()
-    )
-    default = [name for name in DEFAULT if name == "folder" or all(name in r.rows for r in runs)]
-    columns = list(dict.fromkeys(by or default))
-    extra = page_columns(runs) if html is not None else ()
-    reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))
+    with say_if_slow("reading the results …"):
+        from afdcli.cli.report_failed import all_failed, show_all_failed
+        from afdcli.report.groups import DEFAULT
+        from afdcli.report.html.page import page_columns
+        from afdcli.report.load import load_runs
+        from afdcli.report.summary import summarise
+
+        if export_failed is not None:
+            _export_failed(paths, export_failed, photos)
+        runs = load_runs(
+            paths,
+            clean=reference,
+            direct=plain,
+            only=only,
+            exclude=exclude,
+            manifests=manifest or (),
+        )
+        default = [n for n in DEFAULT if n == "folder" or all(n in r.rows for r in runs)]
+        columns = list(dict.fromkeys(by or default))
+        extra = page_columns(runs) if html is not None else ()
+        reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))
     view = _View(tuple(columns), show_all, bool(by))
     if html is not None:
         write_page(html, runs, reports, _remarks(reports), photos, maps)
     if to is not None:
         save(to, _document(_FORMATS[to.suffix.lower()], reports, view))
-    if form is Format.table:
+    if form is Format.table and all_failed(reports):
+        show_all_failed(out(), runs, reports)
+    elif form is Format.table:
         _print(reports, view)
-        return
-    typer.echo(_document(form, reports, view), nl=False)
+    else:
+        typer.echo(_document(form, reports, view), nl=False)
     if form is Format.csv:
         for remark in _remarks(reports):
             err().print(remark, markup=False, highlight=False, soft_wrap=True)

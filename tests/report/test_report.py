@@ -406,12 +406,20 @@ def test_a_run_in_which_everything_failed_says_so(run: Run, labels: bool) -> Non
           labels=labels)  # fmt: skip
     result = run("r.csv", "--html", "page.html")
     assert result.exit_code == 0
-    assert result.stdout.startswith("r: all 12 files failed")
+    plain = " ".join(result.stdout.split())
+    why = "corrupt 6, timeout 6" if "corrupt 6, timeout" in plain else "timeout 6, corrupt 6"
+    assert plain.startswith(f"r: all 12 files failed ({why}); there is nothing to report failed")
+    assert "1.jpg timeout broken" in plain
+    assert "and 7 more; see the rows with status failed in r.csv" in plain
+    assert plain.endswith("next: afd report r.csv --export-failed failed.txt")
+    assert "–" not in plain  # no empty tables
     assert "too few" not in result.stdout
     assert "mean probability" not in result.stdout
     assert "timeout" in result.stdout
     assert "Every file failed" in Path("page.html").read_text()
     assert "all 12 files failed" in run("r.csv", "-f", "markdown").stdout
+    assert json.loads(run("r.csv", "--json").stdout)["summary"]
+    assert run("r.csv", "--json", "-f", "csv").exit_code == 2
 
 
 def made(shard: str, **changed: object) -> dict[str, object]:
