@@ -56,11 +56,10 @@ def list_archive(path: Path, rule: Rule, spool: Spool) -> Iterator[Item]:
             magic = file.read(4)
         if magic == b"PAR1":
             yield from list_parquet(path)
-        elif magic[:2] == b"PK":
+        elif magic[:2] == b"PK" or path.name.lower().endswith(".zip"):
             yield from list_zip(path, rule)
-        elif path.name.lower().endswith((".zip", _PARQUET)):
-            kind = "zip archive" if path.name.lower().endswith(".zip") else "Parquet file"
-            yield failed_archive(path, f"this is not a {kind}; none of it was read")
+        elif path.name.lower().endswith(_PARQUET):
+            yield failed_archive(path, "this is not a Parquet file; none of it was read")
         else:
             yield from list_tar(path, rule, spool)
     except MemoryError:  # before Exception: pyarrow's is an ArrowException, too

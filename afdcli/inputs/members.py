@@ -89,7 +89,9 @@ def safe_name(name: str) -> str:
 
 
 def member_row(archive: Path, name: str, source: Source) -> Found:
-    """The row of member *name* (see `safe_name`) of *archive*."""
+    """The row of member *name* (see `safe_name`) of *archive*; failed if the name was cut."""
+    if len(name) >= LONGEST_NAME:
+        source = name_too_long()
     # Python raises ValueError for a NUL in a path.
     path = archive / name.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return Found(path, printable(f"{archive.name}/{name}"), source)

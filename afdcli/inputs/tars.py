@@ -183,8 +183,6 @@ class _TarLister:
         return self._row(name, self._unpacked(file, member.size, head, self._spool))
 
     def _row(self, name: str, source: Source) -> Found:
-        if len(name) >= members.LONGEST_NAME:
-            source = members.name_too_long()
         return members.member_row(self._path, name, source)
 
     def _skip(self, name: str, kind: str) -> Item:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from afdcli.codec.sniff import SNIFF_BYTES
+from afdcli.codec.sniff import SNIFF_BYTES, sniff
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs import members
 from afdcli.inputs.found import Source, Unreadable
@@ -21,6 +21,10 @@ from afdcli.inputs.members import Archive, Item
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits in the flags of a member
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LONGEST_LINK = 4096  # bytes
+_CUT = "it ends early in the zip archive"
+_UNIX = 3  # value of `ZipInfo.create_system`
+_SPECIAL = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
+_MANY = 1 << 20  # bytes; of more, only the first are unpacked unless they are those of a picture
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,12 @@ class ZipMember:
         info.file_size, info.CRC = self.size, self.crc
         with self.archive.open() as file:
             data = self._unpacked(file, info, size)
-        if len(data) < size:
-            raise PhotoError(ErrorCode.TRUNCATED, "it ends early in the zip archive")
+        if len(data) < size and (size <= _MANY or sniff(data)):
+            raise PhotoError(ErrorCode.TRUNCATED, _CUT)
         return data
 
     def _unpacked(self, file: BinaryIO, info: zipfile.ZipInfo, size: int) -> bytes:
+        """The first *size* bytes; fewer if the archive ends, or if they are no picture."""
         try:
             file.seek(self.offset)
             magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
@@ -64,11 +69,16 @@ class ZipMember:
                 raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no member at its offset")
             file.seek(name + extra, 1)
             with zipfile.ZipExtFile(file, "r", info) as member:
-                data = member.read(size)
+                data = member.read(min(size, SNIFF_BYTES))
+                if size > _MANY and not sniff(data):
+                    return data  # a gigabyte of zeros takes a megabyte in an archive
+                data += member.read(size - len(data))
                 if len(data) == size and self.part is None:
                     member.read(1)  # the checksum is checked at the end
         except (PhotoError, MemoryError):
             raise
+        except EOFError as error:
+            raise PhotoError(ErrorCode.TRUNCATED, _CUT) from error
         except NotImplementedError as error:
             raise PhotoError(ErrorCode.UNSUPPORTED, f"in a zip archive: {error}") from error
         except Exception as error:  # of zipfile and the decompressors
@@ -84,10 +94,24 @@ def list_zip(path: Path, rule: Rule) -> Iterator[Item]:
         zipfile.BadZipFile, OSError, …: it cannot be read.
     """
     archive = Archive.at(path)
+    if not zipfile.is_zipfile(path):
+        reason = "its list of members, at its end, is missing: it was cut off, or it is no zip"
+        yield members.failed_archive(path, f"{reason} archive; none of it was read")
+        return
     with zipfile.ZipFile(path) as file:
         for info in file.infolist():
-            if not info.is_dir():
+            if not _is_folder(info):
                 yield _item(path, archive, info, file.NameToInfo, rule)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """Name of a member as stored; some programs for Windows separate folders by backslashes."""
+    name = info.filename
+    return name if info.create_system == _UNIX else name.replace("\\", "/")
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return _name(info).endswith("/")
 
 
 def _item(
@@ -97,26 +121,39 @@ def _item(
     names: dict[str, zipfile.ZipInfo],
     rule: Rule,
 ) -> Item:
-    name = members.safe_name(info.filename)
+    name = members.safe_name(_name(info))
+    if info.create_system == _UNIX and stat.S_IFMT(info.external_attr >> 16) in _SPECIAL:
+        return members.skipped_member(path, name, "special")
     source = _source(archive, info, names)
+    if source is None:
+        return members.skipped_member(path, name, "link")
+    readable = True
 
     def head() -> bytes:
+        nonlocal readable
         try:
-            is_member = isinstance(source, ZipMember)
-            return replace(source, part=SNIFF_BYTES).read(SNIFF_BYTES) if is_member else b""  # type: ignore[type-var]
+            if isinstance(source, ZipMember):
+                return replace(source, part=SNIFF_BYTES).read(SNIFF_BYTES)
         except PhotoError:
-            return b""
+            pass
+        readable = False
+        return b""
 
     kind = rule.skips(name, head)
+    if kind == "empty" and not readable:
+        kind = "encrypted" if info.flag_bits & _ENCRYPTED else "unreadable"
     if kind:
-        encrypted = info.flag_bits & _ENCRYPTED and kind == "empty"
-        return members.skipped_member(path, name, "encrypted" if encrypted else kind)
+        return members.skipped_member(path, name, kind)
     return members.member_row(path, name, source)
 
 
-def _source(archive: Archive, info: zipfile.ZipInfo, names: dict[str, zipfile.ZipInfo]) -> Source:
-    """The `Source` of a member; links are followed."""
+def _source(
+    archive: Archive, info: zipfile.ZipInfo, names: dict[str, zipfile.ZipInfo]
+) -> Source | None:
+    """The `Source` of a member; links are followed. None for a link to a folder."""
     for _ in range(members.MAX_LINK_HOPS):
+        if _is_folder(info):
+            return None
         if info.flag_bits & _ENCRYPTED:
             return Unreadable(ErrorCode.UNREADABLE, "it is encrypted; unpack the zip archive first")
         found = ZipMember(
@@ -130,11 +167,12 @@ def _source(archive: Archive, info: zipfile.ZipInfo, names: dict[str, zipfile.Zi
         if not stat.S_ISLNK(info.external_attr >> 16):
             return found
         try:
-            link = found.read(_LONGEST_LINK).decode("utf-8", "surrogateescape")
+            link = found.read(_LONGEST_LINK)
         except PhotoError as error:
             return Unreadable(error.code, error.message)
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(info.filename), link))
-        if target not in names:
-            return members.missing_link(link)
-        info = names[target]
+        text = link.decode("utf-8", "surrogateescape")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(_name(info)), text))
+        if target not in names and f"{target}/" not in names:
+            return members.missing_link(text)
+        info = names.get(target) or names[f"{target}/"]
     return Unreadable(ErrorCode.UNREADABLE, "it is a link in a loop of links")

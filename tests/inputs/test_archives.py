@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +65,17 @@ def test_tar_shards(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) 
     rows = table()
     assert rows["path"].tolist() == [f"shard-0.tar/{name}" for name in files]
     pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
+
+
+def test_zips(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
+    with zipfile.ZipFile("album.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    for given, stdin in (("album.zip", ""), ("-", "album.zip\n")):
+        assert afd(kit, given, "--labels", "folders", stdin=stdin).exit_code == 1
+        rows = table()
+        assert rows["path"].tolist() == [f"album.zip/{name}" for name in files]
+        pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
 
 
 @pytest.mark.parametrize("nested", [False, True])

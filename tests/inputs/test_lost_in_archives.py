@@ -283,18 +283,24 @@ def test_listing_is_limited(here: Path) -> None:
     assert [row.relative for row in rows] == ["x.zip"]
 
 
-def test_names_of_parts_and_resume(kit: Path, here: Path) -> None:
-    """Rows of a compressed tar: the same whole, in parts, and gone on with."""
+@pytest.mark.parametrize("archive", ["x.tgz", "x.zip"])
+def test_names_of_parts_and_resume(kit: Path, here: Path, archive: str) -> None:
+    """Rows of an archive: the same whole, in parts, and gone on with."""
     members = [(f"{n}.jpg", jpeg(n)) for n in range(12)]
-    Path("x.tgz").write_bytes(gzip.compress(tar(*members, ("t.txt", b"text"))))
-    assert afd(kit, "x.tgz", "--out", "whole.csv", "--batch-size", "4").exit_code == 0
+    if archive == "x.tgz":
+        Path(archive).write_bytes(gzip.compress(tar(*members, ("t.txt", b"text"))))
+    else:
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, data in (*members, ("t.txt", b"text")):
+                file.writestr(name, data)
+    assert afd(kit, archive, "--out", "whole.csv", "--batch-size", "4").exit_code == 0
     whole = table(Path("whole.csv"))
-    assert whole["path"].tolist() == [f"x.tgz/{name}" for name, _ in members]
+    assert whole["path"].tolist() == [f"{archive}/{name}" for name, _ in members]
     counts = json.loads(Path("whole.csv.meta.json").read_text())["counts"]
     assert counts["skipped"] == {"text": 1}
     parts = []
     for index in (1, 2):
-        afd(kit, "x.tgz", "--shard", f"{index}/2", "--out", f"{index}.csv", "--batch-size", "4")
+        afd(kit, archive, "--shard", f"{index}/2", "--out", f"{index}.csv", "--batch-size", "4")
         parts.append(table(Path(f"{index}.csv")))
     together = pd.concat(parts).sort_values("path", ignore_index=True)
     pd.testing.assert_frame_equal(
@@ -302,7 +308,7 @@ def test_names_of_parts_and_resume(kit: Path, here: Path) -> None:
     )
     lines = Path("whole.csv").read_text()
     Path("whole.csv").write_text(lines[: len(lines) // 2])
-    result = afd(kit, "x.tgz", "--out", "whole.csv", "--batch-size", "4", "--resume")
+    result = afd(kit, archive, "--out", "whole.csv", "--batch-size", "4", "--resume")
     assert result.exit_code == 0, result.output
     assert Path("whole.csv").read_text() == lines
 
