@@ -142,7 +142,7 @@ def located(context: Any, parameter: Any, error: Exception) -> Exception:
         return error
     option = long_name(parameter).removeprefix("--")
     key = "" if where == parameter.envvar else f" [{context.command.name}] {option}:"
-    return UsageError(f"{where}:{key} {getattr(error, 'message', error)}")
+    return UsageError(f"{where}:{key} {str(getattr(error, 'message', error)).rstrip('.')}")
 
 
 def plain(value: Any) -> Any:

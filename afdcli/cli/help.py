@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -80,7 +81,9 @@ def default(parameter: Any) -> str:
     if value is None or isinstance(value, (bool, tuple, list)) or value == "":
         return ""
     value = getattr(value, "value", value)  # of an Enum
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if isinstance(value, str | int | Path) else ""
 
 
 def show(screen: Console, command: Any, context: typer.Context) -> None:
