@@ -156,8 +156,9 @@ def report(
         option(
             "--maps",
             panel=OUTPUT,
-            help="Also show the module's FDM for each of them. Loads the classifier and module "
-            "named in the metadata, and runs its --import files.",
+            help="Also show the module's FDM (feature drifting map: where it corrects) for each of "
+            "them. Loads the classifier and module named in the metadata, and runs its --import "
+            "files.",
         ),
     ] = False,
     export_failed: ExportFailedOption = None,
