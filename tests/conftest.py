@@ -14,6 +14,7 @@ import pytest
 from kit.classify import make_kit, make_photos
 
 from afdcli.cli import console
+from afdcli.train import loader, run
 
 console.SLOW_S = 60.0  # a busy machine is slow at everything; tests count lines of the screen
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the shared photos; the longest files go first.
 
     A process takes file by file (``--dist loadfile``): a long file at the end would keep one
-    process waiting for the other. Tests that load OpenVINO into their process go last: training in
+    process waiting for the others. Tests that load OpenVINO into their process go last: training in
     the same process after them has ended it now and then.
     """
     slow: Counter[Path] = Counter()
@@ -31,10 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
         slow[item.path] += item.get_closest_marker("slow") is not None
-    first, last = {"test_train"}, {"test_int8", "test_openvino"}
-    items.sort(
-        key=lambda item: (item.path.stem not in first, item.path.stem in last, -slow[item.path])
-    )
+    last = {"test_int8", "test_openvino"}
+    items.sort(key=lambda item: (item.path.stem in last, -slow[item.path]))
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +42,13 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs the real photos in ../shared, which are not here")
     return SHARED
+
+
+@pytest.fixture
+def pairs_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`afd train` makes its pairs in this process: another takes seconds to load torch."""
+    make = loader.batches
+    monkeypatch.setattr(run, "batches", lambda pairs, size, workers: make(pairs, size, 0))
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def test_results_in_parts(kit: Path, photos: Path) -> None:
     options = ("photos", "--batch-size", "4")
     afd(kit, *options, "--out", "local.csv")
     options = (*options, "--engine", "ray", "--out", "parts.csv", "--rows-per-part", "5")
+    options = (*options, "--actors", "1")
     assert afd(kit, *options).exit_code == 1
     assert len(list(Path("parts.csv").iterdir())) == 3
     Path("parts.csv/part-00002.csv").unlink()
@@ -114,7 +115,7 @@ def test_what_an_actor_raises_is_one_line(
 ) -> None:
     """Files that the actors' machine does not have; and actors for which there is no place."""
     monkeypatch.setattr(ray_run, "absolute", lambda settings: replace(settings, afd="gone.x"))
-    one_line(afd(kit, "photos", "--engine", "ray"), 2, "gone.x")
+    one_line(afd(kit, "photos", "--engine", "ray", "--actors", "1"), 2, "gone.x")
     monkeypatch.undo()
     monkeypatch.chdir(photos.parent)
     monkeypatch.setattr(ray_run, "_START_S", 1.0)

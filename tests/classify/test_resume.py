@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from kit.classify import afd, process, table
+from kit.classify import afd, process, same_as_process, table
 from kit.cli import one_line
 
 from afdcli.classify.arithmetic import choose_arithmetic
@@ -218,12 +218,11 @@ def lines() -> int:
 @pytest.mark.slow
 def test_killed_for_real(kit: Path, photos: Path) -> None:
     """kill -9 at random moments; resume each time. AFD_KILLS=50 kills more often."""
-    kills = int(os.environ.get("AFD_KILLS", "3"))
+    kills = int(os.environ.get("AFD_KILLS", "2"))
     for n in range(60):
         (photos / "red" / f"copy{n}.jpg").write_bytes((photos / "red" / "01.jpg").read_bytes())
     options = ("photos", "--batch-size", "1", "--workers", "1")
-    with process(kit, *options, "--out", "whole.csv") as run:
-        run.communicate()
+    assert same_as_process(kit, *options, "--out", "whole.csv").exit_code == 1
     rng = random.Random(0)
     for _ in range(kills):
         with process(kit, *options, "--resume") as run:
@@ -234,9 +233,7 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
                     run.kill()
                     break
             run.communicate()
-    with process(kit, *options, "--resume") as run:
-        run.communicate()
-    assert run.returncode == 1
+    assert same_as_process(kit, *options, "--resume").exit_code == 1
     assert Path("results.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 

@@ -186,6 +186,7 @@ def test_photos_that_break_off_are_no_endless_loop(here: Path) -> None:
     one_line(afd("train", "--data", "good", "--steps", "1", "-q"), 2, "held out for validation")
 
 
+@pytest.mark.usefixtures("pairs_made_here")
 def test_folders_of_fewer_than_five_photos(places: Path, kit: Path) -> None:
     """Some are held out all the same, and the run goes through."""
     folders = []

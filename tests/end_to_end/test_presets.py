@@ -34,6 +34,7 @@ def photos(here: Path) -> Path:
 @pytest.mark.parametrize("plug", ["stem", "input"])
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.slow
+@pytest.mark.usefixtures("pairs_made_here")
 def test_train_fuse_classify_inspect_report(
     kit: Path, photos: Path, preset: str, plug: str
 ) -> None:

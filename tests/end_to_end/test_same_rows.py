@@ -12,7 +12,7 @@ from kit.classify import afd, jpeg, of_kit, table
 
 from afdcli.models import precision
 
-COUNT = 200
+COUNT = 100
 #: Runs `afd` once per line of standard input; the first argument says whether bfloat16 is faster.
 RUNS = """
 import shlex, sys
@@ -28,13 +28,13 @@ for line in sys.stdin:
 
 
 def close(rows: pd.DataFrame, expected: pd.DataFrame, name: str) -> None:
-    """float32: all labels and probabilities; otherwise 99.5 % of the labels."""
+    """float32: all labels and probabilities; otherwise 99 % of the labels."""
     assert list(rows["path"]) == list(expected["path"])
     if name == "fp32":
         assert rows["label"].equals(expected["label"])
         assert (rows["prob"] - expected["prob"]).abs().max() < 1e-3
     else:
-        assert (rows["label"] != expected["label"]).sum() <= 0.005 * COUNT
+        assert (rows["label"] != expected["label"]).sum() <= 0.01 * COUNT
 
 
 @pytest.mark.slow
@@ -61,7 +61,7 @@ def test_rows_do_not_depend_on_how_they_are_computed(
         close(pd.concat(parts).sort_values("path", ignore_index=True), expected[name], name)
         run("--batch-size", "16")
         lines = Path("results.csv").read_bytes().splitlines(keepends=True)
-        Path("results.csv").write_bytes(b"".join(lines[:77]) + lines[77][:9])
+        Path("results.csv").write_bytes(b"".join(lines[:37]) + lines[37][:9])
         close(run("--resume"), expected[name], name)
     words = " ".join(map(str, (*of_kit(kit), "--runtime", "torch", "--overwrite")))
     for start in (["taskset", "-c", "0"], ["env", "OMP_NUM_THREADS=1"]):

@@ -94,11 +94,19 @@ def launched(line: list[str], ignored: Sequence[int] = ()) -> list[str]:
     return [sys.executable, "-c", _LAUNCHER, str([int(number) for number in ignored]), *line]
 
 
+def _of_process(kit: Path) -> list[str]:
+    words = ["--afd", "off", "--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
+    return [*words, "--runtime", "torch"]  # starts soonest
+
+
+def same_as_process(kit: Path, *args: str) -> Result:
+    """What `process` runs, but in this process, which has loaded torch already."""
+    return afd(kit, *args, *_of_process(kit), backbone=False)
+
+
 def process(kit: Path, *args: str, ignored: Sequence[int] = ()) -> subprocess.Popen[bytes]:
     """``afd classify`` as a real process, with warnings as errors."""
-    line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, "--afd", "off"]
-    line += ["--backbone", "tiny_test_net", "--import", str(kit / "tiny_models.py")]
-    line += ["--runtime", "torch"]  # starts soonest
+    line = [sys.executable, "-W", "error", "-m", "afdcli", "classify", *args, *_of_process(kit)]
     line = launched(line, ignored)
     pipe = subprocess.PIPE
     return subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe)

@@ -1,0 +1,208 @@
+"""Results in parts behind URLs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import fsspec
+import pandas as pd
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from kit import command
+from kit.classify import afd, of_kit
+from kit.parts import names, report
+
+from afdcli import read_results
+from afdcli.classify.settings import Settings
+from afdcli.errors import UsageError
+from afdcli.results.parts import check_out
+from afdcli.storage.paths import Url
+
+ENDINGS = [".csv", ".jsonl", ".parquet"]
+
+
+OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryFileSystem]:
+    """An empty store behind memory://."""
+    store = MemoryFileSystem()
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+def test_bad_targets_are_refused_early(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("file.csv").write_text("x")
+    with pytest.raises(UsageError, match="is a file, but"):
+        check_out(Path("file.csv"), 5)
+    Path("other.csv").mkdir()
+    (Path("other.csv") / "letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match=r"other files \(letter.txt\)"):
+        check_out(Path("other.csv"), 5)
+    with pytest.raises(UsageError, match=r"must end in \.csv, \.jsonl, \.parquet"):
+        check_out(Url("s3://bucket/run"), 5)
+    with pytest.raises(UsageError, match=r"is a folder.*--rows-per-part"):
+        check_out(Path("other.csv"), None)
+    with pytest.raises(UsageError, match="nosuch"):
+        check_out(Url("nosuch://x/r.csv"), 5)
+    with pytest.raises(UsageError, match="rows-per-part must be greater"):
+        Settings(rows_per_part=-1).check()
+
+    def missing(url: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fsspec.core.url_to_fs", missing)
+        with pytest.raises(UsageError, match=r"s3:// needs pip install 'afdcli\[s3\]'"):
+            check_out(Url("s3://bucket/r.csv"), 5)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'afdcli\[parquet\]'"):
+        check_out(Url("s3://bucket/r.parquet"), 5)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_behind_a_url(kit: Path, photos: Path, memory: MemoryFileSystem, ending: str) -> None:
+    url, one = f"memory://bucket/runs/r{ending}", f"one{ending}"
+    options = (*OPTIONS, "--out", url, "--rows-per-part", "5")
+    result = afd(kit, *options)
+    assert result.exit_code == 1, result.output
+    parts = [f"/bucket/runs/r{ending}/part-{n:05d}{ending}" for n in range(3)]
+    assert memory.find("/") == sorted([f"/bucket/runs/r{ending}.meta.json", *parts])
+    afd(kit, *OPTIONS, "--out", one)
+    pd.testing.assert_frame_equal(read_results(url), read_results(one))
+    facts = json.loads(memory.cat_file(f"/bucket/runs/r{ending}.meta.json"))
+    assert (facts["status"], facts["options"]["out"]) == ("finished", url)
+    memory.rm_file(parts[2])
+    memory.rm_file(parts[1])
+    result = afd(kit, *options, "--resume")
+    assert "14 (5 of them earlier)" in " ".join(result.stdout.split()), result.output
+    pd.testing.assert_frame_equal(read_results(url), read_results(one))
+    result = report(url, "--format", "csv")
+    assert result.exit_code == 0
+    assert result.stdout == report(one, "--format", "csv").stdout.replace("one,", "r,")
+
+
+def test_urls_are_always_in_parts(kit: Path, photos: Path, memory: MemoryFileSystem) -> None:
+    afd(kit, "photos", "--out", "memory://r.csv/")
+    assert memory.find("/") == ["/r.csv.meta.json", "/r.csv/part-00000.csv"]
+    url = f"file://{Path('r.csv').absolute()}"
+    assert afd(kit, "photos", "--out", url).exit_code == 1
+    assert names(Path("r.csv")) == ["part-00000.csv"]
+    pd.testing.assert_frame_equal(read_results(url), read_results("memory://r.csv"))
+    memory.put_file("r.csv/part-00000.csv", "/single.csv")  # a file is read as well
+    assert len(read_results("memory://single.csv")) == 14
+    both = report("r.csv", "memory://single.csv", "--format", "csv", "--clean", url)
+    assert both.exit_code == 0, both.output
+
+
+@pytest.mark.parametrize("broken", ["put_file", "mv"])
+def test_an_upload_that_fails_leaves_nothing_torn(
+    kit: Path,
+    photos: Path,
+    memory: MemoryFileSystem,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+) -> None:
+    real = getattr(memory, broken)
+
+    def refuse(self: object, source: str, target: str, **_: object) -> None:
+        if "part-00001" in target:
+            if broken == "put_file":  # half of it arrives
+                memory.pipe_file(target, Path(source).read_bytes()[:50])
+            raise RuntimeError("the store\nis full")
+        real(source, target)
+
+    options = (*OPTIONS, "--out", "memory://b/r.csv", "--rows-per-part", "5")
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryFileSystem, broken, refuse)
+        result = afd(kit, *options)
+    assert result.exit_code == 2
+    message = "cannot write memory://b/r.csv/part-00001.csv: the store is full"
+    assert message in " ".join(result.stderr.split())
+    assert memory.find("/") == ["/b/r.csv.meta.json", "/b/r.csv/part-00000.csv"]
+    assert json.loads(memory.cat_file("/b/r.csv.meta.json"))["status"] == "failed"
+    assert len(read_results("memory://b/r.csv")) == 5
+    assert afd(kit, *options, "--resume").exit_code == 1
+    assert len(read_results("memory://b/r.csv")) == 14
+
+
+def test_the_last_part_is_there_before_the_run_is_finished(
+    kit: Path, photos: Path, memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: object, source: str, target: str, **_: object) -> None:
+        if "part-" in target:
+            raise OSError("no")
+        memory.pipe_file(target, Path(source).read_bytes())
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", refuse)
+    assert afd(kit, "photos", "--out", "memory://b/r.csv").exit_code == 2
+    assert json.loads(memory.cat_file("/b/r.csv.meta.json"))["status"] == "failed"
+
+
+def test_nothing_to_report_is_one_line(here: Path, memory: MemoryFileSystem) -> None:
+    Path("folder.csv").mkdir()
+    Path("folder.csv/letter.txt").write_text("dear")
+    for name, message in (
+        ("folder.csv", "is a folder, not a results file"),
+        ("memory://none.csv", "memory://none.csv: no such file"),
+        ("memory://none.txt", "not a results file"),
+        ("nosuch://x/r.csv", "Protocol not known"),
+        ("file:///no/such.csv", "no such file"),
+    ):
+        result = report(name)
+        assert result.exit_code == 2, name
+        assert message in " ".join(result.stderr.split()), name
+
+
+@pytest.mark.slow
+def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against a real server that speaks S3."""
+    pytest.importorskip("s3fs")
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", f"http://{host}:{port}")  # of new processes
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://{host}:{port}"})
+
+    def run(*args: str, rc: int) -> str:
+        done = command.afd(*args)
+        assert done.exit_code == rc, done.stderr
+        return " ".join((done.stdout + done.stderr).split())
+
+    url = "s3://bucket/runs/r.parquet"
+    options = ["classify", *OPTIONS, "--runtime", "torch", *map(str, of_kit(kit))]
+    options += ["--rows-per-part", "5"]
+    try:
+        urlopen(Request(f"http://{host}:{port}/bucket", b"", method="PUT"), timeout=30).close()
+        line = [sys.executable, "-m", "afdcli", *options, "--out", url]
+        first = subprocess.run(line, capture_output=True, text=True, timeout=120)
+        assert first.returncode == 1, first.stderr
+        store = fsspec.filesystem("s3", skip_instance_cache=True)
+        parts = [f"bucket/runs/r.parquet/part-{n:05d}.parquet" for n in range(3)]
+        assert store.find("bucket") == ["bucket/runs/r.parquet.meta.json", *parts]
+        store.rm_file(parts[2])
+        assert "14 (10 of them earlier)" in run(*options, "--out", url, "--resume", rc=1)
+        printed = run("report", url, "--format", "csv", rc=0)
+        refused = run(*options, "--out", "s3://none/r.parquet", rc=2)
+        Path("remote").mkdir()
+        for part in parts:
+            store.get_file(part, f"remote/{Path(part).name}")
+    finally:
+        server.stop()
+    assert "cannot write s3://none/r.parquet" in refused
+    afd(kit, *OPTIONS, "--out", "r.parquet")
+    assert printed == " ".join(report("r.parquet", "--format", "csv").stdout.split())
+    pd.testing.assert_frame_equal(pd.read_parquet("remote"), pd.read_parquet("r.parquet"))

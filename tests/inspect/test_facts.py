@@ -1,0 +1,106 @@
+"""What a file says, and what is computed from it alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kit.inspecting import facts_of, saved
+from kit.pictures import encoded, scene
+from PIL import Image
+
+from afdcli.codec import read_photo
+from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
+from afdcli.codec.photo import Photo
+from afdcli.inspect.facts import spectrum
+
+
+def test_facts_of_a_jpeg(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(scene(100, 140), quality=30, progressive=True, subsampling="4:2:2", exif=exif)
+    facts = facts_of(data, tmp_path / "a.jpg")
+    assert (facts.codec, facts.process, facts.subsampling) == ("jpeg", "progressive", "4:2:2")
+    assert (facts.stored, facts.upright, facts.orientation) == ((140, 100), (100, 140), 6)
+    assert (facts.quality, facts.luma_quality, facts.chroma_quality) == (30, 30, 30)
+    assert (facts.size, facts.bits_per_pixel) == (len(data), 8 * len(data) / 14000)
+    assert [table.name for table in facts.tables] == ["Y", "Cb, Cr"]
+    for table, standard in zip(facts.tables, standard_tables(30), strict=True):
+        assert np.array_equal(table.steps, standard)
+    levels = read_photo(data).coefficients.planes[0].levels.reshape(-1, 64)
+    assert facts.zeros[0] == pytest.approx((levels[:, 1:] == 0).mean())
+    assert facts.zeros[1] is not None and facts.zeros[1] > facts.zeros[0]
+    assert facts.exact and facts.unknown == ()
+
+
+def test_facts_of_a_grey_jpeg(tmp_path: Path) -> None:
+    facts = facts_of(encoded(scene(64, 64)[:, :, 0], quality=50), tmp_path / "grey.jpg")
+    assert [table.name for table in facts.tables] == ["Y"]
+    assert (facts.luma_quality, facts.chroma_quality, facts.zeros[1]) == (50, None, None)
+
+
+def test_tables_are_told_even_where_coefficients_are_not(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(scene(64, 64)).convert("CMYK")
+    facts = facts_of(encoded(cmyk, quality=40), tmp_path / "cmyk.jpg")
+    assert not facts.exact and facts.zeros == (None, None)
+    assert np.array_equal(facts.tables[0].steps, standard_tables(40)[0])
+    assert "CMYK" in facts.notes[0]
+
+
+def test_luma_and_chroma_quality_apart(tmp_path: Path) -> None:
+    tables = {
+        0: standard_tables(80)[0].ravel().tolist(),
+        1: standard_tables(20)[1].ravel().tolist(),
+    }
+    data = encoded(scene(64, 64), qtables=tables)
+    photo = read_photo(data)
+    assert np.array_equal(photo.coefficients.planes[1].steps, standard_tables(20)[1])
+    facts = facts_of(data, tmp_path / "mixed.jpg")
+    assert (facts.luma_quality, facts.chroma_quality) == (80, 20)
+
+
+def test_chroma_quality() -> None:
+    # Below 4 all steps are 255, the most that 8 bits hold.
+    for quality in range(4, 101):
+        assert chroma_quality(standard_tables(quality)[1]) == quality
+    assert chroma_quality(np.full((8, 8), 255)) == 3
+    assert chroma_quality(standard_tables(50)[1] + 1) == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "AVIF"])
+def test_other_codecs_say_what_is_not_known(format: str, tmp_path: Path) -> None:
+    facts = facts_of(encoded(Image.fromarray(scene(48, 64)), format), tmp_path / "x")
+    assert facts.codec == format.lower()
+    assert (facts.quality, facts.tables, facts.exact) == (None, (), False)
+    assert facts.zeros == (None, None)
+    assert facts.unknown
+    assert facts.spectrum.bands is not None
+
+
+def test_energy_of_one_cosine() -> None:
+    wave = np.cos((2 * np.arange(8) + 1) * np.pi / 16)
+    row = np.rint(128 + 100 * np.tile(wave, 5)).astype(np.uint8)
+    found = spectrum(
+        Photo.from_pixels(np.repeat(np.tile(row, (24, 1))[:, :, None], 3, axis=2), "png")
+    )
+    expected = np.zeros((8, 8))
+    expected[0, 1] = 100 * 4 * np.sqrt(2)  # amplitude x 8 rows x sum of squares / norms
+    assert np.abs(found.rms - expected).max() < 4  # 8 pixels, each rounded by at most a half
+    assert found.bands is not None
+    assert found.bands[0] > 0.999
+    assert sum(found.bands) == pytest.approx(1)
+
+
+def test_energy_of_nothing() -> None:
+    flat = spectrum(Photo.from_pixels(np.full((20, 20, 3), 128, np.uint8), "png"))
+    assert flat.bands is None
+    assert np.abs(flat.rms).max() < 1e-3
+
+
+def test_energy_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, pixels = saved(40), Photo.from_pixels(scene(100, 90), "png")
+    whole = [spectrum(photo).rms for photo in (own, pixels)]
+    monkeypatch.setattr("afdcli.inspect.facts._STRIP", 1)
+    for photo, expected in zip((own, pixels), whole, strict=True):
+        assert np.allclose(spectrum(photo).rms, expected)

@@ -1,0 +1,58 @@
+"""`afd inspect` over JPEGs of several saves, and what is known of them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from typer.testing import Result
+
+from afdcli.codec import read_photo
+from afdcli.codec.photo import Photo
+from afdcli.inspect.facts import FileFacts, find_facts
+from afdcli.models.afd_file import LoadedModule, find_module
+from afdcli.models.loader import Backbone
+from kit import command
+from kit.pictures import encoded, scene
+
+NAMES = ("red", "green", "blue", "stop sign", "grey")
+
+
+def afd(kit: Path, *args: str | Path, width: int = 140) -> Result:
+    """Run ``afd inspect`` with the test's classifier and module."""
+    words = [str(arg) for arg in args]
+    if "--checkpoint" not in words:
+        words += ["--checkpoint", str(kit / "net.safetensors")]
+    if "--afd" not in words:
+        words += ["--afd", str(kit / "module.safetensors")]
+    words += ["--backbone", "inspect_test_net", "--import", str(kit / "inspect_models.py")]
+    return command.afd("inspect", *words, columns=width)
+
+
+def saved(*qualities: int, seed: int = 0) -> Photo:
+    """A drawn photo, saved as JPEG once or more often."""
+    pixels = scene(240, 320, seed)
+    for quality in qualities:
+        data = encoded(pixels, quality=quality)
+        pixels = np.asarray(Image.open(io.BytesIO(data)))
+    return read_photo(data)
+
+
+def facts_of(data: bytes, path: Path) -> FileFacts:
+    path.write_bytes(data)
+    return find_facts(path, read_photo(data))
+
+
+def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
+    from afdcli.models.loader import load_backbone
+
+    backbone = load_backbone("inspect_test_net", checkpoint=kit / "net.safetensors")
+    module = find_module(str(kit / "module.safetensors"), backbone)
+    assert module is not None
+    return backbone, module
+
+
+def facts_and_photo(data: bytes, path: Path) -> tuple[FileFacts, Photo]:
+    return facts_of(data, path), read_photo(data)

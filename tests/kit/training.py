@@ -1,0 +1,41 @@
+"""Photos to train on, `afd train` over them, and a batch of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from afdcli.codec.encode import Compression
+from afdcli.train.loader import Batch, tensors
+from afdcli.train.pairs import degraded_pair, random_crop
+from afdcli.view.spec import ViewSpec
+
+
+def picture(seed: int, height: int = 150, width: int = 180) -> NDArray[np.uint8]:
+    """Smooth colours with a few edges: something that JPEG changes."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (9, 11, 3), dtype=np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def arguments(world: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *("train", "--backbone", "train_test_net", "--import", str(world / "net.py")),
+        *("--checkpoint", str(world / "net.safetensors"), "--data", str(world / "photos")),
+        *("--preset", "nano", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
+    ]
+
+
+def batch_of(count: int, spec: ViewSpec) -> Batch:
+    """Pictures, compressed at QF 7."""
+    rng = np.random.default_rng(0)
+    rounds = [Compression("jpeg", 7, "4:2:0")]
+    pairs = [
+        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, spec) for n in range(count)
+    ]
+    columns = zip(*(tensors(pair) for pair in pairs), strict=True)
+    return Batch(*(torch.stack(column) for column in columns))

@@ -1,0 +1,70 @@
+"""A classifier with its module: both answers, and what takes part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from kit.plugged import batch, module_file, small_backbone
+
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.models.afd_file import find_module
+
+
+@pytest.mark.parametrize("plug", ["stem", "stages", "input"])
+def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, plug)
+    inputs = batch()
+    with torch.inference_mode():
+        plain = AFDClassifier(backbone, None)(*inputs)
+        alone = AFDClassifier(backbone, find_module(str(file), backbone))(*inputs)
+        both = AFDClassifier(backbone, find_module(str(file), backbone), compare=True)(*inputs)
+    assert plain.direct is None
+    assert plain.drift is None
+    assert both.direct is not None
+    assert torch.allclose(both.direct, plain.logits, atol=1e-4)
+    assert torch.allclose(both.logits, alone.logits, atol=1e-4)
+    assert not torch.allclose(both.logits, both.direct, atol=1e-2)
+    assert alone.drift is not None
+    assert alone.drift.shape == (3,)
+    assert (alone.drift > 0).all()
+
+
+def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
+    backbone = small_backbone()
+    pixels, grid, file_context = batch()
+    x = (pixels.permute(0, 3, 1, 2).float() / 255 - 0.4) / 0.2
+    with torch.inference_mode():
+        assert torch.allclose(
+            AFDClassifier(backbone, None)(pixels, grid, file_context).logits,
+            backbone.net(x),
+            atol=1e-5,
+        )
+
+
+def test_modulations_take_part(tmp_path: Path) -> None:
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, "stages")
+    loaded = find_module(str(file), backbone)
+    assert loaded is not None
+    inputs = batch()
+    with torch.inference_mode():
+        whole = AFDClassifier(backbone, loaded)(*inputs).logits
+        loaded.module.film.to_scale_shift.weight.zero_()
+        assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
+
+
+def test_stages_take_part(tmp_path: Path) -> None:
+    """Without the stages' corrections, the same module gives other logits."""
+    backbone = small_backbone()
+    file = module_file(tmp_path, backbone, "stages")
+    inputs = batch()
+    loaded = find_module(str(file), backbone)
+    assert loaded is not None
+    with torch.inference_mode():
+        whole = AFDClassifier(backbone, loaded)(*inputs).logits
+        for stage in loaded.module.adapters:
+            stage.up.weight.zero_()
+        assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)

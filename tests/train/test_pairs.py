@@ -1,0 +1,111 @@
+"""Photos to train on, and the pairs that are made of them."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kit.training import picture
+from PIL import Image
+
+from afdcli.codec.encode import Compression, compress
+from afdcli.codec.read import read_photo
+from afdcli.errors import UsageError
+from afdcli.train.loader import Pairs
+from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_crop
+from afdcli.train.photos import collect
+from afdcli.train.settings import Mix
+from afdcli.view.spec import ViewSpec
+
+
+def test_too_few_photos_are_refused_and_the_skipped_ones_named(world: Path, tmp_path: Path) -> None:
+    for i in range(4):
+        Image.fromarray(picture(i)).save(tmp_path / f"{i}.png")
+    (tmp_path / "odd.jpg").write_bytes(b"\xff\xd8")
+    with pytest.raises(UsageError, match=r"4 usable.*skipped 1.*odd\.jpg"):
+        collect([tmp_path], 5, 0, set())
+
+
+def test_photos_are_split_once_and_excluded_ones_never_seen(world: Path) -> None:
+    first = collect([world / "photos"], 6, 1, set())
+    again = collect([world / "photos"], 6, 1, set())
+    assert first == again
+    assert len(first.validation) == 6
+    assert not set(first.training) & set(first.validation)
+    assert set(first.skipped) == {"broken.jpg", "tiny.png"}
+    names = {f"a/{i:02}.jpg" for i in range(5)}
+    fewer = collect([world / "photos"], 6, 1, names)
+    left = {path.name for path in (*fewer.training, *fewer.validation)}
+    assert not left & {name[2:] for name in names}
+
+
+def test_pair_in_the_papers_protocol_has_the_files_own_blocks() -> None:
+    """Cropped first, then compressed: the grid is the 28x28 blocks of the file."""
+    pixels = picture(3, 224, 224)
+    rounds = [Compression("jpeg", 10, "4:4:4")]
+    pair = degraded_pair(pixels, rounds, ViewSpec())
+    assert np.array_equal(pair.clean, pixels)
+    photo = read_photo(compress(pixels, rounds))
+    assert np.array_equal(pair.drifted.pixels, photo.pixels)
+    luma = photo.coefficients.planes[0].coefficients
+    expected = luma.transpose(2, 3, 0, 1).reshape(64, 28, 28)
+    assert np.array_equal(pair.drifted.grid[:64].astype(np.float32), expected)
+    context = pair.drifted.file_context
+    assert context[:64] == pytest.approx(np.log(photo.coefficients.planes[0].steps).ravel())
+    assert context[-5] == 1
+
+
+def test_pairs_repeat_with_the_seed_and_show_the_same_crop_twice() -> None:
+    pixels = picture(5, 300, 400)
+    spec = ViewSpec(64, 64)
+    for seed in range(12):
+        a = make_pair(pixels, spec, Mix(), np.random.default_rng(seed))
+        b = make_pair(pixels, spec, Mix(), np.random.default_rng(seed))
+        assert np.array_equal(a.drifted.grid, b.drifted.grid)
+        assert a.clean.shape == a.drifted.pixels.shape == (64, 64, 3)
+        # The same picture but for compression: any shift or mirroring would cost far more.
+        error = np.abs(a.clean.astype(int) - a.drifted.pixels).mean()
+        assert error < 25
+        mirrored = np.abs(a.clean[:, ::-1].astype(int) - a.drifted.pixels).mean()
+        assert error < mirrored
+
+
+def test_mix_draws_what_it_says() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_rounds(Mix(), rng) for _ in range(4000)]
+    counts = np.bincount([len(rounds) for rounds in drawn], minlength=6) / len(drawn)
+    mix = Mix()
+    rest = 1 - mix.clean
+    assert counts[0] == pytest.approx(mix.clean, abs=0.02)
+    assert counts[1] == pytest.approx(rest * mix.single, abs=0.03)
+    assert counts[2] == pytest.approx(rest * mix.double, abs=0.03)
+    assert counts[3:].sum() == pytest.approx(rest * (1 - mix.single - mix.double), abs=0.03)
+    last = [rounds[-1] for rounds in drawn if rounds]
+    assert {c.codec for c in last} == {"jpeg", "avif", "webp"}
+    assert {c.subsampling for c in last} == {"4:4:4", "4:2:2", "4:2:0"}
+    assert min(c.quality for c in last) >= mix.lowest
+
+
+def test_random_crop_sizes() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert random_crop(picture(1), (64, 48), rng).shape == (64, 48, 3)
+        native = random_crop(picture(1, 300, 420), (224, 224), rng, whole=True)
+        assert min(native.shape[:2]) >= 16
+
+
+def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
+    for folder, count, grey in (("few", 12, 40), ("many", 60, 200)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            Image.new("RGB", (128, 128), (grey,) * 3).save(tmp_path / folder / f"{i}.png")
+    photos = collect([tmp_path / "few", tmp_path / "many"], 8, 0, set())
+    assert [len(folder) for folder in photos.folders] == [12 - 2, 60 - 4]
+    assert len(photos.validation) == 6
+    spec = ViewSpec(64, 64)
+    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0), seed=0))
+    drawn = [int(clean.float().mean()) for clean, *_ in itertools.islice(pairs, 200)]
+    assert 60 < drawn.count(40) < 140
+    assert drawn.count(40) + drawn.count(200) == 200
