@@ -186,7 +186,7 @@ def report(
     _check_target(to, inputs)
     check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
     with say_if_slow("reading the results …"):
-        from afdcli.cli.report_failed import all_failed, show_all_failed
+        from afdcli.cli.report_failed import show_all_failed
         from afdcli.report.groups import DEFAULT
         from afdcli.report.html.page import page_columns
         from afdcli.report.load import load_runs
@@ -211,7 +211,7 @@ def report(
         write_page(html, runs, reports, _remarks(reports), photos, maps)
     if to is not None:
         save(to, _document(_FORMATS[to.suffix.lower()], reports, view))
-    if form is Format.table and all_failed(reports):
+    if form is Format.table and all(report.all_failed for report in reports):
         show_all_failed(out(), runs, reports)
     elif form is Format.table:
         _print(reports, view)

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from afdcli.report.summary import Report
 
 
-def all_failed(reports: Sequence[Report]) -> bool:
-    """True if no file of any of *reports* was classified."""
-    overall = [report.overall for report in reports]
-    return all(group.get("failed").value == group.get("files").n for group in overall)
-
-
 def show_all_failed(screen: Console, runs: Sequence[Run], reports: Sequence[Report]) -> None:
     """Say that everything failed, and why: reasons with their counts, and the first files."""
     for run, report in zip(runs, reports, strict=True):

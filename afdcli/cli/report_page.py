@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afdcli.cli.command import command_line
+from afdcli.cli.console import err, say_loading
 from afdcli.errors import UsageError
 from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
@@ -65,10 +67,22 @@ def write_page(
         AfdError: *maps* is set and a classifier or module cannot be loaded.
         ResultsError: the page cannot be written.
     """
+    from afdcli.cli.live import counting
     from afdcli.report.html.page import render_page
 
-    command = command_line()
-    page = render_page(runs, reports, command=command, remarks=remarks, photos=photos, maps=maps)
+    screen = err()
+    if maps:
+        say_loading(", ".join(dict.fromkeys(run.backbone for run in runs)))
+    with counting(screen, "pictures") if photos is not None else nullcontext() as on_picture:
+        page = render_page(
+            runs,
+            reports,
+            command=command_line(),
+            remarks=remarks,
+            photos=photos,
+            maps=maps,
+            on_picture=on_picture or (lambda *_: None),
+        )
     save(html, page)
 
 

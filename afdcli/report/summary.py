@@ -109,6 +109,11 @@ class Report:
     distributions: Mapping[str, tuple[Group, ...]]
     remarks: tuple[str, ...] = ()
 
+    @property
+    def all_failed(self) -> bool:
+        """True if no file was classified."""
+        return self.overall.get("failed").value == self.overall.get("files").n
+
 
 def summarise(runs: Sequence[Run], by: Sequence[str] = groups.DEFAULT) -> list[Report]:
     """Compute the report of each of *runs*, overall and grouped by each of *by*.

@@ -26,6 +26,8 @@ def tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Ta
     """
     one_run = len(reports) == 1
     made = [headline(reports[0])] if one_run else [_side_by_side(reports)]
+    if all(report.all_failed for report in reports):
+        return [*made, failures(reports)]
     made += breakdowns(reports, tuple(reports[0].groups), None if everything else SHOWN, single)
     made += [
         _changes(report, everything)

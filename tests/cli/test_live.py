@@ -12,7 +12,7 @@ from rich.console import Console
 
 from afdcli.cli import live
 from afdcli.cli.console import duration
-from afdcli.cli.live import Live
+from afdcli.cli.live import Live, counting
 from afdcli.inputs.inputs import Inputs
 from afdcli.inputs.selection import Selection
 
@@ -92,6 +92,19 @@ def test_on_a_terminal_it_is_a_bar_that_goes_away(inputs: Inputs) -> None:
     assert "2.0 images/s" in text
     assert "1 failed" in text
     assert text.endswith("\x1b[2K")  # erased
+
+
+def test_pictures_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    with counting(Console(file=file, width=80, force_terminal=True), "pictures") as update:
+        update(2, 24)
+    assert "2/24" in file.getvalue()
+    monkeypatch.setattr(live, "EVERY_S", 0.002)
+    file = io.StringIO()
+    with counting(Console(file=file), "pictures") as update:
+        update(3, 24)
+        while "3 of 24 pictures\n" not in file.getvalue():
+            time.sleep(0.001)
 
 
 def test_quiet_is_quiet(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:

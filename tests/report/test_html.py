@@ -11,7 +11,8 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,8 +23,10 @@ import scipy.stats
 from kit.profiles import ADOBE_RGB, rgb_profile
 from kit.results import NAMES, compared, guess, row, write
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from afdcli.cli import live
 from afdcli.cli.main import app
 from afdcli.constants import WORDS
 from afdcli.models.shipped import DEFAULT, sha256, verified
@@ -321,9 +324,20 @@ def changed_pictures(folder: Path) -> None:
     write("r.csv", [*rows, row("same.jpg", "cat", "cat", "cat")])
 
 
-def test_pictures_that_changed_are_shown_both_ways(call: Call, tmp_path: Path) -> None:
+def test_pictures_that_changed_are_shown_both_ways(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed_pictures(tmp_path)
+    shown: list[tuple[int, int]] = []  # by the progress bar
+
+    @contextmanager
+    def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+        yield lambda done, total: shown.append((done, total))
+
+    monkeypatch.setattr(live, "counting", counting)
     got = page(call, "r.csv", "--photos", "photos")
+    assert shown == [(n, len(shown)) for n in range(1, len(shown) + 1)]
+    assert len(shown) >= 4
     images = got.all("img")
     assert sorted(a["alt"] for a in images) == ["0<b>.jpg", "1<b>.jpg", "2<b>.jpg", "3.jpg"]
     for image in images:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from afdcli.constants import WORDS
 from afdcli.report import cells
 from afdcli.report.estimates import changed_flags
-from afdcli.report.html.images import Mapper, find, fingerprint, thumbnails
+from afdcli.report.html.images import Mapper, OnPicture, find, fingerprint, thumbnails
 from afdcli.report.runs import Run, TopClasses
 from afdcli.storage.text import clean
 
@@ -86,21 +86,27 @@ class Changed:
         )
 
 
-def changed(runs: Sequence[Run], folder: Path | None, maps: bool) -> list[Changed]:
+def changed(
+    runs: Sequence[Run], folder: Path | None, maps: bool, on_picture: OnPicture = lambda *_: None
+) -> list[Changed]:
     """Collect a sample of each run's changed pictures, about `SHOWN` in total.
 
     Args:
         runs: one or more.
         folder: folder with the pictures; None for counts only.
         maps: True to draw feature drifting maps.
+        on_picture: called with how many thumbnails and maps of a run are done, and how many it has.
 
     Raises:
         AfdError: *maps* is True, and a classifier or module cannot be loaded.
     """
-    return [_changed(run, folder, maps, max(2, SHOWN // len(runs))) for run in runs]
+    most = max(2, SHOWN // len(runs))
+    return [_changed(run, folder, maps, most, on_picture) for run in runs]
 
 
-def _changed(run: Run, folder: Path | None, maps: bool, most: int) -> Changed:
+def _changed(
+    run: Run, folder: Path | None, maps: bool, most: int, on_picture: OnPicture
+) -> Changed:
     name = clean(run.name)
     flags = changed_flags(run.direct, run.afd)
     if flags is None or run.direct is None or run.afd is None:
@@ -112,18 +118,27 @@ def _changed(run: Run, folder: Path | None, maps: bool, most: int) -> Changed:
         return Changed(name, counts, (), ("AFD changed no prediction.",))
     if folder is None:
         return Changed(name, counts, (), ("Thumbnails need the photos: --photos DIR.",))
-    chosen = _choose(run, kinds, folder, most)
+    twice = 1 + maps  # a thumbnail of each, and a map
+    chosen = _choose(run, kinds, folder, most, lambda done, n: on_picture(done, twice * n))
     pictures = [_picture(run, kind, i, thumbnail) for kind, i, _, thumbnail in chosen]
     notes = _notes(len(pictures), sum(n for _, n in counts), folder)
     scale = None
     if maps and pictures:
-        drawn, scale = Mapper.from_run(run).draw([path for _, _, path, _ in chosen])
+        paths = [path for _, _, path, _ in chosen]
+        mapper = Mapper.from_run(run)
+        drawn, scale = mapper.draw(
+            paths, lambda done: on_picture(len(paths) + done, 2 * len(paths))
+        )
         pictures = [replace(p, map=_uri(m)) for p, m in zip(pictures, drawn, strict=True)]
     return Changed(name, counts, tuple(pictures), notes, scale)
 
 
 def _choose(
-    run: Run, kinds: dict[str, npt.NDArray[np.intp]], folder: Path, most: int
+    run: Run,
+    kinds: dict[str, npt.NDArray[np.intp]],
+    folder: Path,
+    most: int,
+    on_picture: OnPicture,
 ) -> list[tuple[str, int, Path, bytes]]:
     """At most *most* (kind, row, file, thumbnail), each picture and each file's content once."""
     paths, seen = run.rows["path"], set[bytes]()
@@ -137,7 +152,7 @@ def _choose(
         if content not in seen:
             seen.add(content)
             found.append((kind, i, path))
-    small = thumbnails([path for _, _, path in found])
+    small = thumbnails([path for _, _, path in found], lambda done: on_picture(done, len(found)))
     return [(*one, image) for one, image in zip(found, small, strict=True) if image is not None]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from afdcli.inspect.predict import Inspection
     from afdcli.models.afd_file import LoadedModule
     from afdcli.models.loader import Backbone
+
+#: Called with how many pictures are done, and how many there are.
+OnPicture = Callable[[int, int], None]
 
 SIDE = 240  # pixels of the longer side
 _QUALITY = 82
@@ -50,10 +53,16 @@ def fingerprint(path: Path) -> bytes:
         return os.fsencode(path)
 
 
-def thumbnails(paths: Sequence[Path]) -> list[bytes | None]:
+def thumbnails(
+    paths: Sequence[Path], on_done: Callable[[int], None] = lambda _: None
+) -> list[bytes | None]:
     """Make a JPEG of at most `SIDE` pixels per side for each of *paths*.
 
     Worker processes decode the files, because they may be malicious.
+
+    Args:
+        paths: of the pictures.
+        on_done: called with the number of pictures done so far.
 
     Returns:
         One JPEG file per path; None for each file that cannot be read.
@@ -62,7 +71,11 @@ def thumbnails(paths: Sequence[Path]) -> list[bytes | None]:
         return []
     with WorkerPool(min(2, len(paths)), timeout_s=_TIMEOUT_S) as pool:
         results = pool.ordered(_thumbnail, paths, in_flight=4)
-        return [None if isinstance(result, PhotoError) else result for _, result in results]
+        images: list[bytes | None] = []
+        for _, result in results:
+            images.append(None if isinstance(result, PhotoError) else result)
+            on_done(len(images))
+        return images
 
 
 def _thumbnail(path: Path) -> bytes:
@@ -126,7 +139,9 @@ class Mapper:
             raise UsageError(f"--maps: the module that made {run.name} is missing or has changed")
         return cls(backbone, loaded)
 
-    def draw(self, paths: Sequence[Path]) -> tuple[list[bytes | None], MapScale | None]:
+    def draw(
+        self, paths: Sequence[Path], on_done: Callable[[int], None] = lambda _: None
+    ) -> tuple[list[bytes | None], MapScale | None]:
         """Draw maps over the classifier's view of pictures, all on one scale.
 
         Decodes in this process, so only for files that a worker has decoded before.
@@ -137,7 +152,10 @@ class Mapper:
         """
         from afdcli.inspect.maps import MapScale, draw_map
 
-        found = [self._inspect(path) for path in paths]
+        found = []
+        for path in paths:
+            found.append(self._inspect(path))
+            on_done(len(found))
         drifts = [i.drift for i in found if i is not None and i.drift is not None]
         if not drifts:
             return [None] * len(paths), None

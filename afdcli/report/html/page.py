@@ -18,6 +18,7 @@ from afdcli.report.group_table import all_numbers, labelled
 from afdcli.report.headline import headline
 from afdcli.report.html import sections
 from afdcli.report.html.changed import changed
+from afdcli.report.html.images import OnPicture
 from afdcli.report.html.provenance import origins
 from afdcli.report.render import to_csv, to_html
 from afdcli.report.runs import Run
@@ -44,6 +45,7 @@ def render_page(
     remarks: Sequence[str] = (),
     photos: Path | None = None,
     maps: bool = False,
+    on_picture: OnPicture = lambda *_: None,
 ) -> str:
     """Return the HTML page about *runs*.
 
@@ -55,6 +57,7 @@ def render_page(
         photos: folder that was classified; None for a page without thumbnails.
         maps: True to draw feature drifting maps, for which each run's classifier and module are
             loaded again.
+        on_picture: called with how many thumbnails and maps of a run are done, and how many it has.
 
     Raises:
         AfdError: *maps* is True, and a classifier or module cannot be loaded.
@@ -78,7 +81,9 @@ def render_page(
         overview=all_numbers(reports),
         sections=_sections(reports, page_columns(runs)),
         title=f"AFD report: {names}",
-        changed=changed(runs, photos, maps) if any(r.overall.views for r in reports) else [],
+        changed=changed(runs, photos, maps, on_picture)
+        if any(r.overall.views for r in reports)
+        else [],
         origins=origins(runs),
         warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
         command=clean(command),
