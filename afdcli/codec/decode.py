@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
-from afdcli.codec.exif import read_exif
+from afdcli.codec.exif import read_exif, without_exif
 from afdcli.codec.jxl import decode_jxl, parse_jxl
 from afdcli.codec.plugins import missing_plugin, open_heic
 from afdcli.codec.png import lacks_rows, without_ancillary
@@ -83,7 +83,8 @@ def _errors_named(codec: str, data: bytes, max_pixels: int) -> Iterator[None]:
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to decode") from error
     except Exception as error:  # Pillow's plugins raise any type on hostile files
-        raise decode_error(codec, data, error, said, max_pixels) from error
+        with _quiet(codec):  # it may call them again
+            raise decode_error(codec, data, error, said, max_pixels) from error
 
 
 def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
@@ -115,9 +116,12 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster
     except (PhotoError, MemoryError, Image.DecompressionBombError):
         raise
     except Exception:
-        if codec != "png":
+        if codec == "avif" and (lean := without_exif(data)) != data:
+            image = _load(codec, lean, max_pixels)
+        elif codec == "png":
+            image, notes = _load_without_ancillary(data, max_pixels)
+        else:
             raise
-        image, notes = _load_without_ancillary(data, max_pixels)
     if codec == "png" and lacks_rows(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "the png data end before the last row")
     if codec == "tiff" and cut_jpeg_strips(image, data):

@@ -63,8 +63,10 @@ class ZipMember:
     def _unpacked(self, file: BinaryIO, info: zipfile.ZipInfo, size: int) -> bytes:
         """The first *size* bytes; fewer if the archive ends, or if they are no picture."""
         try:
-            file.seek(self.offset)
-            magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            magic, name, extra = b"", 0, 0
+            if self.offset <= self.archive.size - _LOCAL_HEADER.size:
+                file.seek(self.offset)
+                magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
             if magic != b"PK\3\4":
                 raise PhotoError(ErrorCode.CORRUPT, "the zip archive has no member at its offset")
             file.seek(name + extra, 1)
@@ -82,7 +84,8 @@ class ZipMember:
         except NotImplementedError as error:
             raise PhotoError(ErrorCode.UNSUPPORTED, f"in a zip archive: {error}") from error
         except Exception as error:  # of zipfile and the decompressors
-            message = f"damaged in the zip archive: {error}"
+            reason = str(error).removesuffix(f" for file {info.filename!r}")  # it has no name here
+            message = f"damaged in the zip archive: {reason}"
             raise PhotoError(ErrorCode.CORRUPT, message) from error
         return data
 

@@ -142,6 +142,18 @@ def test_one_broken_directory_leaves_the_other() -> None:
     assert read_back(bytes(data)) == Exif(TAKEN.exif_time)
 
 
+def test_broken_exif_of_an_avif_costs_no_row() -> None:
+    """Pillow's plugin raises for it while it opens the file."""
+    block = exif({Base.DateTimeOriginal: "2024:05:01 12:30:59"}, PLACE)
+    block[Base.Orientation] = 6
+    data = with_exif(block, "AVIF")
+    at = data.index(b"MM\0*")
+    photo = read_photo(data[:at] + b"XX" + data[at + 2 :], exif=True)
+    assert photo.exif == Exif()
+    assert photo.orientation == 6  # it is in a box of its own
+    assert (photo.pixels == read_photo(data).pixels).all()
+
+
 def test_flipped_bytes_never_fail_or_warn() -> None:
     rng = random.Random(0)
     whole = exif({Base.DateTimeOriginal: "2024:05:01 12:30:59"}, PLACE).tobytes()
