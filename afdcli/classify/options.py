@@ -22,7 +22,7 @@ UNSUPPORTED = (
         "resume",
         "shard",
     ),
-    *("limit", "sample", "seed", "export_failed"),
+    *("limit", "sample", "seed", "export_failed", "embeddings", "embeddings_dtype"),
     *("engine", "actors", "actor_gpus", "sources"),
 )
 _PATHS = ("checkpoint", "class_names")

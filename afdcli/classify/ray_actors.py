@@ -118,6 +118,9 @@ def absolute(settings: Settings) -> Settings:
     """*settings* with absolute paths: actors have other working folders."""
     return replace(
         settings,
+        export_failed=None,
+        # Only the driver writes embeddings; the actors need to know that they are wanted.
+        embeddings=settings.embeddings and Path(settings.embeddings.name),
         imports=tuple(
             str(Path(source).absolute()) if source.endswith(".py") else source
             for source in settings.imports

@@ -23,6 +23,7 @@ from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.claim import found_at
+from afdcli.results.embeddings import Embeddings, EmbeddingSink
 from afdcli.results.metadata import RunMetadata
 from afdcli.results.origins import Origins
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
@@ -75,7 +76,8 @@ def classify(
     if skipped is not None:
         summary.skipped = skipped
     facts, inputs = setup.metadata(command), iter(inputs)
-    with _open_results(setup, facts, inputs, summary) as sink:
+    sink = _open_results(setup, facts, inputs, summary)
+    with _with_embeddings(setup, sink, summary.rows) as sink:
         metadata = RunMetadata.start(setup.settings.out, facts)
         status = "failed"
         try:
@@ -123,6 +125,21 @@ def _open_results(
     else:
         folder.clear()
     return PartsSink(folder, columns, settings.part or ROWS_PER_PART)
+
+
+def _with_embeddings(setup: Setup, sink: Sink, keep: int) -> Sink:
+    """*sink* that also writes embeddings, if they are asked for; *keep* of their rows remain."""
+    settings, width = setup.settings, setup.features
+    if settings.embeddings is None or width is None:
+        return sink
+    try:
+        dtype = settings.embeddings_dtype
+        file = Embeddings(settings.embeddings, settings.out, width, dtype, keep)
+    except BaseException:
+        sink.close(finished=False)
+        sink.release()
+        raise
+    return EmbeddingSink(sink, file)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 from afdcli.codec.read import Limits
 from afdcli.errors import UsageError
 from afdcli.models.shipped import DEFAULT
+from afdcli.results.embeddings import check_embeddings
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
 from afdcli.storage.writable import check_file
@@ -54,6 +55,8 @@ class Settings:
         compile: run the network through ``torch.compile``.
         limit, sample, seed: which of the inputs to classify, see
             `afdcli.inputs.selection.Selection`.
+        embeddings: file for the pooled features, .npy or .parquet; None for none.
+        embeddings_dtype: "float32" or "float16".
         min_prob: rows whose best class is less probable are marked as unsure; None for no mark.
         export_failed: list of failed files to write at the end, see `afdcli.results.retry`.
         shard: share of the inputs to classify, "I/N" with I from 1 to N.
@@ -93,6 +96,8 @@ class Settings:
     limit: int | None = None
     sample: int | None = None
     seed: int | None = None
+    embeddings: Path | None = None
+    embeddings_dtype: str = "float32"
     min_prob: float | None = None
     export_failed: Path | None = None
     shard: str = "1/1"
@@ -114,6 +119,8 @@ class Settings:
             UsageError: they are not, or results cannot be written to *out*.
         """
         check_out(self.out, self.part)
+        if self.embeddings is not None:
+            check_embeddings(self.embeddings, self.out, self.embeddings_dtype)
         if self.export_failed is not None:
             check_file(self.export_failed, "--export-failed")
         if self.resize not in ("fast", "exact"):

@@ -49,6 +49,7 @@ class Setup:
         exact: the same network in float32, which re-runs low-margin predictions; None if they are
             not re-run.
         runtime: runtime of *network*, "torch" or "openvino".
+        features: number of pooled features, with ``--embeddings``; None without.
         batch_size: pictures per pass.
         workers: number of processes that read files.
     """
@@ -64,6 +65,7 @@ class Setup:
     network: nn.Module
     exact: nn.Module | None
     runtime: str
+    features: int | None
     batch_size: int
     workers: int
 
@@ -123,7 +125,13 @@ class Setup:
         if result.top_classes is None or direct is None:
             message = "the classifier's output is not a number"
             return row.failed(PhotoError(ErrorCode.BAD_OUTPUT, message))
-        return replace(row, top_classes=result.top_classes, direct=direct, drift=result.drift)
+        return replace(
+            row,
+            top_classes=result.top_classes,
+            direct=direct,
+            drift=result.drift,
+            features=result.features,
+        )
 
     def metadata(self, command: str) -> dict[str, Any]:
         """Metadata of the run, as plain data for JSON; *command* is the command as typed."""
@@ -167,8 +175,15 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
     module = find_module(settings.afd, backbone)
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
     arithmetic = arithmetic or choose_arithmetic(settings, device.type)
+    plugged = AFDClassifier(
+        backbone,
+        module,
+        settings.compare,
+        arithmetic.precision,
+        features=settings.embeddings is not None,
+    ).eval()
     running = run_somewhere(
-        AFDClassifier(backbone, module, settings.compare, arithmetic.precision).eval(),
+        plugged,
         arithmetic.runtime,
         device.type,
         compiled=settings.compile,
@@ -192,6 +207,7 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
         network=running.network,
         exact=running.exact,
         runtime=running.runtime,
+        features=plugged.features.width if plugged.features is not None else None,
         batch_size=arithmetic.batch_size
         or batch_size(device, backbone.spec.height, backbone.spec.width),
         workers=settings.workers or _workers(device),

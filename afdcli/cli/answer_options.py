@@ -26,6 +26,24 @@ MinProbOption = Annotated[
         help="Add a column unsure: the best class is less probable than P, 0 to 1.",
     ),
 ]
+EmbeddingsOption = Annotated[
+    Path | None,
+    option(
+        "--embeddings",
+        metavar="FILE.npy|FILE.parquet",
+        panel=OUTPUT,
+        help="Also write the pooled features with AFD: one row per result row, NaN if it failed.",
+    ),
+]
+EmbeddingsDtypeOption = Annotated[
+    str,
+    option(
+        "--embeddings-dtype",
+        metavar="float32|float16",
+        panel=OUTPUT,
+        help="Type of the embeddings.",
+    ),
+]
 ExportFailedOption = Annotated[
     Path | None,
     option(

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from afdcli.cli.answer_options import ExportFailedOption, MinProbOption
+from afdcli.cli.answer_options import (
+    EmbeddingsDtypeOption,
+    EmbeddingsOption,
+    ExportFailedOption,
+    MinProbOption,
+)
 from afdcli.cli.classify_options import (
     ActorGpusOption,
     ActorsOption,
@@ -80,6 +85,8 @@ def classify(
     topk: TopkOption = 1,
     exif: ExifOption = False,
     min_prob: MinProbOption = None,
+    embeddings: EmbeddingsOption = None,
+    embeddings_dtype: EmbeddingsDtypeOption = "float32",
     export_failed: ExportFailedOption = None,
     rows_per_part: RowsPerPartOption = None,
     resume: ResumeOption = False,
@@ -156,6 +163,8 @@ def classify(
         resize=resize,  # type: ignore[arg-type]  # checked there
         near=near,
         min_prob=min_prob,
+        embeddings=embeddings,
+        embeddings_dtype=embeddings_dtype,
         export_failed=export_failed,
         batch_size=batch_size,
         workers=workers,

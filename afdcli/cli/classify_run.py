@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -40,7 +42,10 @@ def run(
     from afdcli.results.claim import claimed
 
     settings.check()
-    with stop_politely(), claimed(settings.out, resume=settings.resume, overwrite=overwrite):
+    claim = partial(claimed, resume=settings.resume, overwrite=overwrite)
+    embeddings = settings.embeddings
+    beside = claim(embeddings, option="--embeddings") if embeddings else nullcontext()
+    with stop_politely(), claim(settings.out), beside:
         # After the lock is taken, so that a second run to the same --out fails at once.
         setup = _loaded(settings, quiet)
         from afdcli.classify.run import classify

@@ -144,6 +144,9 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
         yield "labels", ", ".join(f"{label} {count:,}" for label, count in best) + more
     for note in summary.notes:
         yield "note", note
+    if (file := setup.settings.embeddings) is not None:
+        shape = f"{summary.rows:,} x {setup.features} {setup.settings.embeddings_dtype}"
+        yield "embeddings", f"{file} ({shape})"
     yield "results", f"{setup.settings.out} (metadata: {metadata_path(setup.settings.out)})"
 
 

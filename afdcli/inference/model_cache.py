@@ -115,6 +115,7 @@ def key_of(network: AFDClassifier, kind: str) -> str:
 
     add(kind, [(name, _version(name)) for name in _PACKAGES])
     add(network.view, network.compare, network.takes_log_grid, network.site.plug)
+    add(network.features and network.features.layer)
     for file in _sources(network):
         digest.update(file.read_bytes())
     for name, layer in network.named_modules():

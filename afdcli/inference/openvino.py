@@ -52,16 +52,16 @@ class OpenVINONetwork(nn.Module):
 
     def __init__(self, file: Path, network: AFDClassifier, precision: torch.dtype) -> None:
         super().__init__()
-        self._compare = network.compare
+        self._outputs = whole(network).outputs
         self._model = _PerPicture(file, precision, prepare_for(network))
 
     def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """As `AFDClassifier.forward`; the outputs are float32 on the CPU."""
         arrays = (pixels.numpy(), grid.numpy(), file_context.numpy())
-        outputs = [torch.from_numpy(array) for array in self._model(arrays)]
-        logits = outputs.pop(0)
-        direct = outputs.pop(0) if self._compare else None
-        return Prediction(logits, direct, outputs.pop(0) if outputs else None)
+        outputs = map(torch.from_numpy, self._model(arrays))
+        named = dict(zip(self._outputs, outputs, strict=True))
+        others = (named.get(name) for name in ("direct", "drift", "features"))
+        return Prediction(named["logits"], *others)
 
 
 class _PerPicture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,14 @@ class ImageResult:
         direct: the same for the backbone without AFD; () unless ``compare``.
         drift: mean feature angle, degrees; None without an AFD module.
         close: the two best classes are almost equally probable, see `Predictor`.
+        features: pooled features, (D,); None unless the network gives them.
     """
 
     top_classes: tuple[TopClass, ...] | None
     direct: tuple[TopClass, ...] | None = ()
     drift: float | None = None
     close: bool = False
+    features: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class Predictor:
@@ -102,15 +104,16 @@ class Predictor:
     @torch.inference_mode()
     def _chunk(self, arrays: list[NDArray[Any]]) -> list[ImageResult]:
         inputs = [torch.from_numpy(a).to(self._device, non_blocking=True) for a in arrays]
-        logits, direct, drift = self._network(*inputs)
+        logits, direct, drift, pooled = self._network(*inputs)
         top_classes = self._top_classes(logits)
         plain = [()] * len(top_classes) if direct is None else self._top_classes(direct)
         angles = [None] * len(top_classes) if drift is None else drift.tolist()
+        features = [None] * len(top_classes) if pooled is None else list(pooled.cpu().numpy())
         close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
-            ImageResult(guess, beside, None if angle is None else round(angle, 4), near)
-            for guess, beside, angle, near in zip(
-                top_classes, plain, angles, close.tolist(), strict=True
+            ImageResult(guess, beside, None if angle is None else round(angle, 4), near, vector)
+            for guess, beside, angle, near, vector in zip(
+                top_classes, plain, angles, close.tolist(), features, strict=True
             )
         ]
 

@@ -93,4 +93,5 @@ def joined(parts: list[Prediction]) -> Prediction:
         torch.cat([part.logits for part in parts]),
         join(lambda part: part.direct),
         join(lambda part: part.drift),
+        join(lambda part: part.features),
     )

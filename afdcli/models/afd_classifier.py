@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from afdcli.constants import GRID_CHANNELS
 from afdcli.core.module import AFDModule
 from afdcli.models.afd_file import LoadedModule, view_of
+from afdcli.models.features import FeatureTap
 from afdcli.models.hooks import AFDPass, HookedBackbone, changed_by
 from afdcli.models.loader import Backbone
 
@@ -29,11 +30,13 @@ class Prediction(NamedTuple):
             over every fourth position in both directions (all of them would take as long as the
             module); None without a module. At the `input` plug the vectors are all 8x8 blocks of
             pixels, so that the angle is the paper's DCT angle.
+        features: (B, D) float32, the pooled features behind `logits`; None unless asked for.
     """
 
     logits: Tensor
     direct: Tensor | None
     drift: Tensor | None
+    features: Tensor | None = None
 
 
 class AFDClassifier(nn.Module):
@@ -44,6 +47,7 @@ class AFDClassifier(nn.Module):
 
     Attributes:
         spec: the views that it takes, with the coefficients that the module reads.
+        features: catches the pooled features; None if they are not asked for.
     """
 
     def __init__(
@@ -52,8 +56,10 @@ class AFDClassifier(nn.Module):
         loaded: LoadedModule | None,
         compare: bool = False,
         precision: torch.dtype = torch.float32,
+        features: bool = False,
     ) -> None:
         super().__init__()
+        self.features = FeatureTap(backbone) if features else None
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
         behind = changed_by(loaded.module) if loaded else ()
         self.site = HookedBackbone(backbone, plug, where, precision, behind)
@@ -71,10 +77,12 @@ class AFDClassifier(nn.Module):
         """
         logits, angles = self._run(pixels, grid, file_context, THINNING)
         drift = None if angles is None else angles.flatten(1).mean(1)
+        pooled = None if self.features is None else self.features.take()
         if self.compare:
             count = pixels.shape[0]
-            return Prediction(logits[count:], logits[:count], drift)
-        return Prediction(logits, None, drift)
+            pooled = None if pooled is None else pooled[count:]
+            return Prediction(logits[count:], logits[:count], drift, pooled)
+        return Prediction(logits, None, drift, pooled)
 
     @property
     def view(self) -> tuple[int, int]:

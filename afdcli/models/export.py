@@ -97,6 +97,8 @@ def whole(plugged: AFDClassifier) -> Subject:
         outputs.append("direct")
     if plugged.module is not None:
         outputs.append("drift")
+    if plugged.features is not None:
+        outputs.append("features")
     return Subject(_Tuple(plugged).eval(), ("pixels", "grid", "file_context"), tuple(outputs), draw)
 
 

@@ -15,12 +15,15 @@ from afdcli.storage.paths import Place, is_file, trouble
 
 
 @contextmanager
-def claimed(out: Place, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
+def claimed(
+    out: Place, *, resume: bool = False, overwrite: bool = False, option: str = "--out"
+) -> Iterator[None]:
     """Lock the results *out* while a run writes them, see `afdcli.storage.lock`.
 
     Args:
         resume: continue results that exist already.
         overwrite: replace results that exist already.
+        option: the option that named *out*, for the message.
 
     Raises:
         UsageError: another run holds the lock; the results exist and neither *resume* nor
@@ -29,11 +32,11 @@ def claimed(out: Place, *, resume: bool = False, overwrite: bool = False) -> Ite
     """
     if resume and overwrite:
         raise UsageError("--resume keeps existing rows, --overwrite deletes them: give only one")
-    with locked(out):
+    with locked(out, option):
         if not (resume or overwrite) and (existing := found_at(out)):
             raise UsageError(
                 f"{existing} exists already: --resume continues it, --overwrite replaces it;"
-                " or give another --out"
+                " or give another {option}"
             )
         yield
 

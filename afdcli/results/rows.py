@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from afdcli.errors import PhotoError
 
@@ -75,6 +78,7 @@ class Row:
         exif_time, exif_latitude, exif_longitude: when and where the photo was taken (``--exif``),
             see `afdcli.codec.exif.Exif`; empty if unknown.
         note: what went wrong, or a remark on how the photo was read.
+        features: pooled features, (D,), with ``--embeddings``; not in the results themselves.
     """
 
     path: str
@@ -93,6 +97,7 @@ class Row:
     exif_latitude: float | None = None
     exif_longitude: float | None = None
     note: str = ""
+    features: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def failed(self, error: PhotoError) -> Row:
         """This row as that of an input that failed with *error*."""
