@@ -36,7 +36,7 @@ def claimed(
         if not (resume or overwrite) and (existing := found_at(out)):
             raise UsageError(
                 f"{existing} exists already: --resume continues it, --overwrite replaces it;"
-                " or give another {option}"
+                f" or give another {option}"
             )
         yield
 

@@ -131,18 +131,21 @@ class Embeddings:
         if path != self.out and not path.is_file() and self.out.is_file():
             self._from_parquet(path)
         try:
-            there = np.load(path, mmap_mode="r")
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                start = file.tell()
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"--resume: the embeddings {path} are missing or damaged; start again with"
                 " --overwrite"
             ) from error
-        size = (path.stat().st_size - _HEADER) // (self._width * self._dtype.itemsize)
-        if there.dtype != self._dtype or there.shape[1:] != (self._width,) or size < self._rows:
+        size = path.stat().st_size
+        if (start, dtype, shape[1:]) != (_HEADER, self._dtype, (self._width,)) or size < self._end:
             raise UsageError(
-                f"--resume: the embeddings {path} hold {len(there):,} rows of {there.shape[-1]}"
-                f" {there.dtype}, the results {self._rows:,} of {self._width} {self._dtype};"
-                " start again with --overwrite"
+                f"--resume: the embeddings {path} have shape {shape} and type {dtype}, but the"
+                f" results need ({self._rows}, {self._width}) and {self._dtype}; start again with"
+                " --overwrite"
             )
 
     def _from_parquet(self, path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from kit.classify import afd, jpeg, table
@@ -40,10 +41,14 @@ def same_rows() -> None:
 def test_rows_are_those_of_a_local_run(kit: Path, photos: Path) -> None:
     options = ("photos", "--compare", "--labels", "folders", "--topk", "3", "--batch-size", "4")
     options = (*options, "--exif")
-    assert afd(kit, *options, "--out", "local.csv").exit_code == 1
-    result = afd(kit, *options, "--engine", "ray", "--out", "ray.csv")
+    more = ("--embeddings", "local.npy")
+    assert afd(kit, *options, *more, "--out", "local.csv").exit_code == 1
+    more = ("--embeddings", "ray.npy", "--export-failed", "failed.txt")
+    result = afd(kit, *options, *more, "--engine", "ray", "--out", "ray.csv")
     assert result.exit_code == 1, result.output
     same_rows()
+    np.testing.assert_allclose(np.load("ray.npy"), np.load("local.npy"), rtol=1e-3, atol=1e-4)
+    assert len(Path("failed.txt").read_text().splitlines()) == 3
 
 
 def test_results_in_parts(kit: Path, photos: Path) -> None:

@@ -222,7 +222,9 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
     for n in range(60):
         (photos / "red" / f"copy{n}.jpg").write_bytes((photos / "red" / "01.jpg").read_bytes())
     options = ("photos", "--batch-size", "1", "--workers", "1")
-    assert same_as_process(kit, *options, "--out", "whole.csv").exit_code == 1
+    more = ("--out", "whole.csv", "--embeddings", "whole.npy")
+    assert same_as_process(kit, *options, *more).exit_code == 1
+    options = (*options, "--embeddings", "e.npy")
     rng = random.Random(0)
     for _ in range(kills):
         with process(kit, *options, "--resume") as run:
@@ -235,6 +237,7 @@ def test_killed_for_real(kit: Path, photos: Path) -> None:
             run.communicate()
     assert same_as_process(kit, *options, "--resume").exit_code == 1
     assert Path("results.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert Path("e.npy").read_bytes() == Path("whole.npy").read_bytes()
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])

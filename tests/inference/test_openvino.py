@@ -30,12 +30,14 @@ def test_openvino_gives_the_rows_of_torch(
     kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
-    both = ("--compare", "--precision", "fp32")
+    both = ("--compare", "--precision", "fp32", "--embeddings", "other.npy")
     for _ in range(2):  # the second run finds its model
         result = afd(kit, photos, *both, "--runtime", "openvino", "--out", "other.csv")
         assert result.exit_code == 1, result.output
         assert len(list(Path("cache").rglob("model.xml"))) == 1
+    both = (*both[:-1], "torch.npy")
     afd(kit, photos, *both, "--runtime", "torch", "--out", "torch.csv")
+    assert np.allclose(np.load("other.npy"), np.load("torch.npy"), atol=2e-3, equal_nan=True)
     other, torch_ = table(Path("other.csv")), table(Path("torch.csv"))
     numbers = ["prob", "direct_prob", "drift"]
     assert other.drop(columns=numbers).equals(torch_.drop(columns=numbers))
