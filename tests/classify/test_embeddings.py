@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kit import small_models
 from kit.classify import afd, table
 from numpy.typing import NDArray
 
@@ -99,12 +100,8 @@ def test_what_does_not_fit_is_refused(kit: Path, photos: Path) -> None:
         result = afd(kit, *words, "--resume")
         assert result.exit_code == 2 and "start again with --overwrite" in result.stderr
         assert len(table()) == 14
-    (kit / "scaled.py").write_text(
-        (kit / "tiny_models.py")
-        .read_text()
-        .replace("    return net\n", _SCALED)
-        .replace("tiny_test_net", "scaled_net")
-    )
+    text = small_models.source("scaled_net", seed=3).replace("    return net\n", _SCALED)
+    (kit / "scaled.py").write_text(text)
     names = ("--backbone", "scaled_net", "--import", str(kit / "scaled.py"), "--afd", "off")
     result = afd(kit, *words, *names, "--overwrite", backbone=False)
     assert result.exit_code == 2
@@ -112,9 +109,8 @@ def test_what_does_not_fit_is_refused(kit: Path, photos: Path) -> None:
 
 
 _SCALED = """
-    forward = net.forward
-    net.forward = lambda x: 2 * forward(x)
-    net.forward_head = None
+    net.forward = lambda x: 2 * net.fc(net.global_pool(net.forward_features(x)))
+    net.forward_head = lambda x: x
     return net
 """
 
