@@ -27,7 +27,7 @@ from afdcli.storage.text import restore
 _FACTS = ("backbone", "afd", "columns", "topk", "device", "runtime", "precision", "batch_size")
 _OPTIONS = (
     *("labels", "resize", "near", "max_pixels", "class_names", "strict", "icc", "shard"),
-    *("limit", "sample", "seed", "min_prob", "embeddings", "embeddings_dtype"),
+    *("limit", "sample", "seed", "min_prob", "embeddings"),
 )
 
 

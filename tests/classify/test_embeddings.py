@@ -90,7 +90,10 @@ def test_what_does_not_fit_is_refused(kit: Path, photos: Path) -> None:
     afd(kit, *words)
     for more, message in (
         (OPTIONS, "was made with --embeddings e.npy"),
-        ((*words, "--embeddings-dtype", "float16"), "--embeddings_dtype float32"),
+        (
+            (*words, "--embeddings-dtype", "float16"),
+            "and type float32, but the results need (14, 16) and float16",
+        ),
     ):
         result = afd(kit, *more, "--resume")
         assert result.exit_code == 2 and message in result.stderr, result.output
