@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import DebugOption, QuietOption, out
+from afdcli.cli.console import DebugOption, QuietOption, out, say_loading
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import (
     AfdOption,
@@ -67,11 +67,13 @@ def inspect(
         afd inspect a.jpg --no-picture
     """
     from afdcli.codec.read import read_photo
+    from afdcli.models.shipped import DEFAULT
     from afdcli.storage.text import clean
 
     target = _target(file, sheet) if picture else None
     try:
         photo = read_photo(file, salvage=True, icc=icc)
+        say_loading(backbone or DEFAULT, quiet)
 
         from afdcli.inspect.facts import find_facts
         from afdcli.inspect.figure import draw
@@ -79,7 +81,6 @@ def inspect(
         from afdcli.inspect.screen import show
         from afdcli.models.afd_file import find_module
         from afdcli.models.loader import load_backbone
-        from afdcli.models.shipped import DEFAULT
 
         facts = find_facts(file, photo)
         net = load_backbone(

@@ -9,7 +9,7 @@ photos=$1
 out=$2
 part="$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
 mkdir -p "$out"
-afd classify "$photos" --backbone resnet50 --shard "$part" --resume --quiet \
+afd classify "$photos" --backbone resnet50 --shard "$part" --resume \
     --out "$out/part-$SLURM_ARRAY_TASK_ID.csv"
 code=$?
 # 1: some images failed, and stand in the results as such; the job is done all the same.
