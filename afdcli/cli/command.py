@@ -72,7 +72,7 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             parameter = getattr(error, "param", None)
-            if parameter is None:
+            if parameter is None or configuration.origin(ctx, parameter) in TYPED_HERE:
                 raise
             raise configuration.located(ctx, parameter, error) from error
 

@@ -135,11 +135,9 @@ def origin(context: Any, parameter: Any) -> str:
     return "default"
 
 
-def located(context: Any, parameter: Any, error: Exception) -> Exception:
-    """*error*, which says that the value of *parameter* is wrong, with the place of the value."""
+def located(context: Any, parameter: Any, error: Exception) -> UsageError:
+    """*error*, which says that *parameter* is wrong, with the file or variable that set it."""
     where = origin(context, parameter)
-    if where in TYPED_HERE:
-        return error
     option = long_name(parameter).removeprefix("--")
     key = "" if where == parameter.envvar else f" [{context.command.name}] {option}:"
     return UsageError(f"{where}:{key} {str(getattr(error, 'message', error)).rstrip('.')}")

@@ -66,7 +66,7 @@ def load_backbones(
 
 
 def collect_photos(data: list[Path], exclude: Path | None, settings: Settings) -> PhotoSet:
-    """Find the photos in the --data folders, without those listed in --exclude."""
+    """Find the photos in the --data folders, without those listed in --exclude-list."""
     from afdcli.train.photos import collect
 
     for folder in data:
@@ -77,5 +77,7 @@ def collect_photos(data: list[Path], exclude: Path | None, settings: Settings) -
         try:
             listed = set(exclude.read_text(encoding="utf-8").splitlines())
         except OSError as error:
-            raise UsageError(f"--exclude {exclude} cannot be read: {error.strerror}") from error
+            raise UsageError(
+                f"--exclude-list {exclude} cannot be read: {error.strerror}"
+            ) from error
     return collect(data, settings.validation, settings.seed, listed)

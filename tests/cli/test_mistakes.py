@@ -123,7 +123,7 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "broken"), ("at least 24 photos", "no readable image")),
         (("train", "--data", "good", "--side", "100"), ("--side 100", "multiple of 8")),
         (("train", "--data", "good", "--out", "m.pt"), ("must end in .safetensors",)),
-        (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude no.txt",)),
+        (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude-list no.txt",)),
         (("train", "--data", "good", "--init", "no.safetensors"), ("no.safetensors",)),
         (("train", "--data", "good", "--preset", "huge"), ("huge",)),
         (("train", "--data", "good", "--plug", "tail"), ("--plug tail",)),
