@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from kit.classify import CLASSES, LOADING, afd, jpeg, process, table
-from torch import Tensor, nn
+from kit.classify import CLASSES, LOADING, afd, jpeg, table
 
-from afdcli.cli.console import stop_politely
-from afdcli.errors import AfdError, MachineError
-from afdcli.inference.predictor import Predictor
 from afdcli.inputs.inputs import Inputs
-from afdcli.models import device as engine_device
-from afdcli.models.afd_classifier import Prediction
-from afdcli.results import writers
-from afdcli.results.rows import Columns, Row
-from afdcli.results.writers import CsvSink
-from afdcli.storage.uninterrupted import uninterrupted
-from afdcli.view import batch as batches
-from afdcli.view.batch import Layout, Slots
-from afdcli.view.spec import View
+from afdcli.results.rows import Columns
 
 
 def test_one_true_row_per_file_in_order(kit: Path, photos: Path) -> None:
@@ -285,184 +270,6 @@ def test_workers_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_closed_pipe_leaves_no_traceback(kit: Path, photos: Path) -> None:
-    """``afd classify … | true``; nor does shared memory leak, of which a warning would tell."""
-    with process(kit, "photos") as run:
-        assert run.stdout is not None
-        run.stdout.close()
-        assert run.stderr is not None
-        assert run.stderr.read() == LOADING.encode()
-    assert run.returncode == 1  # three files are broken
-    assert len(table()) == 14
-
-
-def test_an_interrupted_run_keeps_its_rows(kit: Path, photos: Path) -> None:
-    names = sorted((photos / "Stop_Sign").iterdir())
-    with process(kit, "-", "--batch-size", "1", "--workers", "1") as run:
-        assert run.stdin is not None
-        run.stdin.write(b"\n".join(os.fsencode(name) for name in names) + b"\n")
-        run.stdin.flush()  # and stays open: the run waits for more
-        while run.poll() is None and not (Path("results.csv").exists() and len(table()) >= 2):
-            time.sleep(0.05)
-        run.send_signal(signal.SIGINT)
-        _, stderr = run.communicate()
-    rows = table()
-    assert stderr.decode() == (
-        f"{LOADING}afd: interrupted; {len(rows)} rows are in results.csv;"
-        " to continue, run the same command with --resume\n"
-    )
-    assert run.returncode == 130
-    assert list(rows["path"]) == [f"photos/Stop_Sign/{path.name}" for path in names[: len(rows)]]
-    meta = json.loads(Path("results.csv.meta.json").read_text())
-    assert meta["status"] == "interrupted"
-    assert meta["counts"]["rows"] == len(rows)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_other_signals_interrupt_too(number: int) -> None:
-    before = signal.signal(number, signal.SIG_DFL)  # whatever this process ignores
-    try:
-        with pytest.raises(KeyboardInterrupt), stop_politely():
-            signal.raise_signal(number)
-        assert signal.getsignal(number) is signal.SIG_DFL
-    finally:
-        signal.signal(number, before)
-
-
-class Interrupted(CsvSink):
-    """Ctrl-C between the rows and their count: when the rows from the fourth on are written."""
-
-    def write(self, rows: Sequence[Row]) -> None:
-        super().write(rows)
-        if any("03" in row.path for row in rows):
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_interrupted_between_writing_and_counting(
-    kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(writers._SINKS, ".csv", Interrupted)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        result = afd(kit, "photos", "--batch-size", "2")
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert result.exit_code == 130
-    rows = len(table())
-    assert 2 <= rows < 14
-    assert f"afd: interrupted; {rows} rows are in results.csv" in result.stderr
-    assert json.loads(Path("results.csv.meta.json").read_text())["counts"]["rows"] == rows
-
-
-def test_the_second_ctrl_c_does_not_wait() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        done = []
-        with pytest.raises(KeyboardInterrupt), uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-            done.append(1)
-            signal.raise_signal(signal.SIGINT)
-            done.append(2)
-        assert done == [1]
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_ignored_signals_stay_ignored(kit: Path, photos: Path) -> None:
-    """``nohup afd …``, and ``afd … &`` in a script, whose shell ignores SIGINT."""
-    ignored = (signal.SIGHUP, signal.SIGINT)
-    with process(kit, "-", "--batch-size", "1", ignored=ignored) as run:
-        assert run.stdin is not None
-        run.stdin.write(b"photos/red/01.jpg\n" * 8)
-        run.stdin.flush()
-        while run.poll() is None and not (Path("results.csv").exists() and len(table()) >= 1):
-            time.sleep(0.05)
-        for number in ignored:
-            run.send_signal(number)
-        run.stdin.write(b"photos/red/03.jpg\n")
-        _, stderr = run.communicate()
-    assert (run.returncode, stderr) == (0, LOADING.encode())
-    assert len(table()) == 9
-
-
-class Stand(nn.Module):
-    """Answers class (first pixel's red); fails for more than *limit* pictures at once."""
-
-    def __init__(self, limit: int, message: str = "CUDA out of memory") -> None:
-        super().__init__()
-        self.limit = limit
-        self.message = message
-        self.sizes: list[int] = []
-
-    def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
-        self.sizes.append(len(pixels))
-        if len(pixels) > self.limit:
-            raise RuntimeError(self.message)
-        index = pixels[:, 0, 0, 0].long()
-        logits = nn.functional.one_hot(index, 9).float() * 20
-        return Prediction(logits.where(index[:, None] != 8, torch.nan), None, None)
-
-
-LAYOUT = Layout(16, 16)
-
-
-def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | None]:
-    names = [str(i) for i in range(9)]
-    cpu = torch.device("cpu")
-    forward = Predictor(network, LAYOUT, names, device=cpu, batch_size=batch_size)
-    batch = forward.new_batch()
-    for value in values:
-        batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
-    return [
-        answer.top_classes[0].index if answer.top_classes else None for answer in forward(batch)
-    ]
-
-
-def test_out_of_memory_halves_the_batch() -> None:
-    network = Stand(limit=2)
-    assert stand(network, [3, 1, 4, 1, 5, 7, 2], 7) == [3, 1, 4, 1, 5, 7, 2]
-    assert network.sizes == [7, 3, 1, 1, 1, 1, 1, 1, 1]
-    network = Stand(limit=5)
-    assert stand(network, [3, 1, 4, 1, 5, 7, 2, 6], 11) == [3, 1, 4, 1, 5, 7, 2, 6]
-    assert network.sizes == [11, 5, 5]
-
-
-def test_out_of_memory_with_one_picture_is_one_line() -> None:
-    with pytest.raises(AfdError, match="out of memory with a single picture"):
-        stand(Stand(limit=0), [1], 4)
-
-
-def test_other_failures_are_not_hidden() -> None:
-    with pytest.raises(RuntimeError, match="boom"):
-        stand(Stand(limit=0, message="boom"), [1], 4)
-
-
-def test_an_output_that_is_no_number_fails_only_its_picture() -> None:
-    assert stand(Stand(limit=9), [1, 8, 2], 4) == [1, None, 2]
-
-
-def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = 5 * LAYOUT.size
-
-    def reserve(_file: int, _start: int, size: int) -> None:
-        if size > room:
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(batches.os, "posix_fallocate", reserve)
-    with Slots(LAYOUT, 16) as slots:
-        assert slots.count == 4
-        slots.address.view(3).grid[:] = 3
-        assert (slots.read(3).grid == 3).all()
-        assert (slots.read(2).pixels == 0).all()
-    room = LAYOUT.size
-    with pytest.raises(MachineError, match="no room"):
-        Slots(LAYOUT, 16)
-
-
 def test_the_count_runs_beside(photos: Path) -> None:
     inputs = Inputs([photos, photos / "red" / "01.jpg"])
     with inputs.counter() as counter:
@@ -471,15 +278,3 @@ def test_the_count_runs_beside(photos: Path) -> None:
         assert counter.total == 15
     with Inputs(["-"], stdin=[b"x.jpg\n"]).counter() as counter:
         assert counter.total is None
-
-
-def test_batch_size_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    sizes = []
-    for gigabytes in (64, 4, 1, 0.01):
-        monkeypatch.setattr(engine_device, "_memory", lambda _, n=gigabytes: int(n * 2**30))
-        sizes.append(engine_device.batch_size(cpu, 224, 224))
-    assert sizes == [16, 8, 2, 1]
-    assert engine_device.batch_size(cpu, 32, 32) == 1
-    monkeypatch.undo()
-    assert engine_device.batch_size(cpu, 16, 16) == 16

@@ -4,105 +4,30 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import itertools
-import json
 import math
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from kit.profiles import ADOBE_RGB, rgb_profile
+from kit.html_page import Call, changed_pictures, page
 from kit.results import NAMES, compared, guess, row, write
-from PIL import Image
-from rich.console import Console
-from typer.testing import CliRunner, Result
 
-from afdcli.cli import live
-from afdcli.cli.main import app
-from afdcli.constants import WORDS
-from afdcli.models.shipped import DEFAULT, sha256, verified
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import RunArrays
-from afdcli.report.html.images import find
 from afdcli.report.load import load_runs
 from afdcli.report.metrics import METRICS
 from afdcli.report.runs import Run
 from afdcli.report.stats import mean
 from afdcli.report.summary import summarise
-from afdcli.results.metadata import metadata_path
 from afdcli.results.rows import DAMAGED, Row
 
 EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
-
-Call = Callable[..., Result]
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Calls ``afd report`` in *tmp_path*."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, ["report", *arguments])
-
-
-class Page(HTMLParser):
-    """A page's elements in order, as (name, attributes, text until the next tag)."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.source = text
-        self.found: list[tuple[str, dict[str, str], list[str]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {name: value or "" for name, value in attrs}, []))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {name: value or "" for name, value in attrs}, []))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.found:
-            self.found[-1][2].append(data)
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes, _ in self.found if name == tag]
-
-    def texts(self, tag: str) -> list[str]:
-        return ["".join(text).strip() for name, _, text in self.found if name == tag]
-
-    def number(self, name: str, column: int = 0, table: int = 0) -> float:
-        """The exact number in the row headed *name*, in the *table*-th that has such a row."""
-        starts = [
-            i
-            for i, (tag, attributes, text) in enumerate(self.found)
-            if tag == "th" and attributes.get("scope") == "row" and "".join(text).strip() == name
-        ]
-        cells = [attributes for tag, attributes, _ in self.found[starts[table] + 1 :]
-                 if tag == "td"]  # fmt: skip
-        return float(cells[column]["data-number"])
-
-
-def page(call: Call, *arguments: str) -> Page:
-    result = call(*arguments, "--html", "page.html", "--out", "s.csv")
-    assert result.exit_code == 0, result.output
-    return Page(Path("page.html").read_text(encoding="utf-8"))
 
 
 def summary() -> dict[tuple[str, str, str], float]:
@@ -306,120 +231,6 @@ def test_provenance_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "afd report &#39;my results.csv&#39; --html x.html" in source
     assert 'Clean pictures: c<span class="suffix">.csv</span>' in source
     assert "This file has no metadata." in source
-
-
-def changed_pictures(folder: Path) -> None:
-    """Results with pictures: 3 won, 1 lost, one gone, one that is no picture, one outside."""
-    photos = folder / "photos"
-    photos.mkdir()
-    rows = []
-    for i in range(3):
-        rows.append(row(f"{i}<b>.jpg", "cat", "dog", "cat"))
-        Image.new("RGB", (400, 300), (200, 30 * i, 9)).save(photos / f"{i}<b>.jpg")
-    rows += [row("3.jpg", "dog", "cat", "cat"), row("gone.jpg", "cat", "dog", "cat")]
-    Image.new("RGB", (300, 400), "blue").save(photos / "3.jpg")
-    rows += [row("text.jpg", "cat", "dog", "cat"), row("../secret.jpg", "cat", "dog", "cat")]
-    (photos / "text.jpg").write_text("not a picture")
-    Image.new("RGB", (50, 50), "red").save(folder / "secret.jpg")
-    write("r.csv", [*rows, row("same.jpg", "cat", "cat", "cat")])
-
-
-def test_pictures_that_changed_are_shown_both_ways(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed_pictures(tmp_path)
-    shown: list[tuple[int, int]] = []  # by the progress bar
-
-    @contextmanager
-    def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-        yield lambda done, total: shown.append((done, total))
-
-    monkeypatch.setattr(live, "counting", counting)
-    got = page(call, "r.csv", "--photos", "photos")
-    assert shown == [(n, len(shown)) for n in range(1, len(shown) + 1)]
-    assert len(shown) >= 4
-    images = got.all("img")
-    assert sorted(a["alt"] for a in images) == ["0<b>.jpg", "1<b>.jpg", "2<b>.jpg", "3.jpg"]
-    for image in images:
-        data = base64.b64decode(image["src"].removeprefix("data:image/jpeg;base64,"))
-        assert max(Image.open(io.BytesIO(data)).size) == 240
-    kinds = [t for (_, a, text) in got.found if a.get("class", "").startswith("kind")
-             for t in ["".join(text).strip()]]  # fmt: skip
-    assert kinds[0] == "right → wrong"
-    assert kinds.count("wrong → right") == 3
-    assert "Shown: 4 of 7" in got.source
-
-
-def test_page_without_photos_says_so(call: Call, tmp_path: Path) -> None:
-    changed_pictures(tmp_path)
-    (tmp_path / "empty").mkdir()
-    assert "--photos DIR" in page(call, "r.csv").source
-    got = page(call, "r.csv", "--photos", "empty")
-    assert "None of them could be read from empty" in got.source
-    assert not got.all("img")
-
-
-def shipped(digest: str = "") -> dict[str, object]:
-    """Metadata of a run of the classifier and module that ship with afd."""
-    name = f"{DEFAULT}.stem.safetensors"
-    digest = digest or sha256(verified(name))
-    return {"options": {"backbone": DEFAULT, "afd": "auto"}, "afd": {"sha256": digest}}
-
-
-def test_maps_are_shown_below_the_pictures(call: Call, tmp_path: Path) -> None:
-    changed_pictures(tmp_path)
-    metadata_path(Path("r.csv")).write_text(json.dumps(shipped()))
-    got = page(call, "r.csv", "--photos", "photos", "--maps")
-    names = [a["alt"] for a in got.all("img")]
-    assert len(names) == 8
-    assert names[1::2] == [f"map of {name}" for name in names[::2]]
-    assert WORDS["FDM"] in got.source
-    assert "linear-gradient(to right, #440154" in got.source  # the legend
-
-
-@pytest.mark.parametrize("option", [{"near": "resize"}, {"icc": False}])
-def test_maps_show_the_view_of_the_run(
-    call: Call, tmp_path: Path, option: dict[str, object]
-) -> None:
-    """A picture near the classifier's size, with a wide colour profile."""
-    (tmp_path / "photos").mkdir()
-    pixels = np.random.default_rng(1).integers(0, 255, (238, 238, 3), np.uint8)
-    profile = rgb_profile("Adobe RGB (1998)", ADOBE_RGB)
-    Image.fromarray(pixels).save(tmp_path / "photos" / "a.jpg", quality=20, icc_profile=profile)
-    write("r.csv", [row("a.jpg", "cat", "dog", "cat")])
-    maps = []
-    for options in ({}, option):
-        metadata = shipped()
-        metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "near": "crop", **options}
-        metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
-        got = page(call, "r.csv", "--photos", "photos", "--maps")
-        maps.append(got.all("img")[1]["src"])
-    assert maps[0] != maps[1]
-
-
-def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:
-    changed_pictures(tmp_path)
-    for metadata, message in (
-        ({}, "do not name its module"),
-        (shipped("0" * 64), "is missing or has changed"),
-    ):
-        metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
-        result = call("r.csv", "--html", "x.html", "--photos", "photos", "--maps")
-        assert result.exit_code == 2
-        assert message in result.stderr
-        assert not Path("x.html").exists()
-
-
-def test_names_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
-    inside = tmp_path / "in"
-    (inside / "a").mkdir(parents=True)
-    for path in (inside / "a" / "b.jpg", tmp_path / "out.jpg", tmp_path / "in2.jpg"):
-        path.touch()
-    assert find(inside, "a/b.jpg") == inside / "a" / "b.jpg"
-    assert find(inside, str(inside / "a" / "b.jpg")) == inside / "a" / "b.jpg"
-    for name in ("../out.jpg", "a/../../out.jpg", str(tmp_path / "out.jpg"), "../in2.jpg",
-                 "a", "a/none.jpg", "a\0b", ""):  # fmt: skip
-        assert find(inside, name) is None, name
 
 
 def test_calibration_error_by_hand(call: Call) -> None:
