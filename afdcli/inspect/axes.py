@@ -114,7 +114,7 @@ def colour_bar(ax: Axes, norm: Normalize, ticks: Ticks, name: str = "") -> None:
     beneath.xaxis.set_major_locator(FixedLocator(list(ticks)))
     beneath.xaxis.set_major_formatter(FixedFormatter(list(ticks.values())))
     beneath.xaxis.set_minor_locator(NullLocator())
-    beneath.set_xlabel(name, color=PALE, fontsize=8)
+    beneath.set_xlabel(name, color=PALE, fontsize=8, labelpad=1)
 
 
 def logarithmic(ticks: Ticks) -> LogNorm:

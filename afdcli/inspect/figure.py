@@ -158,7 +158,7 @@ def _fdm(ax: Axes, inspection: Inspection) -> None:
     title(ax, "Feature drifting map (FDM)", "how strongly AFD corrects: 0 not at all, 1 fully")
     scale = MapScale.of([drift])
     show_pixels(ax, np.asarray(draw_map(inspection, scale)))
-    ends = "colours: {} to {} % of the cells".format(*PERCENTILES)
+    ends = "colours: percentile {} to {} of the cells".format(*PERCENTILES)
     return colour_bar(ax, scale.norm, round_ticks(scale.low, scale.high), ends)
 
 

@@ -96,7 +96,7 @@ def test_figure_shows_everything(kit: Path, tmp_path: Path, format: str, with_mo
     if with_module:
         assert inspection.drift is not None and inspection.drift.fdm is not None
         words += ["with AFD", f"largest {inspection.drift.angles.max():.1f}°"]
-        words += ["0 not at all, 1 fully", "colours: 2 to 98 % of the cells"]
+        words += ["0 not at all, 1 fully", "colours: percentile 2 to 98 of the cells"]
         words += [f"{100 * top.prob:.1f} %" for top in inspection.restored[:TOP]]
     else:
         words += ["not known without an"]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from afdcli.constants import WORDS
 from afdcli.report import cells
 from afdcli.report.estimates import changed_flags
-from afdcli.report.html.images import Mapper, OnPicture, find, fingerprint, thumbnails
+from afdcli.report.html.images import Look, Mapper, OnPicture, alike, find, look, thumbnails
 from afdcli.report.runs import Run, TopClasses
 from afdcli.storage.text import clean
 
@@ -140,20 +140,29 @@ def _choose(
     most: int,
     on_picture: OnPicture,
 ) -> list[tuple[str, int, Path, bytes]]:
-    """At most *most* (kind, row, file, thumbnail), each picture and each file's content once."""
-    paths, seen = run.rows["path"], set[bytes]()
-    found: list[tuple[str, int, Path]] = []
-    # More candidates than needed: some files may be missing.
-    for kind, i in _alternate(kinds, run.pictures)[: 4 * most]:
-        path = find(folder, str(paths[i]))
-        if path is None or len(found) == most:
-            continue
-        content = fingerprint(path)
-        if content not in seen:
-            seen.add(content)
-            found.append((kind, i, path))
-    small = thumbnails([path for _, _, path in found], lambda done: on_picture(done, len(found)))
-    return [(*one, image) for one, image in zip(found, small, strict=True) if image is not None]
+    """At most *most* (kind, row, file, thumbnail), none of them twice."""
+    paths = run.rows["path"]
+    # More candidates than needed: some files may be missing, or show the same picture.
+    wanted = _alternate(kinds, run.pictures)[: 4 * most]
+    found = [(kind, i, p) for kind, i in wanted if (p := find(folder, str(paths[i]))) is not None]
+    chosen: list[tuple[str, int, Path, bytes]] = []
+    looks: list[Look] = []
+    for start in range(0, len(found), most):
+        part = found[start : start + most]
+        small = thumbnails(
+            [path for _, _, path in part],
+            lambda done: on_picture(start + done, start + len(part)),  # noqa: B023
+        )
+        for one, image in zip(part, small, strict=True):
+            if image is None:
+                continue
+            seen = look(image)
+            if not any(alike(seen, other) for other in looks):
+                looks.append(seen)
+                chosen.append((*one, image))
+        if len(chosen) >= most:
+            break
+    return chosen[:most]
 
 
 def _notes(shown: int, total: int, folder: Path) -> tuple[str, ...]:

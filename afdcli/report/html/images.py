@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from afdcli.errors import PhotoError, UsageError
 from afdcli.report.runs import Run
@@ -17,8 +20,6 @@ from afdcli.storage.text import unprintable
 from afdcli.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from afdcli.inspect.maps import MapScale
     from afdcli.inspect.predict import Inspection
     from afdcli.models.afd_file import LoadedModule
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
 
 #: Called with how many pictures are done, and how many there are.
 OnPicture = Callable[[int, int], None]
+Look = npt.NDArray[np.int16]
 
 SIDE = 240  # pixels of the longer side
 _QUALITY = 82
 _TIMEOUT_S = 60.0
+#: Size at which pictures are compared, and the mean difference (0 to 255) below which they are the
+#: same. Copies of a photo at quality factors 7 and 25 differ by 4.5 at most, the most similar of 40
+#: photos by 12.
+_COARSE = (8, 8)
+_ALIKE = 7.0
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -43,14 +50,6 @@ def find(folder: Path, name: str) -> Path | None:
     """
     path = inside(folder, unprintable(name))
     return Path(path) if path is not None and os.path.isfile(path) else None  # noqa: PTH113
-
-
-def fingerprint(path: Path) -> bytes:
-    """Equal for files of equal content. A file that cannot be read equals itself only."""
-    try:
-        return hashlib.sha256(path.read_bytes()).digest()
-    except OSError:
-        return os.fsencode(path)
 
 
 def thumbnails(
@@ -78,17 +77,26 @@ def thumbnails(
         return images
 
 
+def look(jpeg: bytes) -> Look:
+    """What `alike` compares: a thumbnail, reduced to (8, 8, 3) int16, 0 to 255."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.asarray(image.resize(_COARSE, Image.Resampling.BOX), np.int16)
+
+
+def alike(first: Look, second: Look) -> bool:
+    """True if two thumbnails show the same picture, also if one is compressed worse."""
+    return float(np.abs(first - second).mean()) < _ALIKE
+
+
 def _thumbnail(path: Path) -> bytes:
     """Runs in a worker. Raises PhotoError if the file cannot be read."""
-    from PIL import Image
-
     from afdcli.codec.read import read_photo
     from afdcli.view.crop import upright
 
     return _small_jpeg(Image.fromarray(upright(read_photo(path, salvage=True))))
 
 
-def _small_jpeg(image: Image) -> bytes:
+def _small_jpeg(image: Image.Image) -> bytes:
     image.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_QUALITY, optimize=True)

@@ -167,7 +167,7 @@ def bars(groups: Sequence[Group], axis: tuple[str, str]) -> Draw:
         counts = [group.get("files").value for group in groups]
         axes.bar(range(len(groups)), counts, color=Ink.AFD, width=0.85)
         axes.grid(visible=False, axis="x")
-        _name_groups(axes, groups, axis)
+        _name_groups(axes, groups, axis, max(len(groups), _MIN_BARS))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
         spare = max(0, _MIN_BARS - len(groups)) / 2  # a few bars should not fill the plot
@@ -222,11 +222,15 @@ def _intervals(found: Sequence[Estimate]) -> tuple[list[float], list[float]]:
     return low, high
 
 
-def _name_groups(axes: Axes, groups: Sequence[Group], axis: tuple[str, str]) -> None:
+def _name_groups(
+    axes: Axes, groups: Sequence[Group], axis: tuple[str, str], places: int = 0
+) -> None:
+    """Name *groups* on the x axis, which has room for *places* of them (default: as many)."""
     names = [short(group.value) for group in groups]
     step = math.ceil(len(names) / 10)  # about ten labels fit
     at = range(0, len(names), step)
-    crowded = sum(len(names[i]) + 2 for i in at) > 58
+    letters = sum(len(names[i]) + 2 for i in at)
+    crowded = letters * max(places, len(names)) > 58 * len(names)
     axes.set_xticks(list(at), [names[i] for i in at], rotation=35 if crowded else 0)
     if crowded:
         for label in axes.get_xticklabels():
