@@ -19,6 +19,7 @@ from afdcli.cli.after import (
 )
 from afdcli.cli.answer_options import retry_lines
 from afdcli.cli.console import duration, reasons
+from afdcli.constants import WORDS
 from afdcli.inputs.inputs import skipped_text
 from afdcli.models.class_names import NUMBERS
 from afdcli.results.metadata import metadata_path, module_facts
@@ -128,8 +129,7 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
         share = summary.changed / summary.compared
         yield "changed by AFD", f"{summary.changed:,} labels ({share:.1%})"
     if summary.median_drift is not None:
-        angle = "the angle by which AFD turned the features; more for worse photos"
-        yield "median drift", f"{summary.median_drift:.2f}° ({angle})"
+        yield "median drift", f"{summary.median_drift:.2f}° ({WORDS['drift']})"
     if summary.damaged:
         yield (
             "damaged",

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from afdcli.cli import console
 from afdcli.cli.live import Lines
+from afdcli.constants import WORDS
 
 if TYPE_CHECKING:
     from afdcli.train.loop import Progress
@@ -63,7 +64,7 @@ def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     names = ", ".join(backbone.name for backbone in plan.backbones)
     place = "in front of the backbone"
     if plan.plug == "stem":
-        place = f"behind the stem, the first convolution with its activation ({plan.where})"
+        place = f"behind the stem ({WORDS['stem']}): {plan.where}"
     stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
     console.err(quiet).print(
         f"{names}: module of width {plan.config.width} {place}, {plan.config.channels} channels"
