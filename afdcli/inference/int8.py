@@ -20,7 +20,7 @@ from typing import Any
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.read import read_photo
 from afdcli.errors import ModuleError, PhotoError
-from afdcli.inference.model_cache import kept, key_of
+from afdcli.inference.model_cache import derived_key, kept
 from afdcli.inference.openvino import CLASSIFIER, import_openvino, prepare_for
 from afdcli.inputs.discover import discover
 from afdcli.models.afd_classifier import AFDClassifier
@@ -50,7 +50,8 @@ def quantised_file(file: Path, network: AFDClassifier) -> Path:
         model = _quantised(ov.Core().read_model(file), network)
         ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
-    return kept(key_of(network, "int8"), make)
+    photos = [found.path for found in discover([_photos()])]
+    return kept(derived_key(file, "nncf", photos), make)
 
 
 def _quantised(model: Any, network: AFDClassifier) -> Any:
@@ -82,9 +83,13 @@ def _quantised(model: Any, network: AFDClassifier) -> Any:
         )
 
 
+def _photos() -> Path:
+    return shipped("photos", "examples/photos")
+
+
 def drawn_views(spec: ViewSpec) -> Iterator[View]:
     """Views of the drawn photos that ship with afd, clean and compressed."""
-    for found in discover([shipped("photos", "examples/photos")]):
+    for found in discover([_photos()]):
         try:
             photo = read_photo(found.path)
         except PhotoError:  # one of them is broken on purpose

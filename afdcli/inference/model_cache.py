@@ -1,8 +1,9 @@
 """Cache of converted models in the user's cache folder.
 
 The key is a hash of everything that a model depends on: weights, the code and settings of each
-layer, this package's code, and the versions of torch, timm, OpenVINO and NNCF. The folder has a
-size limit: the least recently used models are deleted first.
+layer, this package's code, and the versions of torch, timm and OpenVINO; for a quantised model also
+the version of NNCF and the photos it was calibrated on. The folder has a size limit: the least
+recently used models are deleted first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +27,7 @@ from afdcli.models.afd_classifier import AFDClassifier
 
 #: Size limit of the cache, bytes.
 LIMIT = 2 << 30
-_PACKAGES = ("torch", "timm", "openvino", "nncf")
+_PACKAGES = ("torch", "timm", "openvino")
 #: Packages of afdcli whose code decides what a model computes.
 _ROOMS = ("core", "models", "inference")
 
@@ -102,18 +103,23 @@ def shrink(folder: Path, keep: Path, limit: int | None = None) -> None:
             total -= size
 
 
-def key_of(network: AFDClassifier, kind: str) -> str:
-    """The cache key of *network*: equal only if everything it computes is equal.
+def derived_key(file: Path, package: str, inputs: Iterable[Path]) -> str:
+    """The cache key of a model that *package* makes of the cached model *file* and of *inputs*."""
+    digest = hashlib.sha256(repr((file.parent.name, package, _version(package))).encode())
+    for path in inputs:
+        content = path.read_bytes()
+        digest.update(repr((path.name, len(content))).encode() + content)
+    return digest.hexdigest()[:32]
 
-    Args:
-        kind: "float32" or "int8".
-    """
+
+def key_of(network: AFDClassifier) -> str:
+    """The cache key of *network* in float32: equal only if everything it computes is equal."""
     digest = hashlib.sha256()
 
     def add(*values: object) -> None:
         digest.update(repr(values).encode())
 
-    add(kind, [(name, _version(name)) for name in _PACKAGES])
+    add([(name, _version(name)) for name in _PACKAGES])
     add(network.view, network.compare, network.takes_log_grid, network.site.plug)
     add(network.features and network.features.layer)
     for file in _sources(network):

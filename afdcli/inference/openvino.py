@@ -151,7 +151,7 @@ def model_file(network: AFDClassifier) -> Path:
     Raises:
         ModuleError: the network cannot be converted, or the model's outputs differ from torch's.
     """
-    return kept(key_of(network, "float32"), lambda folder: _save(convert(network), folder))
+    return kept(key_of(network), lambda folder: _save(convert(network), folder))
 
 
 def convert(network: AFDClassifier) -> Any:

@@ -11,7 +11,7 @@ from kit import small_models
 from torch import nn
 
 from afdcli.inference import model_cache
-from afdcli.inference.model_cache import cache_folder, kept, key_of, shrink
+from afdcli.inference.model_cache import cache_folder, derived_key, kept, key_of, shrink
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.loader import load_backbone
 
@@ -27,22 +27,38 @@ def network(name: str = "cached_net", seed: int = 0) -> AFDClassifier:
     return AFDClassifier(load_backbone(name, imports=[f"{name}.py"]), None).eval()
 
 
-def test_the_key_holds_weights_settings_code_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_holds_weights_settings_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = network()
-    key = key_of(plain, "float32")
-    assert key_of(network(), "float32") == key
-    assert key_of(plain, "int8") != key
+    key = key_of(plain)
+    assert key_of(network()) == key
     first = next(m for m in plain.site.net.modules() if isinstance(m, nn.Conv2d))
     with torch.no_grad():
         first.weight[0, 0, 0, 0] += 1e-6
-    assert key_of(plain, "float32") != key
+    assert key_of(plain) != key
     other = network()
     next(m for m in other.site.net.modules() if isinstance(m, nn.Conv2d)).stride = (1, 1)
-    assert key_of(other, "float32") != key
+    assert key_of(other) != key
     monkeypatch.setattr(model_cache, "_sources", lambda _: [Path("cached_net.py")])
-    own = key_of(network(), "float32")
+    own = key_of(network())
     Path("cached_net.py").write_text("# changed")
-    assert key_of(plain, "float32") != own
+    assert key_of(plain) != own
+
+
+def test_the_key_of_a_quantised_model_holds_its_source_its_tool_and_its_photos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photos, source = [Path("a.jpg"), Path("b.jpg")], Path("models/key/model.xml")
+    for number, photo in enumerate(photos):
+        photo.write_bytes(bytes([number]))
+    key = derived_key(source, "nncf", photos)
+    assert derived_key(source, "nncf", photos) == key
+    assert derived_key(Path("models/other/model.xml"), "nncf", photos) != key
+    assert derived_key(source, "nncf", photos[:1]) != key
+    photos[1].write_bytes(b"other")
+    assert derived_key(source, "nncf", photos) != key
+    photos[1].write_bytes(bytes([1]))
+    monkeypatch.setattr(model_cache, "version", lambda _: "another")
+    assert derived_key(source, "nncf", photos) != key
 
 
 def make(folder: Path, size: int = 1000) -> None:
