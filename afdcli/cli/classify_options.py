@@ -64,8 +64,8 @@ ResizeOption = Annotated[
         "--resize",
         metavar="fast|exact",
         panel=CLASSIFIER,
-        help="exact gives timm's pixels bit for bit. fast takes a sixth of the time; pixels may"
-        " differ by 1, and by more in photos above 1,000 px.",
+        help="exact gives timm's pixels bit for bit. fast takes a sixth of the time; some"
+        " values differ by 1 of 255.",
     ),
 ]
 NearOption = Annotated[

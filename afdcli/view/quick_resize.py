@@ -1,9 +1,9 @@
 """Resize part of a picture with SIMD instructions, like Pillow to within one grey level.
 
 `cykooz.resizer <https://github.com/Cykooz/cykooz.resizer>`_ computes Pillow's antialiased
-convolution with 16-bit weights: 0.4 % of the values differ by 1, and one in 80,000 by more. It takes
-a sixth of Pillow's time. (torch's ``interpolate`` is as quick, but every process that reads files
-would have to import torch.)
+convolution with 16-bit weights: 0.4 % of the values differ by 1, and one in 80,000 by more. It
+takes a sixth of Pillow's time. (torch's ``interpolate`` is as quick, but every process that reads
+files would have to import torch.)
 
 Where cykooz.resizer has no wheel, Pillow resizes the same part: that takes half the time of
 resizing the whole picture, and 0.004 % of the values differ, by 1.

@@ -32,9 +32,9 @@ _TRANSPOSES = {  # (transpose, flip_y, flip_x) -> Pillow's method
     (True, True, False): Image.Transpose.ROTATE_90,
 }
 
-#: A reduced picture is at least this many times as large as the resized one. Pillow's
-#: `Image.thumbnail` uses the same factor.
-_REDUCING_GAP = 2.0
+#: A reduced picture is at least this many times as large as the resized one. At 4, 15 % of the
+#: resized values differ by 1 and 0.004 % by 2; at 3, 0.1 % differ by more than 1; at 2, 2 %.
+_REDUCING_GAP = 4.0
 
 #: Most pixels that the resized picture may have. 1 x 60,000 pixels would become 256 x 15 million.
 _MAX_RESIZED = 1 << 26
@@ -44,7 +44,7 @@ def reduction(width: int, height: int, spec: ViewSpec) -> int:
     """By how much a JPEG of *width* x *height* stored pixels may be decoded smaller: 1, 2, 4 or 8.
 
     Only for "fast". libjpeg's decoder averages the pixels that it omits, and the result is still
-    twice as large as the resized picture, so that the resampling filter does most of the work.
+    four times as large as the resized picture: the resampling filter does most of the work.
     """
     if not _is_quick(spec):
         return 1

@@ -41,8 +41,8 @@ class ViewSpec:
         icc: whether to apply colour profiles, see `afdcli.codec.profile`.
         means: False omits the signed means from the grid, for a module that reads only the root
             mean squares. Computing the means is a tenth of the work on a photo.
-        resize: "exact" gives timm's pixels bit for bit; "fast" may differ by one grey level, and by
-            more where `afdcli.view.resize.reduction` lets a large JPEG be decoded smaller.
+        resize: "exact" gives timm's pixels bit for bit; "fast" may differ by one grey level, see
+            `afdcli.view.quick_resize` and `afdcli.view.resize.reduction`.
     """
 
     height: int = 224
