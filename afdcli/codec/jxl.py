@@ -77,7 +77,10 @@ def decode_jxl(data: bytes) -> Image.Image | bytes:
         DamagedError: the file cannot be decoded.
         RuntimeError, ValueError, …: the same, from the decoder.
     """
-    is_jpeg, header, decoded, icc, boxes = _decoded(data)
+    found = _decoded(data)
+    if len(found) != 5:
+        raise DamagedError("unsupported version of pillow-jxl-plugin: pip install 'afdcli[jxl]'")
+    is_jpeg, header, decoded, icc, boxes = found
     if is_jpeg:
         return bytes(decoded)
     size, mode = (header.width, header.height), header.mode

@@ -238,6 +238,15 @@ def test_a_panic_of_the_decoder_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
     assert error_of(encoded(PIXELS, "JXL")).code is ErrorCode.CORRUPT
 
 
+def test_another_version_of_the_decoder_is_not_a_broken_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older = (False, SimpleNamespace(mode="L", width=80, height=64), bytes(80 * 64), b"")
+    monkeypatch.setattr("pillow_jxl.Decoder", lambda num_threads: lambda data: older)
+    error = error_of(encoded(PIXELS, "JXL"))
+    assert error.code is ErrorCode.UNSUPPORTED and "pip install 'afdcli[jxl]'" in error.message
+
+
 @pytest.mark.parametrize(
     ("data", "module", "extra"),
     [(heic(PIXELS), "pillow_heif", "heif"), (encoded(PIXELS, "JXL"), "pillow_jxl", "jxl")],
