@@ -125,9 +125,10 @@ def _qualities(found: DryRun, numbers: Sequence[Measured]) -> Table:
 def _note(numbers: Sequence[Measured]) -> str:
     if not numbers:
         return "How much this module gains is not known: classify some with --labels --compare.\n"
+    others = " Other classifiers gain more or less." if len(numbers) > 1 else ""
     return (
         f"Top-1, measured on {PROTOCOL}, at quality {_MEASURED_AT} and uncompressed. Larger photos"
-        " gain less, because resizing hides part of the damage.\n"
+        f" gain less, because resizing hides part of the damage.{others}\n"
     )
 
 
