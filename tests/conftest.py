@@ -13,10 +13,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import pytest
 from kit.classify import make_kit, make_photos
 
-from afdcli.cli import console
+from afdcli.cli import console, live
 from afdcli.train import loader, run
 
-console.SLOW_S = 60.0  # a busy machine is slow at everything; tests count lines of the screen
+# A busy machine is slow at everything, and tests count lines of the screen.
+console.SLOW_S = 60.0
+live.EVERY_S = 3600.0
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -54,8 +54,7 @@ def test_without_a_terminal_it_is_a_line_now_and_then(
     assert file.getvalue().splitlines() == lines  # no more after the end
 
 
-def test_the_default_is_thirty_seconds(inputs: Inputs) -> None:
-    assert live.EVERY_S == 30
+def test_before_the_first_image_it_says_what_it_does(inputs: Inputs) -> None:
     with Live(Console(file=io.StringIO()), inputs) as shown:
         counted(shown)
         assert shown.line() == "starting; images found: 0 of 9"
