@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ import fsspec
 import pandas as pd
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from kit import command
 from kit.classify import afd, of_kit
 from kit.parts import names, report
 
@@ -174,12 +174,12 @@ def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatc
     host, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", f"http://{host}:{port}")  # of new processes
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://{host}:{port}"})
+    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", f"http://{host}:{port}")
 
     def run(*args: str, rc: int) -> str:
-        done = command.afd(*args)
-        assert done.exit_code == rc, done.stderr
+        line = [sys.executable, "-m", "afdcli", *args]
+        done = subprocess.run(line, env=os.environ, capture_output=True, text=True, timeout=120)
+        assert done.returncode == rc, done.stderr
         return " ".join((done.stdout + done.stderr).split())
 
     url = "s3://bucket/runs/r.parquet"
@@ -187,10 +187,10 @@ def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatc
     options += ["--rows-per-part", "5"]
     try:
         urlopen(Request(f"http://{host}:{port}/bucket", b"", method="PUT"), timeout=30).close()
-        line = [sys.executable, "-m", "afdcli", *options, "--out", url]
-        first = subprocess.run(line, capture_output=True, text=True, timeout=120)
-        assert first.returncode == 1, first.stderr
-        store = fsspec.filesystem("s3", skip_instance_cache=True)
+        run(*options, "--out", url, rc=1)
+        store = fsspec.filesystem(
+            "s3", endpoint_url=f"http://{host}:{port}", skip_instance_cache=True
+        )
         parts = [f"bucket/runs/r.parquet/part-{n:05d}.parquet" for n in range(3)]
         assert store.find("bucket") == ["bucket/runs/r.parquet.meta.json", *parts]
         store.rm_file(parts[2])
