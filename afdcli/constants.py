@@ -18,7 +18,7 @@ CONTEXT_CHANNELS = COMPONENTS * FREQUENCIES + len(CONTEXT_EXTRAS)
 
 #: The method's own words, which screens and pages explain where they first appear.
 WORDS = {
-    "stem": "the classifier's first convolution, with its normalisation and activation",
+    "stem": "the classifier's first layers, down to half or a quarter of the resolution",
     "drift": "angle by which AFD turns the classifier's features, in degrees",
     "FDM": "feature drifting map: where and how strongly AFD corrects, from 0 (not at all) to 1",
 }

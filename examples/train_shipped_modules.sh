@@ -10,7 +10,7 @@ set -euo pipefail
 samples=$1 bsds=$2 backbones=$3 work=$4
 mkdir -p "$work"
 
-afd train --backbone tf_efficientnet_lite0 --preset pico --data "$samples" --data "$bsds" \
+afd train --backbone tf_efficientnet_lite0 --preset light --data "$samples" --data "$bsds" \
     --minutes "${STEM_MINUTES:-15}" --out "$work/tf_efficientnet_lite0.stem.safetensors"
 
 afd train --plug input --side 176 --data "$samples" --data "$bsds" \

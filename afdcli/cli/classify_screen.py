@@ -165,10 +165,10 @@ def _afd(setup: Setup) -> str:
         return "off"
     place = "in front of the classifier"
     if module.plug == "stem":
-        place = f"behind the classifier's first convolution ({module.where})"
+        place = f"behind the stem, the classifier's first layers ({module.where})"
     config = module.module.config
     if config.stages:
-        place += f", also at {len(config.stages)} stages"
+        place += f", also at {len(config.stages)} blocks"
     if config.norm_layers:
         place += f" and {len(config.norm_layers)} normalisations"
     return f"on: {module.path.name}, {place}"

@@ -94,7 +94,7 @@ def train(
 
     Examples:
         afd train --data good_photos/ --minutes 20 --out mine.safetensors
-        afd train --data good_photos/ --preset pico --minutes 9 --out m.safetensors
+        afd train --data good_photos/ --minutes 10 --out m.safetensors
     """
     # Read once, when torch is loaded. Threads that spin while they wait compete with the readers
     # for cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.

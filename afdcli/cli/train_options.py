@@ -54,9 +54,10 @@ PresetOption = Annotated[
     str,
     option(
         "--preset",
-        metavar="auto|large|small|nano|pico|paper",
+        metavar="auto|light|best|paper",
         panel=AFD,
-        help="Module size. auto: by the backbone's size; paper: with --plug stem only.",
+        help="Module size. auto: light at the stem; best: larger, for quality alone; "
+        "paper: without corrections behind the stem.",
     ),
 ]
 PlugOption = Annotated[
@@ -65,7 +66,7 @@ PlugOption = Annotated[
         "--plug",
         metavar="stem|input",
         panel=AFD,
-        help="stem, behind the first convolution, recovers most, for this backbone only; "
+        help="stem, behind the first layers, recovers most, for this backbone only; "
         "input, in front of it, is for any backbone.",
     ),
 ]

@@ -11,51 +11,46 @@ from afdcli.constants import GRID_CHANNELS
 from afdcli.core.config import STAGE_STRIDE, AFDConfig, NormLayer, Stage
 from afdcli.errors import ModuleError
 
-PAPER = "paper"
+PAPER, LIGHT, BEST = "paper", "light", "best"
 
 #: Preset -> its configuration; `channels`, `stages` and `norm_layers` depend on the classifier.
 PRESETS: dict[str, AFDConfig] = {
-    PAPER: AFDConfig(channels=0),
-    "large": AFDConfig(channels=0, adapter_width=32, film_width=32),
-    "small": AFDConfig(channels=0, stride=2, hidden=(64, 32), adapter_width=32, film_width=32),
-    "nano": AFDConfig(
-        channels=0, width=8, stride=2, hidden=(32, 32), adapter_width=16, film_width=16
-    ),
-    "pico": AFDConfig(
+    LIGHT: AFDConfig(
         channels=0,
         width=8,
-        stride=4,
         hidden=(32, 32),
         adapter_width=16,
         film_width=16,
         grid_channels=GRID_CHANNELS // 2,
     ),
+    BEST: AFDConfig(channels=0, stride=2, adapter_width=24, film_width=32, guide=True),
+    PAPER: AFDConfig(channels=0),
 }
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where in a classifier a preset works. The defaults are those of `small` and `nano`.
+    """Where in a classifier a preset works.
 
     Attributes:
-        behind_pooling: the plug point is behind the stem's pooling, where the stem has one; it is
-            in front of it otherwise.
-        at_stage_ends: adapters sit at the end of a stage; otherwise behind its first block.
-        first_stride: view pixels per feature at the first stage that gets an adapter.
+        quarter: the plug point is the first place at a quarter of the picture's resolution;
+            otherwise behind the stem's first activation.
+        first_stride, last_stride: view pixels per feature at the first and the last blocks that
+            can have an adapter.
+        blocks_per_adapter: one adapter behind the first of so many blocks of one resolution.
         film_share: share, 0 to 1, of all normalised features behind the stem that FiLM may scale
             and shift.
     """
 
-    behind_pooling: bool = True
-    at_stage_ends: bool = True
+    quarter: bool = False
     first_stride: int = STAGE_STRIDE
-    film_share: float = 0.25
+    last_stride: int = 4 * STAGE_STRIDE
+    blocks_per_adapter: int = 2
+    film_share: float = 0.5
 
 
 _PLACEMENTS: dict[str, Placement] = {
-    PAPER: Placement(behind_pooling=False),
-    "large": Placement(behind_pooling=False),
-    "pico": Placement(at_stage_ends=False, first_stride=2 * STAGE_STRIDE, film_share=0.05),
+    LIGHT: Placement(quarter=True, first_stride=2 * STAGE_STRIDE, film_share=0.1),
 }
 
 

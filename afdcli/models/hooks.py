@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from afdcli.core.angles import block_angle, feature_angle
 from afdcli.core.film import apply_film
 from afdcli.core.module import AFDModule
+from afdcli.models.front import Front
 from afdcli.models.loader import Backbone
 from afdcli.models.precision import autocast
 
@@ -129,12 +130,15 @@ class HookedBackbone(nn.Module):
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
         self._hooks = Hooks(self.net, plug, where, behind)
+        self._where = where
+        self._front: Front | None = None
 
     def forward(
         self,
         pixels: Tensor,
         transform: Transform | None = None,
         change: Change | None = None,
+        known: Tensor | None = None,
     ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
@@ -143,7 +147,14 @@ class HookedBackbone(nn.Module):
                 changes nothing.
             change: (name, output) -> output, for each of the modules *behind*; None changes
                 nothing.
+            known: features (B, C, h, w) of *pixels* at the plug point, where they are known from
+                an earlier pass, see `can_skip_front`; spares the network in front of it.
         """
+        if known is not None:
+            assert self._front is not None
+            with self._front.skipped(known):
+                rest: Tensor = self(pixels[:, :1, :1], transform, change)
+                return rest
         with self.autocast():
             logits: Tensor = self._hooks.run(
                 self.net, pixels, self.mean, self.std, transform, change
@@ -168,6 +179,12 @@ class HookedBackbone(nn.Module):
         with torch.no_grad(), suppress(_ReachedPlug):
             self(pixels, stop)
         return seen[0]
+
+    def can_skip_front(self, height: int, width: int) -> bool:
+        """True if `forward` takes *known* features of pictures of *height* x *width* pixels."""
+        if self.plug == "stem" and self._front is None:
+            self._front = Front(self.net, self._where, (height, width))
+        return self._front is not None and self._front.skippable
 
     def angle(self, x: Tensor, y: Tensor) -> Tensor:
         """Angle between *x* and *y*, features at the plug point: (B, h, w) degrees.

@@ -173,7 +173,7 @@ def _place(module: AFDModule, backbone: Backbone, where: str | None) -> tuple[Pl
         raise BackboneError(f"{backbone.name} has no layer {where!r}")
     points = [find_stem(net, size, where)]
     if where is None:
-        points.append(find_stem(net, size, pooled=True))
+        points.append(find_stem(net, size, quarter=True))
     fitting = [p for p in points if p.channels == config.channels]
     fitting.sort(key=lambda p: abs(p.stride - config.plug_stride))
     if not fitting:

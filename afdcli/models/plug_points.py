@@ -7,7 +7,6 @@ verified: the network runs once, and the output must have the shape of features.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from afdcli.core.config import Activation, NormLayer, Stage
 from afdcli.core.presets import Placement
 from afdcli.errors import BackboneError
+from afdcli.models.blocks import blocks_by_stride, divides, run_once, stage_ends
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
 #: normalisation and activation are not the end of it, or are applied out of module order.
@@ -35,8 +35,8 @@ STEMS: dict[str, str] = {
 #: the rest just as well in a quarter of the time.
 POOLINGS: dict[str, str] = {"ResNet": "maxpool", "DenseNet": "features.pool0"}
 
-_DEEP = 8  # view pixels per feature
-_DEEPEST_REPAIR = 16  # little of the network is left behind deeper stages
+_QUARTER = 4  # view pixels per feature
+_DEEP = 8
 _USUAL = Placement()
 _NORMS_AND_ACTS = ("norm", "bn", "act", "relu", "gelu", "silu", "swish", "elu")
 
@@ -59,12 +59,13 @@ class StemPoint:
 
 
 def find_stem(
-    net: nn.Module, size: tuple[int, int], at: str | None = None, pooled: bool = False
+    net: nn.Module, size: tuple[int, int], at: str | None = None, quarter: bool = False
 ) -> StemPoint:
     """The plug point of *net* for inputs of *size* (height, width); *at* overrides the search.
 
     Args:
-        pooled: take the place behind the stem's pooling, where the network is known to have one.
+        quarter: take the first place at a quarter of the picture's resolution: behind the stem's
+            pooling, where the network is known to have one, or behind the first block there.
 
     Raises:
         BackboneError: there is no module of that name, or its output is not (B, C, h, w).
@@ -75,14 +76,17 @@ def find_stem(
             raise BackboneError(f"--plug-at {at}: the backbone has no such module")
         return _verify(net, at, size)
     listed = STEMS.get(type(net).__name__)
-    pooling = POOLINGS.get(type(net).__name__) if pooled else None
+    pooling = POOLINGS.get(type(net).__name__) if quarter else None
     if pooling is not None and pooling in modules:
         # A pooling of what was rectified needs no rectifying, but its corrections do.
         activation = find_stem(net, size).activation
         return replace(_verify(net, pooling, size), activation=activation)
-    if listed is not None and listed in modules:
-        return _verify(net, listed, size)
-    return _verify(net, _by_structure(net, size), size)
+    known = listed if listed in modules else None
+    stem = _verify(net, known or _by_structure(net, size), size)
+    if quarter and stem.stride < _QUARTER - 1:
+        first = blocks_by_stride(net, size).get(_QUARTER)
+        return _verify(net, first[0], size) if first else stem
+    return stem
 
 
 def _by_structure(net: nn.Module, size: tuple[int, int]) -> str:
@@ -99,7 +103,7 @@ def _by_structure(net: nn.Module, size: tuple[int, int]) -> str:
         for name, module in net.named_modules()
         if name
     ]
-    _run(net, size, handles)
+    run_once(net, size, handles)
     first = next((i for i, (_, m, _) in enumerate(order) if isinstance(m, nn.Conv2d)), None)
     if first is None:
         raise BackboneError(
@@ -132,10 +136,10 @@ def _verify(net: nn.Module, where: str, size: tuple[int, int]) -> StemPoint:
         if not list(module.children())
     ]
     handles.append(target.register_forward_hook(lambda _m, _i, out: seen.append(out)))
-    _run(net, size, handles)
+    run_once(net, size, handles)
     shape = _shape(seen[0]) if seen else None
     # (B, h, w, C) has four dimensions, too; features of a stem are wider than they are many.
-    if shape is None or len(shape) != 4 or not _divides(shape[-2:], size):
+    if shape is None or len(shape) != 4 or not divides(shape[-2:], size):
         raise BackboneError(
             f"the output of {where} is {tuple(shape) if shape else 'never computed'}, "
             "not (B, C, h, w); choose another module with --plug-at, or --plug input"
@@ -153,64 +157,29 @@ def _shape(out: Any) -> torch.Size | None:
     return out.shape if isinstance(out, Tensor) else None
 
 
-def _divides(features: Sequence[int], size: tuple[int, int]) -> bool:
-    """Whether both axes shrank by the same factor, give or take a border."""
-    ratios = [view / max(1, feature) for view, feature in zip(size, features, strict=True)]
-    return min(ratios) >= 0.9 and max(ratios) / min(ratios) < 1.3
-
-
-@torch.inference_mode()
-def _run(net: nn.Module, size: tuple[int, int], handles: list[Any]) -> None:
-    parameter = next(net.parameters())
-    try:
-        net(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def stages(net: nn.Module) -> tuple[str, ...]:
     """Modules that end the stages behind the stem, for comparing features deep in the network.
 
     Those of an eighth of the view and below. Empty for a network that does not name any.
     """
-    return tuple(name for stride, name in _stage_ends(net).items() if stride >= _DEEP)
+    return tuple(name for stride, name in stage_ends(net).items() if stride >= _DEEP)
 
 
 def find_stages(
     net: nn.Module, size: tuple[int, int], placement: Placement = _USUAL
 ) -> tuple[Stage, ...]:
-    """Stages that can have an adapter, for inputs of *size* (height, width) in pixels.
+    """Blocks that get an adapter behind them, for inputs of *size* (height, width) in pixels.
 
-    Those with a stride of `Placement.first_stride` to 16. Stages whose output is not (B, C, h, w),
-    as in transformers, are left out. Without `Placement.at_stage_ends` the adapter sits behind
-    the stage's first block: a runtime may skip what the next stage's stride leaves out, unless it
-    is corrected before.
+    Of each resolution from `Placement.first_stride` to `Placement.last_stride` the first block, and
+    then every `Placement.blocks_per_adapter`-th.
     """
     found = []
-    for stride, end in _stage_ends(net).items():
-        if not placement.first_stride <= stride <= _DEEPEST_REPAIR:
-            continue
-        try:
-            point = _verify(net, end, size)
-        except BackboneError:
-            continue
-        if not placement.at_stage_ends:
-            point = _first_block(net, point, size)
-        found.append(Stage(point.where, point.channels, stride, point.activation))
+    for stride, blocks in sorted(blocks_by_stride(net, size).items()):
+        if placement.first_stride <= stride <= placement.last_stride:
+            for name in blocks[:: placement.blocks_per_adapter]:
+                point = _verify(net, name, size)
+                found.append(Stage(name, point.channels, stride, point.activation))
     return tuple(found)
-
-
-def _first_block(net: nn.Module, end: StemPoint, size: tuple[int, int]) -> StemPoint:
-    """The first part of the stage *end* whose output has the stage's shape, or *end* itself."""
-    for name, _ in net.get_submodule(end.where).named_children():
-        try:
-            point = _verify(net, f"{end.where}.{name}", size)
-        except BackboneError:
-            continue
-        if (point.channels, point.stride) == (end.channels, end.stride):
-            return point
-    return end
 
 
 def find_norm_layers(
@@ -228,7 +197,7 @@ def find_norm_layers(
         for name, module in net.named_modules()
         if name == stem or isinstance(module, nn.BatchNorm2d)
     ]
-    _run(net, size, handles)
+    run_once(net, size, handles)
     names = [name for name, _ in seen]
     behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
     left = placement.film_share * sum(out.numel() for _, out in behind)
@@ -239,13 +208,3 @@ def find_norm_layers(
             break
         chosen.append(NormLayer(name, out.shape[1]))
     return tuple(sorted(chosen, key=lambda place: names.index(place.where)))
-
-
-def _stage_ends(net: nn.Module) -> dict[int, str]:
-    """View pixels per feature -> the last module of that resolution, as timm names them."""
-    modules = dict(net.named_modules())
-    last: dict[int, str] = {}
-    for info in getattr(net, "feature_info", None) or ():
-        if info["module"] in modules:
-            last[info["reduction"]] = info["module"]
-    return last

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Row
-from afdcli.results.stream import stream_results
 from afdcli.results.writers import ROW_GROUP, Sink, journal
 from afdcli.storage.paths import Place, is_url, trouble
 from afdcli.storage.writable import check_file
@@ -175,6 +174,8 @@ class Embeddings:
         number = pa.from_numpy_dtype(self._dtype)
         kind = pa.list_(number, self._width)
         schema = pa.schema([("path", pa.string()), ("embedding", kind)])
+        from afdcli.results.stream import stream_results  # imports pandas
+
         paths = (row["path"] for row in stream_results(self._results))
         with parquet.ParquetWriter(new, schema) as writer:
             for block in self._blocks():

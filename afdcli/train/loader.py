@@ -9,12 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from afdcli.codec.encode import PAPER_QUALITIES, Compression
 from afdcli.errors import MachineError, UsageError
-from afdcli.train.pairs import Pair, degraded_pair, make_pair, random_crop
+from afdcli.train.pairs import (
+    Degradation,
+    Pair,
+    degraded_pair,
+    make_pair,
+    native_size,
+    random_crop,
+    random_part,
+)
 from afdcli.train.photos import load_pixels
 from afdcli.train.settings import Mix
 from afdcli.view.spec import ViewSpec
@@ -49,16 +58,22 @@ class Pairs(IterableDataset[tuple[Tensor, ...]]):
         info = get_worker_info()
         rng = np.random.default_rng((self.seed, info.id if info else 0))
         folders = [list(photos) for photos in self.folders]
+        while True:
+            pixels = self._drawn(folders, rng)
+            other = self._drawn(folders, rng) if rng.random() < self.mix.mixed else None
+            yield tensors(make_pair(pixels, self.spec, self.mix, rng, other))
+
+    def _drawn(self, folders: list[list[Path]], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """A photo (H, W, 3) uint8 of *folders*, which lose those that cannot be read."""
         while folders:
             photos = folders[int(rng.integers(len(folders)))]
             number = int(rng.integers(len(photos)))
             pixels = load_pixels(photos[number], self.spec.icc)
-            if pixels is None:
-                # Its header was fine when the photos were collected, its data is not.
-                photos.pop(number)
-                folders = [photos for photos in folders if photos]
-                continue
-            yield tensors(make_pair(pixels, self.spec, self.mix, rng))
+            if pixels is not None:
+                return pixels
+            # Its header was fine when the photos were collected, its data is not.
+            photos.pop(number)
+            folders[:] = [photos for photos in folders if photos]
         raise UsageError("no photo to train on can be read to its end: are the files damaged?")
 
 
@@ -113,9 +128,12 @@ def validation_batches(
         pixels = load_pixels(path, spec.icc)
         if pixels is None:
             continue
-        picture = random_crop(pixels, (spec.height, spec.width), rng, whole=i % 2 == 1)
+        view = (spec.height, spec.width)
+        native = i % 2 == 1
+        picture = random_part(pixels, rng) if native else random_crop(pixels, view, rng)
         rounds = [Compression("jpeg", PAPER_QUALITIES[i % len(PAPER_QUALITIES)], "4:2:0")]
-        made.append(tensors(degraded_pair(picture, rounds, spec)))
+        size = native_size(picture, min(view), rng) if native else None
+        made.append(tensors(degraded_pair(picture, Degradation(rounds, size), spec)))
     if not made:
         raise UsageError(
             f"none of the {len(photos)} photos held out for validation can be read to its end, "

@@ -196,14 +196,15 @@ class Trainer:
         """
         drawn, known = pairs.draw()
         batch, site = drawn.to(self.device), self.sites[turn]
-        targets = losses.Targets.unpacked(known, self.device) if known else None
         outputs, deep = self._looks_behind_the_plug, self.deep[turn]
+        targets = losses.Targets.unpacked(known, len(deep), self.device) if known else None
         varied = self.recipe.varied and outputs
         vary = draw_variation() if varied else None
         f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep, vary=vary)
         comes_back = len(self.sites) == 1 and not varied and self.device.type == "cpu"
         if outputs and not known and comes_back:
-            pairs.keep(f.targets.packed())
+            front = site.can_skip_front(batch.clean.shape[1], batch.clean.shape[2])
+            pairs.keep(f.targets(front).packed())
         return batch, f
 
     @property

@@ -20,26 +20,30 @@ from afdcli.train.loader import Batch
 
 
 class Targets(NamedTuple):
-    """The classifier's outputs for the clean pictures of a batch.
+    """What the module does not change: features in front of it, outputs for the clean pictures.
 
     Attributes:
-        logits: (B, K) float32.
-        deep: outputs of the stages behind the plug, as far as asked for.
+        logits: (B, K) float32, of the clean pictures.
+        deep: their outputs at the stages behind the plug, as far as asked for.
+        plug: features at the plug point, (B, C, h, w), of the clean and of the degraded pictures;
+            () to compute them again.
     """
 
     logits: Tensor
     deep: Sequence[Tensor] = ()
+    plug: Sequence[Tensor] = ()
 
     def packed(self) -> tuple[Tensor, ...]:
-        """As tensors to store: the stages in float16."""
+        """As tensors to store: all but the logits in float16."""
         most = torch.finfo(torch.float16).max
-        return self.logits, *(x.clamp(-most, most).half() for x in self.deep)
+        return self.logits, *(x.clamp(-most, most).half() for x in (*self.deep, *self.plug))
 
     @classmethod
-    def unpacked(cls, stored: Sequence[Tensor], device: torch.device) -> Targets:
-        """From `packed`."""
-        logits, *deep = (tensor.to(device) for tensor in stored)
-        return cls(logits, deep)
+    def unpacked(cls, stored: Sequence[Tensor], stages: int, device: torch.device) -> Targets:
+        """From `packed`, with *stages* outputs in `deep`."""
+        logits, *rest = (tensor.to(device) for tensor in stored)
+        plug = [_channels_last(x.float()) for x in rest[stages:]]
+        return cls(logits, rest[:stages], plug)
 
 
 class Features(NamedTuple):
@@ -59,10 +63,10 @@ class Features(NamedTuple):
     clean_deep: Sequence[Tensor] = ()
     restored_deep: Sequence[Tensor] = ()
 
-    @property
-    def targets(self) -> Targets:
-        """What can be reused when these pictures come back."""
-        return Targets(self.clean_logits, self.clean_deep)
+    def targets(self, plug: bool) -> Targets:
+        """What can be reused when these pictures come back; with *plug*, the features there."""
+        known = (self.clean, self.drifted) if plug else ()
+        return Targets(self.clean_logits, self.clean_deep, known)
 
     def thinned(self, row: int, column: int) -> Features:
         """Every `THINNING`-th place in both directions, from *row* and *column* on, in float32.
@@ -92,8 +96,8 @@ def run(
     """Clean and restored pictures through the frozen classifier.
 
     Args:
-        targets: where they are known from an earlier pass; the clean picture then goes through
-            the stem only.
+        targets: where they are known from an earlier pass; the clean picture then goes to the plug
+            point only, or not even there, see `Targets.plug`.
         outputs: False spares everything behind the plug; all logits are then empty, (B, 0).
         deep: names of modules whose outputs are kept, too.
         vary: changes what comes from the plug point, clean and restored alike, on its way to the
@@ -123,13 +127,18 @@ def run(
         with torch.no_grad(), site.watching(deep) as clean_deep:
             targets = Targets(site(batch.clean, look_only), clean_deep)
     else:
-        seen.append(site.features(batch.clean))
+        seen.append(targets.plug[0] if targets.plug else site.features(batch.clean))
+    known = targets.plug[1] if targets.plug else None
     with site.watching(deep) as restored_deep:
-        restored_logits = site(batch.pixels, restore, restorer.behind)
+        restored_logits = site(batch.pixels, restore, restorer.behind, known)
     clean, drifted, restored = seen
     return Features(
         clean, drifted, restored, targets.logits, restored_logits, targets.deep, restored_deep
     )
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def feature_loss(f: Features) -> Tensor:

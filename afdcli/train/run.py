@@ -14,7 +14,7 @@ from afdcli import __version__
 from afdcli.core import weights_file
 from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
-from afdcli.core.presets import PAPER, placement_of, preset
+from afdcli.core.presets import LIGHT, PAPER, placement_of, preset
 from afdcli.errors import ModuleError, UsageError
 from afdcli.inference.torch_threads import keep_to_quota
 from afdcli.models.afd_file import signature, view_for
@@ -23,7 +23,6 @@ from afdcli.models.hooks import HookedBackbone, Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 from afdcli.models.precision import PRECISIONS
-from afdcli.train.auto_preset import AUTO, affordable
 from afdcli.train.loader import Pairs, batches, validation_batches
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.pair_cache import Replay
@@ -31,6 +30,8 @@ from afdcli.train.photos import PhotoSet
 from afdcli.train.settings import Settings, checkpoint_path
 from afdcli.train.validation import Score, Validation
 from afdcli.view.spec import ViewSpec
+
+AUTO = "auto"  # the preset for the plug point
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,9 @@ def _at_stem(
 ) -> tuple[str, AFDConfig]:
     """The plugged module's name, and the AFD module for it and for what lies behind it."""
     net, view = backbone.net, (backbone.spec.height, backbone.spec.width)
-    point = find_stem(net, view, at, pooled=placement_of(preset_name).behind_pooling)
-    if preset_name == AUTO:  # all candidates are behind the same stem
-        preset_name = affordable(net, view, point)
+    preset_name = LIGHT if preset_name == AUTO else preset_name
     placement = placement_of(preset_name)
+    point = find_stem(net, view, at, quarter=placement.quarter)
     stages = find_stages(net, view, placement)
     places = find_norm_layers(net, view, point.where, placement)
     config = preset(
@@ -143,7 +143,7 @@ def _at_stem(
 
 def _at_input(preset_name: str, changes: Mapping[str, object]) -> AFDConfig:
     """The AFD module for pictures."""
-    if preset_name == AUTO:  # it is to fit any backbone, and pixels say less than features
+    if preset_name == AUTO:
         preset_name, changes = PAPER, {"width": 24, **changes}
     options = {"activation": "none", "plug_stride": 1, "unshuffle": 2, "guide": True, **changes}
     return preset(preset_name, 3, **options)

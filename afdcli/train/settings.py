@@ -62,8 +62,12 @@ class Mix:
             between `lowest` and `highest`.
         other_codec: share whose last compression is AVIF or WebP instead of JPEG.
         full_chroma: share compressed as 4:4:4 instead of 4:2:0; a little 4:2:2 besides.
-        native: share compressed at another size than the classifier's, then resized and cropped
-            by the view; the rest is cropped first, as in the paper's protocol.
+        mixed: share made of two photos, see `afdcli.train.pairs.mixed`; cropped as in the paper.
+        native: share of the others compressed at another size than the classifier's, then resized
+            and cropped by the view; the rest is cropped first, as in the paper's protocol.
+        shrunk: share of those, if compressed twice or more, that is made smaller before the last
+            compression.
+        lossless: share of those that is stored without loss at the end, like a screenshot.
     """
 
     clean: float = 0.1
@@ -74,7 +78,10 @@ class Mix:
     highest: int = 90
     other_codec: float = 0.05
     full_chroma: float = 0.1
-    native: float = 0.2
+    mixed: float = 0.5
+    native: float = 0.5
+    shrunk: float = 0.5
+    lossless: float = 0.05
 
 
 @dataclass(frozen=True)

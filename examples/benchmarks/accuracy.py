@@ -2,12 +2,13 @@
 
     python examples/benchmarks/accuracy.py PHOTOS --labels FILE.csv|folders --out DIR \\
         --backbone NAME[=CHECKPOINT][@MODULE] ... [--import FILE.py] [--only LIST] \\
-        [--protocols clean,single,multiple,codecs,native]
+        [--protocols clean,single,multiple,codecs,real]
 
 For every classifier and condition each photo is cropped (256 -> 224, unless it is within 16 px of
 the view already), compressed, read back with its coefficients, and classified by the plain
-backbone and with AFD in one pass. "native" compresses at the file's own size instead and leaves
-resizing and cropping to the classifier's view. Finished conditions are kept in DIR and not computed
+backbone and with AFD in one pass. "real" degrades whole photos instead, as happens to people's
+files (thumbnails, chains of compressions, other codecs), and leaves resizing and cropping to the
+classifier's view. Finished conditions are kept in DIR and not computed
 again. Writes DIR/accuracy.csv and DIR/accuracy.md, and with matplotlib DIR/*.png.
 
 MODULE is auto (default) or a file of `afd train`.
@@ -30,6 +31,7 @@ from protocols import (
     labelled,
     load,
     outcomes,
+    pooled,
     single_threaded_blas,
 )
 
@@ -58,22 +60,28 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         )
         folder.mkdir(parents=True, exist_ok=True)
         clean: dict[bool, np.ndarray] = {}
+        kept: list[np.ndarray] = []
         for condition in conditions(args.protocols.split(",")):
-            file_ = folder / f"{condition.name.replace(' ', '_')}.npy"
+            file_ = folder / f"{condition.name.replace(' ', '_').replace(',', '')}.npy"
             if not file_.exists():
                 np.save(file_, outcomes(net, Views(photos, condition, plugged.spec), targets))
             right = np.load(file_)
             if not condition.qualities and not condition.rounds:
                 clean[condition.native] = right[:, 0]
+            elif condition.native:
+                kept.append(right)
+            same = {"backbone": name, "plug": loaded.plug, "protocol": condition.protocol}
             row = facts(right, clean[condition.native])
-            rows.append({"backbone": name, "plug": loaded.plug, **vars(condition), **row})
+            rows.append({**same, "name": condition.name, **row})
             print(json.dumps(rows[-1]), flush=True)
-    return pd.DataFrame(rows).drop(columns=["qualities", "rounds", "codec", "native"])
+        for title, row in pooled(kept, clean[True]) if kept else ():
+            rows.append({**same, "name": title, **row})
+    return pd.DataFrame(rows)
 
 
 def _share(row: pd.Series) -> str:
     """The recovered share of one condition in words."""
-    if "clean" in row["name"]:
+    if "clean" in row["name"] or row["name"] == "all others":
         return ""
     if np.isnan(row.recovered):
         return "next to nothing was lost"
@@ -142,7 +150,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--runtime", default="auto", help="as of afd classify")
-    parser.add_argument("--protocols", default="clean,single,multiple,codecs,native")
+    parser.add_argument("--protocols", default="clean,single,multiple,codecs,real")
     args = parser.parse_args()
     single_threaded_blas()
     keep_freed_memory()

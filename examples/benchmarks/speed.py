@@ -1,281 +1,245 @@
-"""What AFD costs, and how near `afd classify` comes to the network alone: ratios from one run.
+"""How fast `afd classify` is, beside the network alone and timm's script: one table from one run.
 
     python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
-        [--import FILE.py] [--sizes 500x375,224x224,4000x3000]
-        [--ways "torch fp32,torch auto,openvino auto"] --out DIR
+        [--import FILE.py] [--sizes 500x375,4000x3000] [--count 256] [--rounds 3] --out DIR
 
-For each classifier, in images/s, each the median of several rounds in turn (so that a busy moment
-of the machine hits all): module and classifier on tensors in memory; the classifier alone;
-`afd classify` from files, in float32 and as it runs by default; timm's own way from files
-(ImageFolder, DataLoader, create_transform), with and without channels_last. Besides, milliseconds
-of the module in every preset, unfused and fused, and of pixel-domain removers (DnCNN, ARCNN) on the
-same picture. Writes DIR/speed.csv and DIR/module.csv.
+Every measurement is a fresh process, as users start it, and the process says its own rate, without
+its start. The rounds go through all measurements in turn, so that a busy moment of the machine hits
+all; the table has medians. For each classifier, images/s:
+
+- timm's way from files (ImageFolder, create_transform, DataLoader), plain, with channels_last, and
+  with channels_last and freed memory kept, which `afd` does and timm's users do not;
+- the classifier on a batch in memory, in torch and OpenVINO, alone and with the AFD module;
+- `afd classify` from files, with and without AFD.
+
+Besides: seconds from the start of `afd classify` to its end on one photo, at the first start
+(which converts the network) and at the second. Writes DIR/speed.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
-import torch
 from PIL import Image, ImageOps
-from protocols import arguments, load, single_threaded_blas
-from timm.data import create_transform, resolve_model_data_config
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
-
-from afdcli.core.config import Stage
-from afdcli.core.cost import AllOutputs, random_inputs
-from afdcli.core.module import AFDModule
-from afdcli.core.presets import PRESETS, placement_of, preset
-from afdcli.core.repconv import RepConv
-from afdcli.inference.runtime import run_somewhere
-from afdcli.inputs.discover import discover
-from afdcli.models.afd_classifier import AFDClassifier
-from afdcli.models.bn_folding import fold_batch_norms
-from afdcli.models.loader import Backbone
-from afdcli.models.memory import keep_freed_memory
-from afdcli.models.precision import choose_precision
 
 BATCH = 16
-RESNET50_STAGES = tuple(
-    Stage(f"layer{i}", channels, stride, "relu")
-    for i, channels, stride in ((1, 256, 4), (2, 512, 8), (3, 1024, 16))
-)
-REPEATS = 4  # passes per round on tensors in memory
+SECONDS = 4.0  # of each measurement in memory
 
 
-def make_files(photos: Path, size: tuple[int, int], count: int, folder: Path) -> Path:
-    """JPEG files of *size* (width, height), one class folder, as ImageFolder wants them."""
+@dataclass(frozen=True)
+class Task:
+    """One measurement.
+
+    Attributes:
+        what: its name in the table.
+        kind: "timm", "memory", "classify" or "start".
+        item: ``NAME[=CHECKPOINT][@MODULE]``.
+        size: of the files, "" in memory.
+        runtime, precision: as of `afd classify`.
+        afd: the module is in.
+        channels_last, keep_memory: of timm's way, and in memory.
+    """
+
+    what: str
+    kind: str
+    item: str
+    size: str = ""
+    runtime: str = "auto"
+    precision: str = "auto"
+    afd: bool = True
+    channels_last: bool = True
+    keep_memory: bool = True
+
+
+def tasks(item: str, sizes: list[str]) -> Iterator[Task]:
+    """All measurements of one classifier."""
+    for size in sizes:
+        yield Task("timm's script", "timm", item, size, channels_last=False, keep_memory=False)
+        yield Task("timm's script, channels_last", "timm", item, size, keep_memory=False)
+        yield Task("timm's script, channels_last, freed memory kept", "timm", item, size)
+        yield Task("afd classify", "classify", item, size)
+        yield Task("afd classify, float32", "classify", item, size, precision="fp32")
+        yield Task("afd classify, AFD off", "classify", item, size, afd=False)
+    alone = {"item": item, "afd": False, "precision": "fp32"}
+    yield Task("in memory, torch", "memory", runtime="torch", keep_memory=False, **alone)  # type: ignore[arg-type]
+    yield Task("in memory, torch, freed memory kept", "memory", runtime="torch", **alone)  # type: ignore[arg-type]
+    for name, precision in (("float32", "fp32"), ("default", "auto")):
+        for afd, module in ((False, ""), (True, ", with AFD")):
+            what = f"in memory, OpenVINO, {name}{module}"
+            yield Task(what, "memory", item, runtime="openvino", precision=precision, afd=afd)
+    yield Task("start, first", "start", item, sizes[0])
+    yield Task("start, second", "start", item, sizes[0])
+
+
+def make_files(photos: Path, size: str, count: int, folder: Path) -> None:
+    """JPEG files of *size* (WIDTHxHEIGHT) in *folder*/all; ImageFolder wants a folder per class."""
+    from afdcli.inputs.discover import discover
+
+    width, height = map(int, size.split("x"))
     inside = folder / "all"
     inside.mkdir(parents=True)
     found = list(discover([photos]))
-    for i in range(count):
+    for i in range(count if width * height < 10**6 else max(BATCH, count // 8)):
         with Image.open(found[i % len(found)].path) as image:
-            made = ImageOps.fit(image.convert("RGB"), size)
+            made = ImageOps.fit(image.convert("RGB"), (width, height))
         made.save(inside / f"{i:05d}.jpg", quality=85)
-    return folder
 
 
-class Way(NamedTuple):
-    """A runtime and a precision, as options of `afd classify`."""
+def by_timm(task: Task, files: Path, imports: list[str]) -> float:
+    """As timm's inference script: its transform, two loader workers, plain float32; images/s."""
+    import torch
+    from protocols import load
+    from timm.data import create_transform, resolve_model_data_config
+    from torch.utils.data import DataLoader
+    from torchvision.datasets import ImageFolder
 
-    runtime: str
-    precision: str
+    backbone, _ = load(task.item.partition("@")[0] + "@off", imports)
+    config = resolve_model_data_config(backbone.net)
+    data = ImageFolder(str(files), create_transform(**config, is_training=False))
+    layout = torch.channels_last if task.channels_last else torch.contiguous_format
+    net, done, begin = backbone.net.to(memory_format=layout), 0, 0.0
+    with torch.inference_mode():
+        for pictures, _ in DataLoader(data, BATCH, num_workers=2):
+            net(pictures.to(memory_format=layout)).softmax(-1).topk(1)
+            if begin:  # the first batch pays for the start
+                done += len(pictures)
+            else:
+                begin = time.perf_counter()
+    return done / (time.perf_counter() - begin)
 
-    def __str__(self) -> str:
-        return f"{self.runtime} {self.precision}"
 
+def in_memory(task: Task, imports: list[str]) -> float:
+    """Passes over a batch in memory, images/s."""
+    import torch
+    from protocols import load
 
-def on_tensors(item: str, imports: list[str], way: Way, afd: bool) -> Callable[[], float]:
-    """Passes over a batch that lies in memory, in images/s."""
+    from afdcli.inference.runtime import run_somewhere
+    from afdcli.models.afd_classifier import AFDClassifier
+    from afdcli.models.bn_folding import fold_batch_norms
+    from afdcli.models.precision import choose_precision
+
+    item = task.item if task.afd else task.item.partition("@")[0] + "@off"
     backbone, loaded = load(item, imports)
     spec = backbone.spec
     fold_batch_norms(backbone.net, (spec.height, spec.width))  # as `afd classify` does
+    precision = choose_precision(task.precision, "cpu", integers=True)
+    plugged = AFDClassifier(backbone, loaded, precision=precision).eval()
+    net = run_somewhere(plugged, task.runtime, "cpu").network
     pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
     cells = (-(-spec.height // 8), -(-spec.width // 8))
-    # As the engine hands it over, see `afdcli.view.spec.View`.
+    # As the readers hand it over, see `afdcli.view.spec.View`.
     grid, file_context = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
-    precision = choose_precision(way.precision, "cpu", integers=True)
-    plugged = AFDClassifier(backbone, loaded if afd else None, precision=precision).eval()
-    net = run_somewhere(plugged, way.runtime, "cpu").network
-
-    def work() -> float:
-        with torch.inference_mode():
-            net(pixels, grid, file_context)  # warms up
-            begin = time.perf_counter()
-            for _ in range(REPEATS):
-                net(pixels, grid, file_context)
-        return BATCH * REPEATS / (time.perf_counter() - begin)
-
-    return work
-
-
-def by_timm(backbone: Backbone, files: Path, channels_last: bool) -> Callable[[], float]:
-    """As timm's inference script: its transform, two loader workers, plain float32."""
-    config = resolve_model_data_config(backbone.net)
-    data = ImageFolder(str(files), create_transform(**config, is_training=False))
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-
-    def work() -> float:
-        net = backbone.net.to(memory_format=layout)
-        done, begin = 0, time.perf_counter()
-        with torch.inference_mode():
-            for pictures, _ in DataLoader(data, BATCH, num_workers=2):
-                done += len(net(pictures.to(memory_format=layout)).softmax(-1).topk(1).indices)
-        return done / (time.perf_counter() - begin)
-
-    return work
-
-
-def by_afd(item: str, files: Path, args: argparse.Namespace, *extra: str) -> Callable[[], float]:
-    """`afd classify` as a process of its own; the rate is the one that it reports itself."""
-    classifier, _, module = item.partition("@")
-    name, _, checkpoint = classifier.partition("=")
-    command = [sys.executable, "-m", "afdcli", "classify", str(files), "--backbone", name, "-q"]
-    command += ["--checkpoint", checkpoint] if checkpoint else []
-    command += ["--afd", module] if module else []
-    command += [word for source in args.imports for word in ("--import", source)]
-
-    def work() -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "r.csv"
-            subprocess.run([*command, *extra, "--out", str(out)], check=True)
-            counts = json.loads(out.with_name("r.csv.meta.json").read_text())["counts"]
-            return float(counts["rows"] / counts["seconds"])
-
-    return work
-
-
-def classifier_rows(item: str, args: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """All rates of one classifier."""
-    ways = [Way(*way.split()) for way in args.ways.split(",")]
-    first = args.sizes.split(",")[0]
-    works: dict[tuple[str, str, str], Callable[[], float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for way in ways:
-            for afd, what in ((True, "AFD + classifier, in memory"), (False, "classifier alone")):
-                works[what, str(way), ""] = on_tensors(item, args.imports, way, afd)
-        for size in args.sizes.split(","):
-            width, height = map(int, size.split("x"))
-            count = args.count if width * height < 10**6 else max(BATCH, args.count // 8)
-            files = make_files(args.photos, (width, height), count, Path(folder) / size)
-            for way in ways:
-                if size == first or way.precision == "auto":
-                    options = ("--runtime", way.runtime, "--precision", way.precision)
-                    works["afd classify", str(way), size] = by_afd(item, files, args, *options)
-            if size == first:
-                works["afd classify --compare", str(way), size] = by_afd(
-                    item, files, args, *options, "--compare"
-                )
-            backbone, _ = load(item, args.imports)
-            for channels_last in (False, True):
-                name = "timm, channels_last" if channels_last else "timm"
-                works[name, "torch fp32", size] = by_timm(backbone, files, channels_last)
-        rates = in_turn(works, args.rounds)
-    first_way = str(ways[0])
-    for (what, way, size), value in rates.items():
-        ceiling = (
-            rates.get(("AFD + classifier, in memory", way, ""))
-            or rates["AFD + classifier, in memory", first_way, ""]
-        )
-        plain, last = (
-            rates.get((name, "torch fp32", size)) for name in ("timm", "timm, channels_last")
-        )
-        yield {
-            "backbone": item.partition("=")[0],
-            "what": what,
-            "runtime": way,
-            "size": size,
-            "images_per_second": round(value, 1),
-            "of_ceiling": round(value / ceiling, 2),
-            "of_timm": round(value / plain, 2) if plain else None,
-            "of_channels_last": round(value / last, 2) if last else None,
-        }
-
-
-def in_turn(
-    works: dict[tuple[str, str, str], Callable[[], float]], rounds: int
-) -> dict[tuple[str, str, str], float]:
-    """Median rate of each, from *rounds* rounds."""
-    rates: dict[tuple[str, str, str], list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            rates[name].append(work())
-            print(*name, f"{rates[name][-1]:.1f}/s", file=sys.stderr, flush=True)
-    return {name: statistics.median(values) for name, values in rates.items()}
-
-
-def milliseconds(nets: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median time of one call of each, taken in turn."""
-    times: dict[str, list[float]] = {name: [] for name in nets}
     with torch.inference_mode():
-        for round_ in range(4 * rounds + 2):
-            for name, call in nets.items():
-                begin = time.perf_counter()
-                call()
-                if round_ >= 2:
-                    times[name].append(1000 * (time.perf_counter() - begin))
-    return {name: statistics.median(values) for name, values in times.items()}
+        for _ in range(2):
+            net(pixels, grid, file_context)
+        done, begin = 0, time.perf_counter()
+        while time.perf_counter() - begin < SECONDS:
+            net(pixels, grid, file_context)
+            done += BATCH
+    return done / (time.perf_counter() - begin)
 
 
-def dncnn(layers: int = 17, width: int = 64) -> nn.Sequential:
-    """Zhang et al., arXiv 1608.03981, with its normalisations folded: 17 layers of 64."""
-    inner: list[nn.Module] = []
-    for _ in range(layers - 2):
-        inner += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(
-        nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), *inner, nn.Conv2d(width, 3, 3, padding=1)
-    )
+def by_afd(task: Task, files: Path, imports: list[str]) -> float:
+    """`afd classify`: images/s as it reports them, or for "start" the seconds for one photo."""
+    classifier, _, module = task.item.partition("@")
+    name, _, checkpoint = classifier.partition("=")
+    source = next((files / "all").iterdir()) if task.kind == "start" else files
+    command = [sys.executable, "-m", "afdcli", "classify", str(source), "--backbone", name, "-q"]
+    command += ["--runtime", task.runtime, "--precision", task.precision]
+    command += ["--checkpoint", checkpoint] if checkpoint else []
+    command += ["--afd", (module or "auto") if task.afd else "off"]
+    command += [word for source in imports for word in ("--import", source)]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "r.csv"
+        begin = time.perf_counter()
+        subprocess.run([*command, "--out", str(out)], check=True)
+        seconds = time.perf_counter() - begin
+        counts = json.loads(out.with_name("r.csv.meta.json").read_text())["counts"]
+    return seconds if task.kind == "start" else float(counts["rows"] / counts["seconds"])
 
 
-def arcnn() -> nn.Sequential:
-    """Dong et al., arXiv 1504.06993: 9-7-1-5 with 64, 32, 16 channels."""
-    return nn.Sequential(
-        *(nn.Conv2d(3, 64, 9, padding=4), nn.PReLU(), nn.Conv2d(64, 32, 7, padding=3), nn.PReLU()),
-        *(nn.Conv2d(32, 16, 1), nn.PReLU(), nn.Conv2d(16, 3, 5, padding=2)),
-    )
+def measure(task: Task, files: Path, imports: list[str]) -> float:
+    """The number of one task, measured in this process."""
+    if task.kind in ("classify", "start"):
+        return by_afd(task, files, imports)
+    if task.keep_memory:
+        from afdcli.models.memory import keep_freed_memory
+
+        keep_freed_memory()
+    return by_timm(task, files, imports) if task.kind == "timm" else in_memory(task, imports)
 
 
-def module_rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """All parts of modules for ResNet-50, each preset, and pixel removers at 224x224."""
-    nets: dict[str, Callable[[], object]] = {}
-    for name in PRESETS:
-        placement = placement_of(name)
-        stages = tuple(stage for stage in RESNET50_STAGES if stage.stride >= placement.first_stride)
-        config = preset(name, 64, stages, plug_stride=4 if placement.behind_pooling else 2)
-        module = AFDModule(config).eval()
-        module = module.to(memory_format=torch.channels_last)
-        inputs = tuple(
-            t.to(memory_format=torch.channels_last) if t.ndim == 4 else t
-            for t in random_inputs(module.config, BATCH)
-        )
-        fused = module.reparameterize()
-        for child in module.modules():
-            if isinstance(child, RepConv):
-                child.fold = False
-        nets[f"{name}, branches"] = partial(AllOutputs(module), *inputs)
-        nets[f"{name}, fused"] = partial(AllOutputs(fused), *inputs)
-    picture: Tensor = torch.rand(BATCH, 3, 224, 224).to(memory_format=torch.channels_last)
-    for name, net in (("DnCNN", dncnn()), ("ARCNN", arcnn())):
-        ready = net.eval().to(memory_format=torch.channels_last)
-        nets[name] = lambda m=ready: m(picture)  # type: ignore[misc]
-    for name, value in milliseconds(nets, args.rounds).items():
-        yield {"what": name, "ms_per_image": round(value / BATCH, 2)}
+def in_a_process(task: Task, files: Path, args: argparse.Namespace, cache: Path) -> float:
+    """The same in a process of its own, with an empty cache of converted networks at first."""
+    command = [sys.executable, __file__, str(files), "--task", json.dumps(asdict(task))]
+    command += ["--backbone", task.item, "--out", str(args.out)]
+    command += [word for source in args.imports for word in ("--import", source)]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    return float(done.stdout.split()[-1])
+
+
+def table(found: dict[Task, list[float]]) -> pd.DataFrame:
+    """Medians, and their ratios to timm's script on files of the same size."""
+    medians = {task: statistics.median(values) for task, values in found.items()}
+    rates = {(task.item, task.size, task.what): value for task, value in medians.items()}
+    rows = []
+    for task, value in medians.items():
+        row: dict[str, object] = {"backbone": task.item.partition("=")[0].partition("@")[0]}
+        row |= {"what": task.what, "size": task.size, "value": round(value, 1)}
+        for column, end in (("of_timm", ""), ("of_channels_last", ", channels_last")):
+            base = rates.get((task.item, task.size, f"timm's script{end}"))
+            row[column] = round(value / base, 2) if base and task.kind != "start" else None
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
     """Parse, measure, print, write."""
-    parser = arguments(__doc__, many=True)
-    parser.add_argument("--sizes", default="500x375,224x224,4000x3000")
-    parser.add_argument(
-        "--ways", default="torch fp32,torch auto", help='e.g. "torch fp32,openvino auto"'
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--backbone", action="append", required=True)
+    parser.add_argument("--import", dest="imports", action="append", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sizes", default="500x375,4000x3000")
     parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--task", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    single_threaded_blas()
-    keep_freed_memory()
+    if args.task:
+        print(measure(Task(**json.loads(args.task)), args.photos, args.imports))
+        return
     args.out.mkdir(parents=True, exist_ok=True)
-    tables = {
-        "module": list(module_rows(args)),
-        "speed": [row for item in args.backbone for row in classifier_rows(item, args)],
-    }
-    for name, rows in tables.items():
-        table = pd.DataFrame(rows)
-        table.to_csv(args.out / f"{name}.csv", index=False)
-        print(table.to_string(index=False), end="\n\n")
+    sizes = args.sizes.split(",")
+    found: dict[Task, list[float]] = {}
+    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as cache:
+        for size in sizes:
+            make_files(args.photos, size, args.count, Path(made) / size)
+        for number in range(args.rounds):
+            for item in args.backbone:
+                for task in tasks(item, sizes):
+                    where = Path(cache) / (str(number) if task.kind == "start" else "kept")
+                    files = Path(made) / (task.size or sizes[0])
+                    found.setdefault(task, []).append(in_a_process(task, files, args, where))
+                    print(task.item, task.what, task.size, found[task][-1], file=sys.stderr)
+    result = table(found)
+    result.to_csv(args.out / "speed.csv", index=False)
+    print(platform.processor() or platform.machine(), os.cpu_count(), "CPUs")
+    print(result.to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -22,18 +22,26 @@ NUMBERS = {
     "classify": {
         "--topk": int, "--batch-size": int, "--workers": int, "--timeout": float, "--memory": int,
         "--max-pixels": int, "--rows-per-part": int, "--actors": int, "--actor-gpus": float,
+        "--min-prob": float, "--limit": int, "--sample": int, "--seed": int,
     },
     "degrade": {
         "--rounds": int, "--crop": int, "--seed": int, "--workers": int, "--timeout": float,
     },
     "models": {"--limit": int},
+    "sort": {"--min-prob": float},
     "train": {
         "--minutes": float, "--steps": int, "--batch-size": int, "--lr": float,
         "--divergence": float, "--deep": float, "--side": int, "--angle": float, "--reuse": int,
         "--validation": int, "--seed": int, "--workers": int,
     },
 }  # fmt: skip
-FIRST = {"classify": ["x.jpg"], "degrade": ["x.jpg"], "models": ["x"], "train": ["--data", "x"]}
+FIRST = {
+    "sort": ["x.csv", "--to", "d"],
+    "classify": ["x.jpg"],
+    "degrade": ["x.jpg"],
+    "models": ["x"],
+    "train": ["--data", "x"],
+}
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e400", "9" * 40, "", "ten"])
@@ -196,7 +204,7 @@ def test_folders_of_fewer_than_five_photos(places: Path, kit: Path) -> None:
         (places / "good" / f"{number}.jpg").rename(folder / f"{number}.jpg")
         folders += ["--data", folder]
     net = [str(word) for word in of_kit(kit)[:4]]
-    words = ("--steps", "1", "--batch-size", "2", "--preset", "nano", "--out", "n.safetensors")
+    words = ("--steps", "1", "--batch-size", "2", "--preset", "light", "--out", "n.safetensors")
     result = afd("train", *dict.fromkeys(folders[1::2], None) and folders, *net, *words)
     assert result.exit_code == 0, result.output
     assert "4 held-out photos" in result.stdout

@@ -25,7 +25,7 @@ STAGES = (Stage("layer1", 24, 4, "relu"), Stage("layer3", 40, 16, "none"))
 def test_stages_are_saved_fused_and_the_identity_at_first(
     tmp_path: Path, changes: dict[str, object]
 ) -> None:
-    module = AFDModule(preset("nano", 12, STAGES, **changes)).eval()
+    module = AFDModule(preset("light", 12, STAGES, **changes)).eval()
     inputs = random_inputs(module.config, 1)
     assert [x.shape[1] for x in inputs[3:]] == [24, 40]
     with torch.inference_mode():
@@ -47,7 +47,7 @@ def test_stages_are_saved_fused_and_the_identity_at_first(
 
 
 def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:
-    module = AFDModule(preset("nano", 12, STAGES)).eval()
+    module = AFDModule(preset("light", 12, STAGES)).eval()
     randomise(module)
     _, grid, file_context, *deep = random_inputs(module.config, 1)
     gate = module.adapters[0].gate
@@ -63,7 +63,7 @@ PLACES = (NormLayer("layer1.0.bn1", 5), NormLayer("layer2.0.bn2", 7))
 
 
 def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None:
-    module = AFDModule(preset("nano", 12, (), PLACES, film_width=3)).eval()
+    module = AFDModule(preset("light", 12, (), PLACES, film_width=9)).eval()
     _, grid, file_context = random_inputs(module.config, 2)
     x = torch.randn(2, 5, 4, 6)
     with torch.inference_mode():
@@ -84,21 +84,21 @@ def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None
                 assert torch.equal(a, b)
         scale, shift = module.scales_and_shifts(known)[0]
         assert torch.allclose(apply_film(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
-        assert not torch.allclose(scale[0], scale[1])  # each picture has its own
+        assert not torch.equal(scale[0], scale[1])  # each picture has its own
 
 
 def test_a_picture_of_which_nothing_is_known_is_not_modulated() -> None:
-    module = AFDModule(preset("nano", 12, (), PLACES, film_width=3)).eval()
+    module = AFDModule(preset("light", 12, (), PLACES, film_width=3)).eval()
     randomise(module)
     with torch.inference_mode():
         module.film.bottleneck.bias.fill_(-1e4)  # all of the few numbers are 0
         known = module.estimate_damage(*random_inputs(module.config, 1)[1:3])
         assert not any(v.any() for pair in module.scales_and_shifts(known) for v in pair)
-    assert AFDModule(preset("nano", 12, (), PLACES, film_width=0)).scales_and_shifts(known) == []
+    assert AFDModule(preset("light", 12, (), PLACES, film_width=0)).scales_and_shifts(known) == []
 
 
 def test_only_presets_with_a_width_for_stages_take_them() -> None:
     assert preset("paper", 64, STAGES).stages == ()
-    config = preset("small", 64, STAGES)
+    config = preset("best", 64, STAGES)
     assert config.stages == STAGES
-    assert [config.adapter_width_at(stage) for stage in STAGES] == [32, 128]
+    assert [config.adapter_width_at(stage) for stage in STAGES] == [24, 96]

@@ -30,7 +30,7 @@ def test_a_configuration_survives_its_text(name: str) -> None:
 
 
 def test_the_names_of_older_files_are_understood() -> None:
-    config = preset("small", 32, STAGES, PLACES)
+    config = preset("best", 32, STAGES, PLACES)
     old = {"film_width": "rank", "norm_layers": "places", "adapter_width": "stage_width"}
     old["context_channels"] = "side_channels"
     values = json.loads(config.to_json())
@@ -42,7 +42,7 @@ def test_the_names_of_older_files_are_understood() -> None:
 
 
 def changed(**fields: Any) -> str:
-    values = json.loads(preset("small", 32, STAGES, PLACES).to_json())
+    values = json.loads(preset("best", 32, STAGES, PLACES).to_json())
     return json.dumps({**values, **fields})
 
 
@@ -118,13 +118,13 @@ def test_a_text_without_end_is_refused() -> None:
 
 
 def saved(tmp_path: Path, text: str, **tensors: torch.Tensor) -> Path:
-    module = AFDModule(preset("nano", 4))
+    module = AFDModule(preset("light", 4))
     file = tmp_path / "m.safetensors"
     save_file({**module.state_dict(), **tensors}, file, {"afd_config": text})
     return file
 
 
-NANO = preset("nano", 4)
+NANO = preset("light", 4)
 
 
 def test_a_small_file_cannot_ask_for_much_memory(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_loaded_module_does_not_change_with_its_file(tmp_path: Path) -> None:
 
 
 def test_the_tensors_of_older_files_are_found(tmp_path: Path) -> None:
-    module = AFDModule(preset("nano", 4, STAGES, PLACES)).eval()
+    module = AFDModule(preset("light", 4, STAGES, PLACES)).eval()
     for value in module.state_dict().values():
         value.uniform_(-0.1, 0.1)
     old = {

@@ -164,7 +164,7 @@ def test_parameter_count_of_the_paper_preset() -> None:
 
 def test_pico_reads_the_root_mean_squares_only() -> None:
     assert GRID_CHANNELS == spec.GRID_CHANNELS
-    module = AFDModule(preset("pico", 12)).eval()
+    module = AFDModule(preset("light", 12)).eval()
     randomise(module)
     x, grid, file_context = random_inputs(module.config)[:3]
     means, sizes = grid.clone(), grid.clone()

@@ -20,7 +20,7 @@ from afdcli.errors import ModuleError
 
 
 def test_a_module_of_the_old_pico_is_refused_in_a_line(tmp_path: Path) -> None:
-    module = AFDModule(preset("pico", 4))
+    module = AFDModule(preset("light", 4, stride=4))
     old = {k: v for k, v in module.state_dict().items() if "halve" not in k}
     file = tmp_path / "old.safetensors"
     save_file(old, file, {"afd_config": module.config.to_json()})
@@ -29,7 +29,7 @@ def test_a_module_of_the_old_pico_is_refused_in_a_line(tmp_path: Path) -> None:
 
 
 def test_save_and_load(tmp_path: Path) -> None:
-    module = AFDModule(preset("nano", 12, activation="relu6", gate="channel")).eval()
+    module = AFDModule(preset("light", 12, activation="relu6", gate="channel")).eval()
     randomise(module)
     weights_file.save(module, tmp_path / "m.safetensors", {"plug": "stem"})
     loaded, metadata = weights_file.load(tmp_path / "m.safetensors")
@@ -67,7 +67,7 @@ def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
 
 
 def test_fuse_file_refuses_a_fused_module(tmp_path: Path) -> None:
-    module = AFDModule(preset("nano", 4))
+    module = AFDModule(preset("light", 4))
     randomise(module)
     weights_file.save(module, tmp_path / "m.safetensors", {"plug": "input"})
     result = fuse_file(tmp_path / "m.safetensors", tmp_path / "f.safetensors")

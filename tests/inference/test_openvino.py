@@ -114,7 +114,7 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
     (here / "strided.py").write_text(_STRIDED)
     backbone = load_backbone("strided_net", imports=[str(here / "strided.py")])
-    plan = make_plan([backbone], "stem", "pico")
+    plan = make_plan([backbone], "stem", "light")
     assert plan.config.norm_layers
     for site in plan.sites:
         site.remove()

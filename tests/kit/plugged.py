@@ -36,7 +36,7 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
     places = find_norm_layers(backbone.net, (64, 64), "act1") if staged else ()
     plug = "stem" if plug == "stages" else plug
     config = preset(
-        "nano",
+        "light",
         64 if plug == "stem" else 3,
         stages,
         places,
@@ -47,7 +47,7 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
     module = AFDModule(config)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.normal_(0, 0.05)
+            parameter.normal_(0, 0.07)
     metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
     if plug == "stem":
         parts = signature(backbone.net, ["act1", *config.signature_names])

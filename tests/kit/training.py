@@ -11,7 +11,7 @@ from PIL import Image
 
 from afdcli.codec.encode import Compression
 from afdcli.train.loader import Batch, tensors
-from afdcli.train.pairs import degraded_pair, random_crop
+from afdcli.train.pairs import Degradation, degraded_pair, random_crop
 from afdcli.view.spec import ViewSpec
 
 
@@ -26,16 +26,16 @@ def arguments(world: Path, out: Path, *more: str) -> list[str]:
     return [
         *("train", "--backbone", "train_test_net", "--import", str(world / "net.py")),
         *("--checkpoint", str(world / "net.safetensors"), "--data", str(world / "photos")),
-        *("--preset", "nano", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
+        *("--preset", "light", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
     ]
 
 
 def batch_of(count: int, spec: ViewSpec) -> Batch:
     """Pictures, compressed at QF 7."""
     rng = np.random.default_rng(0)
-    rounds = [Compression("jpeg", 7, "4:2:0")]
+    harm = Degradation([Compression("jpeg", 7, "4:2:0")])
     pairs = [
-        degraded_pair(random_crop(picture(n), (64, 64), rng), rounds, spec) for n in range(count)
+        degraded_pair(random_crop(picture(n), (64, 64), rng), harm, spec) for n in range(count)
     ]
     columns = zip(*(tensors(pair) for pair in pairs), strict=True)
     return Batch(*(torch.stack(column) for column in columns))

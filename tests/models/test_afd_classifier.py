@@ -26,7 +26,7 @@ def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
     assert both.direct is not None
     assert torch.allclose(both.direct, plain.logits, atol=1e-4)
     assert torch.allclose(both.logits, alone.logits, atol=1e-4)
-    assert not torch.allclose(both.logits, both.direct, atol=1e-2)
+    assert not torch.allclose(both.logits, both.direct, atol=2e-3)
     assert alone.drift is not None
     assert alone.drift.shape == (3,)
     assert (alone.drift > 0).all()

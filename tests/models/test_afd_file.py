@@ -30,7 +30,11 @@ def test_module_for_stages_of_other_weights_is_refused(tmp_path: Path) -> None:
     file = module_file(tmp_path, backbone, "stages")
     loaded = find_module(str(file), backbone)
     assert loaded is not None
-    assert [stage.where for stage in loaded.module.config.stages] == ["layer1", "layer2", "layer3"]
+    assert [stage.where for stage in loaded.module.config.stages] == [
+        "layer1.0",
+        "layer2.0",
+        "layer3.0",
+    ]
     with torch.no_grad():
         for parameter in backbone.net.layer2.parameters():
             parameter.normal_(0, 0.1)

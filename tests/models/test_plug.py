@@ -68,7 +68,7 @@ def test_the_probabilities_are_those_of_the_classifier(
 ) -> None:
     file = kit / "module.safetensors"
     options = {"imports": kit / "tiny_models.py", "class_names": str(kit / "names.txt")}
-    options |= {"runtime": "torch", "precision": "fp32"}
+    options |= {"runtime": "torch", "precision": "fp32", "resize": "exact"}
     rows = afdcli.Classifier("tiny_test_net", afd=file, **options)(good)
     net = afdcli.plug(model, file)
     assert not net.training

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 import timm
+import torch
 
 from afdcli.core import PRESETS
-from afdcli.core.presets import placement_of
+from afdcli.core.presets import Placement, placement_of
 from afdcli.errors import BackboneError
+from afdcli.models.blocks import blocks_by_stride
+from afdcli.models.front import Front
 from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 
 # (timm name, where, channels, stride, activation), by looking at the architectures.
@@ -50,20 +53,19 @@ def test_odd_input_size_and_override() -> None:
         find_stem(net, (224, 224), at="fc")
 
 
-def test_small_presets_sit_behind_the_pooling_of_the_stem() -> None:
-    point = find_stem(timm.create_model("resnet10t").eval(), (224, 224), pooled=True)
+def test_light_sits_behind_the_pooling_of_the_stem() -> None:
+    point = find_stem(timm.create_model("resnet10t").eval(), (224, 224), quarter=True)
     assert (point.where, point.channels, point.stride) == ("maxpool", 64, 4)
     assert point.activation == "relu", "the pooling's input went through it"
     net = timm.create_model("mobilenetv2_050").eval()
-    assert find_stem(net, (224, 224), pooled=True) == find_stem(net, (224, 224))
-    assert find_stem(net, (224, 224), at="blocks.0", pooled=True).where == "blocks.0"
+    assert find_stem(net, (224, 224), at="blocks.0", quarter=True).where == "blocks.0"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_at_full_resolution_sit_in_front_of_the_pooling(name: str) -> None:
     net = timm.create_model("resnet10t").eval()
-    where = find_stem(net, (224, 224), pooled=placement_of(name).behind_pooling).where
-    assert where == ("act1" if name in ("paper", "large") else "maxpool")
+    where = find_stem(net, (224, 224), quarter=placement_of(name).quarter).where
+    assert where == ("maxpool" if name == "light" else "act1")
 
 
 def test_channels_last_tensors_are_no_plug_point() -> None:
@@ -73,43 +75,87 @@ def test_channels_last_tensors_are_no_plug_point() -> None:
 
 
 STAGES = [
-    ("resnet10t", [("layer1", 64, 4), ("layer2", 128, 8), ("layer3", 256, 16)]),
+    (
+        "resnet10t",
+        [("layer1.0", 64, 4), ("layer2.0", 128, 8), ("layer3.0", 256, 16)],
+    ),
     ("vit_tiny_patch16_224", []),
     ("swin_tiny_patch4_window7_224", []),
-    (
-        "tf_efficientnet_lite0",
-        [("blocks.1", 24, 4), ("blocks.2", 40, 8), ("blocks.4", 112, 16)],
-    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "expected"), STAGES)
-def test_stages_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
+def test_blocks_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
     found = find_stages(timm.create_model(name).eval(), (224, 224))
     assert [(s.where, s.channels, s.stride) for s in found] == expected
 
 
-FIRST_BLOCKS = [
-    ("resnet26", [("layer2.0", 512, 8), ("layer3.0", 1024, 16)]),
-    ("mobilenetv2_100", [("blocks.2.0", 32, 8), ("blocks.4.0", 96, 16)]),
-    ("vit_tiny_patch16_224", []),
-    ("tf_efficientnet_lite0", [("blocks.2.0", 40, 8), ("blocks.4.0", 112, 16)]),
-]
+BLOCKS = {
+    "resnet26": (2, 2, 2, 2),
+    "regnety_002": (1, 1, 4, 7),
+    "mobilenetv2_100": (2, 3, 7, 4),
+    "tf_efficientnet_lite0": (2, 2, 6, 5),
+    "mobileone_s0": (4, 16, 20, 3),
+    "convnext_atto": (2, 2, 6, 2),
+    "vgg11": (1, 1, 1, 1),
+}
 
 
-@pytest.mark.parametrize(("name", "expected"), FIRST_BLOCKS)
-@pytest.mark.slow
-def test_pico_works_behind_the_first_blocks(
-    name: str, expected: list[tuple[str, int, int]]
-) -> None:
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_of_families(name: str) -> None:
+    found = blocks_by_stride(timm.create_model(name).eval(), (224, 224))
+    assert tuple(len(found.get(stride, ())) for stride in (4, 8, 16, 32)) == BLOCKS[name]
+
+
+def test_light_corrects_every_second_block_from_an_eighth_on() -> None:
+    net = timm.create_model("tf_efficientnet_lite0").eval()
+    placement = placement_of("light")
+    found = find_stages(net, (224, 224), placement)
+    names = ["2.0", "3.0", "3.2", "4.1"]
+    assert [stage.where for stage in found] == [f"blocks.{name}" for name in names]
+    point = find_stem(net, (224, 224), quarter=True)
+    assert (point.where, point.channels, point.stride) == ("blocks.1.0", 24, 4)
+    few = find_norm_layers(net, (224, 224), point.where, placement)
+    assert set(few) < set(find_norm_layers(net, (224, 224), point.where))
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("resnet10t", "maxpool"),
+        ("regnety_002", "s1.b1"),
+        ("convnext_atto", "stem"),
+        ("vit_tiny_patch16_224", "patch_embed.proj"),
+    ],
+)
+def test_a_quarter_of_the_resolution(name: str, where: str) -> None:
     net = timm.create_model(name).eval()
-    found = find_stages(net, (224, 224), placement_of("pico"))
-    assert [(s.where, s.channels, s.stride) for s in found] == expected
-    stem = find_stem(net, (224, 224), pooled=True).where
-    usual = find_norm_layers(net, (224, 224), stem)
-    assert set(find_norm_layers(net, (224, 224), stem, placement_of("pico"))) <= set(usual)
+    assert find_stem(net, (224, 224), quarter=True).where == where
 
 
+@pytest.mark.parametrize(
+    ("name", "where", "expected"),
+    [
+        ("tf_efficientnet_lite0", "blocks.1.0", True),
+        ("resnet10t", "act1", True),
+        ("vit_tiny_patch16_224", "patch_embed.proj", False),
+    ],
+)
+def test_the_front_is_skipped_where_it_is_a_chain(name: str, where: str, expected: bool) -> None:
+    net = timm.create_model(name).eval()
+    front = Front(net, where, (224, 224))
+    assert front.skippable == expected
+    picture, seen = torch.rand(2, 3, 224, 224), []
+    net.get_submodule(where).register_forward_hook(lambda _m, _i, y: seen.append(y.clone()))
+    with torch.no_grad():
+        whole = net(picture)
+        if expected:
+            with front.skipped(seen[0]):
+                assert torch.equal(net(picture[..., :1, :1]), whole)
+        assert torch.equal(net(picture), whole)  # nothing stays behind
+
+
+QUARTER = Placement(film_share=0.25)  # of all features
 PLACES = [
     ("resnet10t", 6, "layer3.0.bn1", "layer4.0.downsample.2"),
     ("vit_tiny_patch16_224", 0, "", ""),
@@ -122,7 +168,7 @@ def test_places_are_the_small_ones_behind_the_stem(
     name: str, count: int, first: str, last: str
 ) -> None:
     net = timm.create_model(name).eval()
-    found = find_norm_layers(net, (224, 224), find_stem(net, (224, 224), pooled=True).where)
+    found = find_norm_layers(net, (224, 224), find_stem(net, (224, 224)).where, QUARTER)
     assert len(found) == count
     for place in found:
         assert net.get_submodule(place.where).num_features == place.channels

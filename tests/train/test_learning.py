@@ -14,11 +14,10 @@ from afdcli.cli.main import app
 from afdcli.core import AFDModule, preset, weights_file
 from afdcli.models.hooks import HookedBackbone
 from afdcli.models.loader import load_backbone
-from afdcli.models.plug_points import find_stem, stages
+from afdcli.models.plug_points import stages
 from afdcli.train import losses
 from afdcli.train import run as session
 from afdcli.train.augment import draw_variation
-from afdcli.train.auto_preset import affordable
 from afdcli.train.loop import Progress
 from afdcli.train.photos import collect
 from afdcli.train.settings import Settings
@@ -57,7 +56,7 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
 ) -> None:
     """Even slow ones closed in a long run: everything that comes through at first is noise."""
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "input", "nano")
+    plan = session.make_plan([backbone], "input", "light")
     photos = collect([world / "photos"], 4, 0, set())
     module = AFDModule(plan.config)
     settings = Settings(minutes=None, steps=20, batch_size=2, reuse=1)
@@ -78,7 +77,7 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
 
 def test_pictures_are_varied_alike_between_input_module_and_classifier(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "input", "nano")
+    plan = session.make_plan([backbone], "input", "light")
     site, batch, module = plan.sites[0], batch_of(2, plan.spec), AFDModule(plan.config)
     same = batch._replace(pixels=batch.clean)
     torch.manual_seed(1)
@@ -105,22 +104,13 @@ def test_variations_keep_the_size_and_differ() -> None:
 
 def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "stem", "nano")
+    plan = session.make_plan([backbone], "stem", "light")
     assert min(plan.spec.height, plan.spec.width) > 32
     for side, expected in ((32, 32), (0, plan.spec.height), (1000, None)):
         view = session.training_view(plan, side)
         assert view.height == view.width == (expected or plan.spec.height), side
     for site in plan.sites:
         site.remove()
-
-
-@pytest.mark.parametrize(
-    ("name", "preset"), [("resnet50", "small"), ("mobilenetv2_100", "nano"), ("lcnet_035", "pico")]
-)
-def test_auto_preset_is_what_the_backbone_can_afford(name: str, preset: str) -> None:
-    net = timm.create_model(name, pretrained=False).eval()
-    point = find_stem(net, (224, 224), pooled=True)
-    assert affordable(net, (224, 224), point) == preset
 
 
 def test_stages_of_families() -> None:
@@ -138,7 +128,7 @@ def test_a_module_can_learn_one_batch(world: Path) -> None:
     site = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(8, backbone.spec)
     torch.manual_seed(0)
-    module = AFDModule(preset("nano", 64))
+    module = AFDModule(preset("light", 64))
     optimiser = torch.optim.AdamW(module.parameters(), 3e-3)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     for _ in range(60):
@@ -162,7 +152,7 @@ def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(world: Path) ->
     def reached(part: str, changes: dict[str, int]) -> float:
         """The divergence after 60 steps, in which all weights of *part* have changed."""
         backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-        plan = session.make_plan([backbone], "stem", "nano", **changes)
+        plan = session.make_plan([backbone], "stem", "light", **changes)
         site, batch = plan.sites[0], batch_of(8, plan.spec)
         torch.manual_seed(0)
         module = AFDModule(plan.config)

@@ -14,7 +14,16 @@ from afdcli.codec.encode import Compression, compress
 from afdcli.codec.read import read_photo
 from afdcli.errors import UsageError
 from afdcli.train.loader import Pairs
-from afdcli.train.pairs import degraded_pair, draw_rounds, make_pair, random_crop
+from afdcli.train.pairs import (
+    Degradation,
+    degraded_pair,
+    draw_rounds,
+    make_pair,
+    mixed,
+    native_size,
+    random_crop,
+    random_part,
+)
 from afdcli.train.photos import collect
 from afdcli.train.settings import Mix
 from afdcli.view.spec import ViewSpec
@@ -45,7 +54,7 @@ def test_pair_in_the_papers_protocol_has_the_files_own_blocks() -> None:
     """Cropped first, then compressed: the grid is the 28x28 blocks of the file."""
     pixels = picture(3, 224, 224)
     rounds = [Compression("jpeg", 10, "4:4:4")]
-    pair = degraded_pair(pixels, rounds, ViewSpec())
+    pair = degraded_pair(pixels, Degradation(rounds), ViewSpec())
     assert np.array_equal(pair.clean, pixels)
     photo = read_photo(compress(pixels, rounds))
     assert np.array_equal(pair.drifted.pixels, photo.pixels)
@@ -92,8 +101,47 @@ def test_random_crop_sizes() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         assert random_crop(picture(1), (64, 48), rng).shape == (64, 48, 3)
-        native = random_crop(picture(1, 300, 420), (224, 224), rng, whole=True)
-        assert min(native.shape[:2]) >= 16
+        part = random_part(picture(1, 300, 420), rng)
+        assert min(native_size(part, 224, rng)) >= 16
+        assert part.shape[0] <= 300
+        assert part.shape[1] <= 420
+
+
+def test_two_pictures_in_one() -> None:
+    """A part of the second is pasted, or the two are blended."""
+    black, white = np.zeros((40, 50, 3), np.uint8), np.full((40, 50, 3), 255, np.uint8)
+    kinds = set()
+    for seed in range(20):
+        out = mixed(black, white, np.random.default_rng(seed))
+        assert out.shape == black.shape
+        values = np.unique(out).tolist()
+        kinds.add(len(values))
+        share = out.mean() / 255
+        assert 0.15 < share < 0.85
+        assert values == [0, 255] or len(values) == 1
+    assert kinds == {1, 2}
+
+
+def test_a_thumbnails_target_is_the_photo_at_full_size() -> None:
+    pixels, spec = picture(3, 224, 224), ViewSpec()
+    harm = Degradation([Compression("jpeg", 90, "4:4:4")], (112, 112))
+    pair = degraded_pair(pixels, harm, spec)
+    assert np.array_equal(pair.clean, pixels)
+    assert (
+        pair.drifted.file_context[-5:].tolist()
+        != degraded_pair(pixels, Degradation(harm.rounds), spec).drifted.file_context[-5:].tolist()
+    )
+
+
+def test_a_chain_is_made_smaller_before_the_last_round() -> None:
+    pixels = picture(3, 200, 300)
+    rounds = [Compression("jpeg", 20), Compression("jpeg", 60)]
+    photo = Degradation(rounds, shrink=0.5).applied(pixels)
+    assert photo.pixels.shape == (100, 150, 3)
+    assert photo.codec == "jpeg"
+    screenshot = Degradation(rounds, lossless=True).applied(pixels)
+    assert screenshot.codec == "png"
+    assert np.array_equal(screenshot.pixels, read_photo(compress(pixels, rounds)).pixels)
 
 
 def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
@@ -105,7 +153,7 @@ def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
     assert [len(folder) for folder in photos.folders] == [12 - 2, 60 - 4]
     assert len(photos.validation) == 6
     spec = ViewSpec(64, 64)
-    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0), seed=0))
+    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0, mixed=0.0), seed=0))
     drawn = [int(clean.float().mean()) for clean, *_ in itertools.islice(pairs, 200)]
     assert 60 < drawn.count(40) < 140
     assert drawn.count(40) + drawn.count(200) == 200

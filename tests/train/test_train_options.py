@@ -69,7 +69,7 @@ def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
     fused = tmp_path / "fused.safetensors"
     assert CliRunner().invoke(app, ["fuse", str(first), "--out", str(fused)]).exit_code == 0
     for init, more, message in (
-        (first, ("--preset", "small"), "made for another plug point, backbone or preset"),
+        (first, ("--preset", "best"), "made for another plug point, backbone or preset"),
         (first, ("--plug", "input"), "made for another plug point, backbone or preset"),
         (fused, (), "is fused"),
         (tmp_path / "none.safetensors", (), "does not exist"),
@@ -131,7 +131,7 @@ def test_wrong_usage_is_one_line(world: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
     backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "stem", "nano")
+    plan = session.make_plan([backbone], "stem", "light")
     photos = collect([world / "photos"], 5, 0, set())
 
     def interrupt(progress: Progress) -> None:
