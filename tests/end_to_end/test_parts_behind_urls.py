@@ -180,7 +180,7 @@ def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatc
         line = [sys.executable, "-m", "afdcli", *args]
         done = subprocess.run(line, env=os.environ, capture_output=True, text=True, timeout=120)
         assert done.returncode == rc, done.stderr
-        return " ".join((done.stdout + done.stderr).split())
+        return " ".join((done.stdout if rc == 0 else done.stdout + done.stderr).split())
 
     url = "s3://bucket/runs/r.parquet"
     options = ["classify", *OPTIONS, "--runtime", "torch", *map(str, of_kit(kit))]
