@@ -191,7 +191,7 @@ def test_the_table_fits(
     assert max(map(len, lines)) <= columns
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert "14: 11 classified, 3 failed (not-an-image 2, unreadable 1)" in text
-    assert "module.safetensors (input module" in text
+    assert "on: module.safetensors, in front of the classifier" in text
     assert "some/longer/r.csv" in text
 
 

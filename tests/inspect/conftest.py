@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from afdcli.core import weights_file
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small classifier of random weights, and a module that changes something."""
     from afdcli.models.imports import import_source
