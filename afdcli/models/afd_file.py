@@ -194,6 +194,12 @@ def _alike(mine: Tensor, theirs: Tensor) -> bool:
     return bool(near)
 
 
+def signature_text(net: nn.Module, where: str, config: AFDConfig) -> str:
+    """The `signature` of *net* for a stem module of *config* behind *where*, for its metadata."""
+    parts = signature(net, [where, *config.signature_names])
+    return json.dumps([[round(value, 6) for value in part.tolist()] for part in parts])
+
+
 def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
     """Channel means of the *outputs* (names of layers) for one fixed picture, each (C,) float32.
 

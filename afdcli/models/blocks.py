@@ -21,9 +21,7 @@ def blocks_by_stride(net: nn.Module, size: tuple[int, int]) -> dict[int, list[st
     Args:
         size: (height, width) of the inputs, in pixels.
     """
-    modules = dict(net.named_modules())
-    infos = getattr(net, "feature_info", None) or ()
-    ends = {info["module"]: int(info["reduction"]) for info in infos if info["module"] in modules}
+    modules, ends = dict(net.named_modules()), _ends(net)
     parts = [name for name, module in modules.items() if _is_part(name, module, modules, ends)]
     strides = {
         name: round(size[0] / shape[-2])
@@ -39,12 +37,7 @@ def blocks_by_stride(net: nn.Module, size: tuple[int, int]) -> dict[int, list[st
 
 def stage_ends(net: nn.Module) -> dict[int, str]:
     """View pixels per feature -> the last module of that resolution, as timm names them."""
-    modules = dict(net.named_modules())
-    last: dict[int, str] = {}
-    for info in getattr(net, "feature_info", None) or ():
-        if info["module"] in modules:
-            last[info["reduction"]] = info["module"]
-    return last
+    return {stride: name for name, stride in _ends(net).items()}  # the last one stays
 
 
 def output_shapes(net: nn.Module, size: tuple[int, int], names: list[str]) -> dict[str, torch.Size]:
@@ -83,6 +76,13 @@ def divides(features: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether both axes shrank by the same factor, give or take a border."""
     ratios = [view / max(1, feature) for view, feature in zip(size, features, strict=True)]
     return min(ratios) >= 0.9 and max(ratios) / min(ratios) < 1.3
+
+
+def _ends(net: nn.Module) -> dict[str, int]:
+    """Modules that end a stage, as timm names them -> view pixels per feature, in order."""
+    modules = dict(net.named_modules())
+    infos = getattr(net, "feature_info", None) or ()
+    return {info["module"]: int(info["reduction"]) for info in infos if info["module"] in modules}
 
 
 def _is_part(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from afdcli.models.blocks import run_once
+
 
 class Front:
     """The modules of *net* that run before the module *where* ends.
@@ -68,7 +70,6 @@ def _pass_on(x: Tensor, *_args: object, **_options: object) -> Tensor:
     return x
 
 
-@torch.no_grad()
 def _ended_before(net: nn.Module, where: str, size: tuple[int, int]) -> dict[str, nn.Module]:
     """The modules that end before *where* does, by name."""
     ended: list[str] = []
@@ -76,12 +77,7 @@ def _ended_before(net: nn.Module, where: str, size: tuple[int, int]) -> dict[str
         module.register_forward_hook(lambda _m, _i, _o, name=name: ended.append(name))
         for name, module in net.named_modules()
     ]
-    place = next(net.parameters())
-    try:
-        net(torch.zeros(1, 3, *size).to(place))
-    finally:
-        for handle in handles:
-            handle.remove()
+    run_once(net, size, handles)
     before = ended[: ended.index(where)]
     return {name: net.get_submodule(name) for name in dict.fromkeys(before)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from afdcli.core import weights_file
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
-from afdcli.models.afd_file import find_module, signature, view_for
+from afdcli.models.afd_file import find_module, signature_text, view_for
 from afdcli.models.hooks import AFDPass, Hooks, Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_stem
@@ -102,8 +101,7 @@ class PluggedModel(nn.Module):
         metadata = {"plug": self.plug, "where": self.where, "backbone": self._name}
         if self.plug == "stem":
             with _evaluating(self.model):
-                parts = signature(self.model, [self.where, *self.afd.config.signature_names])
-            metadata["signature"] = json.dumps([[round(v, 6) for v in p.tolist()] for p in parts])
+                metadata["signature"] = signature_text(self.model, self.where, self.afd.config)
         weights_file.save(self.afd, Path(path), metadata)
 
 

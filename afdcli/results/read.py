@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from afdcli.errors import ResultsError
+from afdcli.results.json_lines import json_objects
 from afdcli.results.metadata import metadata_part, metadata_path
 from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK, UNSURE
 from afdcli.storage.folders import files_of
@@ -186,22 +187,10 @@ def check_row_lengths(path: Path) -> bool:
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    rows: list[dict[str, object]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):  # no newline behind it: the run was cut off while writing
-                rows.append({})
-                continue
-            raise ValueError(f"line {number} is not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise ValueError(f"line {number} is not a JSON object")
-        rows.append({name: cell for name, cell in row.items() if _is_needed(name)})
-    table: pd.DataFrame = pd.DataFrame(rows)
+    table: pd.DataFrame = pd.DataFrame(
+        {name: cell for name, cell in (row or {}).items() if _is_needed(name)}
+        for row in json_objects(path)
+    )
     return table
 
 

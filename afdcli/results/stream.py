@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from afdcli.errors import ResultsError
+from afdcli.results.json_lines import json_objects
 from afdcli.results.read import REQUIRED, check_suffix, no_parquet, no_results
 from afdcli.results.rows import DAMAGED, FAILED, OK
 from afdcli.storage.folders import files_of
@@ -74,18 +74,8 @@ def _csv_rows(file: Path) -> Iterator[Cells]:
 
 
 def _jsonl_rows(file: Path) -> Iterator[Cells]:
-    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                if not line.endswith("\n"):  # only the last line: the run was cut off
-                    return
-                raise ValueError(f"line {number} is not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is not a JSON object")
+    for row in json_objects(file):
+        if row is not None:
             yield {name: _text(cell) for name, cell in row.items()}
 
 

@@ -17,7 +17,7 @@ from afdcli.core.module import AFDModule
 from afdcli.core.presets import LIGHT, PAPER, placement_of, preset
 from afdcli.errors import ModuleError, UsageError
 from afdcli.inference.torch_threads import keep_to_quota
-from afdcli.models.afd_file import signature, view_for
+from afdcli.models.afd_file import signature_text, view_for
 from afdcli.models.bn_folding import fold_batch_norms, quicken_depthwise
 from afdcli.models.hooks import HookedBackbone, Plug
 from afdcli.models.loader import Backbone
@@ -282,6 +282,5 @@ def _metadata(
         "command": command,
     }
     if plan.plug == "stem":
-        parts = signature(plan.backbones[0].net, [plan.where, *plan.config.signature_names])
-        metadata["signature"] = json.dumps([[round(v, 6) for v in part.tolist()] for part in parts])
+        metadata["signature"] = signature_text(plan.backbones[0].net, plan.where, plan.config)
     return metadata
