@@ -1,6 +1,6 @@
 """Named configurations, from the paper's module to one for the lightest classifiers.
 
-Cost and recovered share of each: examples/benchmarks/RESULTS.md.
+What is known of their cost and recovered share: examples/benchmarks/RESULTS.md and TRIALS.md.
 """
 
 from __future__ import annotations

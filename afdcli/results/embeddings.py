@@ -11,7 +11,6 @@ Embeddings are written before their rows. After ``kill -9`` they may be longer t
 from __future__ import annotations
 
 import importlib.util
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -24,7 +23,7 @@ from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Row
 from afdcli.results.writers import ROW_GROUP, Sink, journal
 from afdcli.storage.paths import Place, is_url, trouble
-from afdcli.storage.writable import check_file
+from afdcli.storage.writable import check_file, write_at
 
 SUFFIXES = (".npy", ".parquet")
 DTYPES = ("float32", "float16")
@@ -93,10 +92,7 @@ class Embeddings:
                 if row.features is not None:
                     place[:] = row.features
         with trouble("write", self.out):
-            data, at = memoryview(block.tobytes()), self._end
-            while data:
-                written = os.pwrite(self._file.fileno(), data, at)
-                data, at = data[written:], at + written
+            write_at(self._file.fileno(), block.tobytes(), self._end)
             self._rows += len(rows)
             self._write_header()
 
@@ -123,7 +119,7 @@ class Embeddings:
         text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
         length = _HEADER - len(_MAGIC) - 2
         header = _MAGIC + struct.pack("<H", length) + text.ljust(length - 1).encode() + b"\n"
-        os.pwrite(self._file.fileno(), header, 0)
+        write_at(self._file.fileno(), header, 0)
 
     def _take_over(self, path: Path) -> None:
         """Check what an earlier run left at *path*."""

@@ -21,6 +21,7 @@ from typing import Any
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.origins import inside
 from afdcli.storage.paths import trouble
+from afdcli.storage.writable import write_at
 
 LIST = "afd-moves.jsonl"
 _TAIL = 1 << 16  # bytes in which the last line is looked for
@@ -117,9 +118,7 @@ class MoveList:
                 end -= len(tail) - (tail.rfind(b"\n") + 1)
                 os.ftruncate(file, end)
                 data = "".join(json.dumps(record) + "\n" for record in records).encode()
-                while data:
-                    written = os.pwrite(file, data, end)
-                    data, end = data[written:], end + written
+                write_at(file, data, end)
                 os.fsync(file)
             finally:
                 os.close(file)

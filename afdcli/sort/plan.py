@@ -15,6 +15,7 @@ from afdcli.inputs.remote import Remote
 from afdcli.report.groups import band_name
 from afdcli.results.origins import Origin, Origins
 from afdcli.results.read import NUMBERS
+from afdcli.results.rows import DIRECT
 from afdcli.results.rows import UNSURE as UNSURE_COLUMN
 from afdcli.results.stream import Cells
 from afdcli.sort.names import UNSURE, class_folder, file_name, safe_name
@@ -46,13 +47,13 @@ class Plan:
         Raises:
             UsageError: they cannot.
         """
-        plain = self.by.removeprefix("direct_")
+        plain = self.by.removeprefix(DIRECT)
         numbers = plain in NUMBERS or plain.startswith(("index", "prob"))
         usable = [
             name
             for name in row
             if name not in ("path", "note", *NUMBERS)
-            and not name.removeprefix("direct_").startswith(("index", "prob"))
+            and not name.removeprefix(DIRECT).startswith(("index", "prob"))
         ]
         usable += ["quality"] * ("quality" in row)
         if self.by not in usable:
@@ -71,7 +72,7 @@ class Plan:
         value = row[self.by]
         if not value:
             return ""
-        plain = self.by.removeprefix("direct_")
+        plain = self.by.removeprefix(DIRECT)
         if plain == "quality":
             return band_name(float(value))
         if plain in _TRUTH:

@@ -1,4 +1,4 @@
-"""Check that an output can be written before the work starts that would otherwise be lost."""
+"""Check, before slow work, that an output can be written; write all of it."""
 
 from __future__ import annotations
 
@@ -64,3 +64,15 @@ def _check(path: Path, folder: Path, option: str, spare: int) -> None:
 
 def _refused(path: Path, option: str, reason: str | None) -> UsageError:
     return UsageError(f"{option} {path} cannot be written: {reason}")
+
+
+def write_at(file: int, data: bytes, at: int) -> None:
+    """Write all of *data* at the offset *at* of the open *file*, which may take it in pieces.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, at)
+        rest, at = rest[written:], at + written
