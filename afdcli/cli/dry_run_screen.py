@@ -65,7 +65,7 @@ def dry_run_facts(found: DryRun, setup: Setup, inputs: Inputs) -> dict[str, Any]
         "module": str(module.path) if module is not None else None,
         "timed": found.timed.rows,
         "images_per_second": round(found.rate, 2),
-        "seconds": round(found.seconds, 1),
+        "seconds": round(found.seconds, 3),
         "results_exist": str(found_at(setup.settings.out) or "") or None,
     }
 
