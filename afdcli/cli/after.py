@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from afdcli.results.retry import Retry
 
 #: Path, error code and reason of a file that failed.
 Failed = tuple[str, str, str]
@@ -62,3 +66,14 @@ def print_json(content: Mapping[str, Any]) -> None:
 def failed_facts(first: Sequence[Failed]) -> list[dict[str, str]]:
     """The first failed files for `print_json`."""
     return [dict(zip(("path", "error", "note"), cells, strict=True)) for cells in first]
+
+
+def retry_lines(retry: Retry, file: Path) -> Iterator[Text]:
+    """What to print about a list of failed files, written to *file*."""
+    if retry.remark:
+        yield Text(f"note: {retry.remark}")
+    if retry.listed:
+        files = f"{retry.listed:,} failed file{'s' * (retry.listed > 1)}"
+        yield Text(f"retry: afd classify - < {shlex.quote(str(file))}  ({files})")
+    else:
+        yield Text(f"{file} is empty: there is no failed file to retry")

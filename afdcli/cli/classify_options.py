@@ -7,224 +7,159 @@ from typing import Annotated
 from afdcli.cli.help import AFD, CLASSIFIER, INPUT, LIMITS, OUTPUT, SPEED
 from afdcli.cli.options import MOST_WORKERS, option
 
-LabelsOption = Annotated[
+Labels = Annotated[
     str | None,
     option(
-        "--labels",
-        metavar="folders|FILE.csv",
-        panel=INPUT,
-        help="True classes: the folders' names, or a CSV file with columns path and class.",
+        "--labels folders|FILE.csv",
+        INPUT,
+        "True classes: the folders' names, or a CSV file with columns path and class.",
     ),
 ]
-LimitOption = Annotated[
+Limit = Annotated[
     int | None,
     option(
-        "--limit",
-        metavar="N",
-        panel=INPUT,
-        least=1,
-        most=10**12,
-        help="Take only the first N images; with --shard, of this part.",
+        "--limit N", INPUT, "Take only the first N images; with --shard, of this part.", (1, 10**12)
     ),
 ]
-SampleOption = Annotated[
+Sample = Annotated[
     int | None,
     option(
-        "--sample",
-        metavar="N",
-        panel=INPUT,
-        least=1,
-        most=10**8,
-        help="Draw N images at random, each at most once. Lists all of them first.",
+        "--sample N",
+        INPUT,
+        "Draw N images at random, each at most once. Lists all of them first.",
+        (1, 10**8),
     ),
 ]
-SampleSeedOption = Annotated[
+SampleSeed = Annotated[
     int | None,
     option(
-        "--seed",
-        metavar="N",
-        panel=INPUT,
-        least=0,
-        most=2**32 - 1,
-        help="Random seed of --sample: the same seed draws the same images. Default: 0.",
+        "--seed N",
+        INPUT,
+        "Random seed of --sample: the same seed draws the same images. Default: 0.",
+        (0, 2**32 - 1),
     ),
 ]
-ShardOption = Annotated[
+Shard = Annotated[
     str,
     option(
-        "--shard",
-        metavar="I/N",
-        panel=INPUT,
-        help="Process only part I of N, I from 1. A hash of each path decides its part.",
+        "--shard I/N",
+        INPUT,
+        "Process only part I of N, I from 1. A hash of each path decides its part.",
     ),
 ]
-ResizeOption = Annotated[
+Resize = Annotated[
     str,
     option(
-        "--resize",
-        metavar="fast|exact",
-        panel=CLASSIFIER,
-        help="exact gives timm's pixels bit for bit. fast takes a sixth of the time; some"
+        "--resize fast|exact",
+        CLASSIFIER,
+        "exact gives timm's pixels bit for bit. fast takes a sixth of the time; some"
         " values differ by 1 of 255.",
     ),
 ]
-NearOption = Annotated[
+Near = Annotated[
     str,
     option(
-        "--near",
-        metavar="crop|resize",
-        panel=CLASSIFIER,
-        help="crop only crops images within 16 px of the classifier's input size; resize"
+        "--near crop|resize",
+        CLASSIFIER,
+        "crop only crops images within 16 px of the classifier's input size; resize"
         " resizes them too, as timm does.",
     ),
 ]
-CompareOption = Annotated[bool, option("--compare", panel=AFD, help="Also classify without AFD.")]
-DryRunOption = Annotated[
+Compare = Annotated[bool, option("--compare", AFD, "Also classify without AFD.")]
+DryRun = Annotated[
     bool,
     option(
         "--dry-run",
-        panel=OUTPUT,
-        help="Write nothing. Show the images by kind and JPEG quality, whether AFD will help, and"
+        OUTPUT,
+        "Write nothing. Show the images by kind and JPEG quality, whether AFD will help, and"
         " how long the run takes.",
     ),
 ]
-OutOption = Annotated[
+Out = Annotated[
     str,
     option(
-        "--out",
-        "-o",
-        metavar="FILE|URL",
-        panel=OUTPUT,
-        help="Results: .csv, .jsonl or .parquet. At a URL they are a folder of parts.",
+        "-o,--out FILE|URL",
+        OUTPUT,
+        "Results: .csv, .jsonl or .parquet. At a URL they are a folder of parts.",
     ),
 ]
-TopkOption = Annotated[
+Topk = Annotated[int, option("--topk N", OUTPUT, "Classes per image.", (1, 1_000_000))]
+RowsPerPart = Annotated[
+    int | None,
+    option(
+        "--rows-per-part N",
+        OUTPUT,
+        "Write a folder of files with N rows each. Default at a URL: 100,000.",
+        (1, 10**9),
+    ),
+]
+Exif = Annotated[bool, option("--exif", OUTPUT, "Add each photo's time and place, from EXIF.")]
+Resume = Annotated[
+    bool, option("--resume", OUTPUT, "Continue an interrupted run. Repeat its command.")
+]
+Precision = Annotated[
+    str,
+    option(
+        "--precision auto|fp32|bf16|fp16|int8",
+        SPEED,
+        "Arithmetic. auto uses bf16 where the hardware is fast at it.",
+    ),
+]
+Runtime = Annotated[
+    str,
+    option(
+        "--runtime auto|torch|openvino", SPEED, "What runs the network. auto uses openvino on CPUs."
+    ),
+]
+Compile = Annotated[
+    bool, option("--compile", SPEED, "Use torch.compile: starts more slowly, runs faster.")
+]
+BatchSize = Annotated[
+    int | None,
+    option(
+        "--batch-size N",
+        SPEED,
+        "Images per batch. Default: by device and memory (CPU: 16).",
+        (1, 65_536),
+    ),
+]
+Workers = Annotated[
+    int | None,
+    option(
+        "--workers N",
+        SPEED,
+        "Processes that read images. Default: one per core; with a GPU, one fewer.",
+        (1, MOST_WORKERS),
+    ),
+]
+Engine = Annotated[str, option("--engine local|ray", SPEED, "ray uses a Ray cluster.")]
+Actors = Annotated[
+    int | None,
+    option(
+        "--actors N",
+        SPEED,
+        "Ray: number of classifiers. Default: one per CPU, at most 8.",
+        (1, 100_000),
+    ),
+]
+ActorGpus = Annotated[
+    float, option("--actor-gpus X", SPEED, "Ray: GPUs per classifier.", (0.0, 1024.0))
+]
+Memory = Annotated[
     int,
     option(
-        "--topk",
-        metavar="N",
-        panel=OUTPUT,
-        least=1,
-        most=1_000_000,
-        help="Classes per image.",
+        "--memory MIB",
+        LIMITS,
+        "Memory of each process that reads images; an image that needs more fails.",
+        (256, 2**30),
     ),
 ]
-RowsPerPartOption = Annotated[
+MaxPixels = Annotated[
     int | None,
     option(
-        "--rows-per-part",
-        metavar="N",
-        panel=OUTPUT,
-        least=1,
-        most=10**9,
-        help="Write a folder of files with N rows each. Default at a URL: 100,000.",
+        "--max-pixels N", LIMITS, "Images with more pixels fail. Default: 179 million.", (1, 10**10)
     ),
 ]
-ExifOption = Annotated[
-    bool,
-    option("--exif", panel=OUTPUT, help="Add each photo's time and place, from EXIF."),
-]
-ResumeOption = Annotated[
-    bool,
-    option("--resume", panel=OUTPUT, help="Continue an interrupted run. Repeat its command."),
-]
-PrecisionOption = Annotated[
-    str,
-    option(
-        "--precision",
-        metavar="auto|fp32|bf16|fp16|int8",
-        panel=SPEED,
-        help="Arithmetic. auto uses bf16 where the hardware is fast at it.",
-    ),
-]
-RuntimeOption = Annotated[
-    str,
-    option(
-        "--runtime",
-        metavar="auto|torch|openvino",
-        panel=SPEED,
-        help="What runs the network. auto uses openvino on CPUs.",
-    ),
-]
-CompileOption = Annotated[
-    bool,
-    option(
-        "--compile",
-        panel=SPEED,
-        help="Use torch.compile: starts more slowly, runs faster.",
-    ),
-]
-BatchSizeOption = Annotated[
-    int | None,
-    option(
-        "--batch-size",
-        metavar="N",
-        panel=SPEED,
-        least=1,
-        most=65_536,
-        help="Images per batch. Default: by device and memory (CPU: 16).",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    option(
-        "--workers",
-        metavar="N",
-        panel=SPEED,
-        least=1,
-        most=MOST_WORKERS,
-        help="Processes that read images. Default: one per core; with a GPU, one fewer.",
-    ),
-]
-EngineOption = Annotated[
-    str,
-    option("--engine", metavar="local|ray", panel=SPEED, help="ray uses a Ray cluster."),
-]
-ActorsOption = Annotated[
-    int | None,
-    option(
-        "--actors",
-        metavar="N",
-        panel=SPEED,
-        least=1,
-        most=100_000,
-        help="Ray: number of classifiers. Default: one per CPU, at most 8.",
-    ),
-]
-ActorGpusOption = Annotated[
-    float,
-    option(
-        "--actor-gpus",
-        metavar="X",
-        panel=SPEED,
-        least=0.0,
-        most=1024.0,
-        help="Ray: GPUs per classifier.",
-    ),
-]
-MemoryOption = Annotated[
-    int,
-    option(
-        "--memory",
-        metavar="MIB",
-        panel=LIMITS,
-        least=256,
-        most=2**30,
-        help="Memory of each process that reads images; an image that needs more fails.",
-    ),
-]
-MaxPixelsOption = Annotated[
-    int | None,
-    option(
-        "--max-pixels",
-        metavar="N",
-        panel=LIMITS,
-        least=1,
-        most=10**10,
-        help="Images with more pixels fail. Default: 179 million.",
-    ),
-]
-StrictOption = Annotated[
-    bool,
-    option("--strict", panel=LIMITS, help="Fail damaged images instead of classifying them."),
+Strict = Annotated[
+    bool, option("--strict", LIMITS, "Fail damaged images instead of classifying them.")
 ]

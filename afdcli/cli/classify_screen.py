@@ -14,10 +14,10 @@ from afdcli.cli.after import (
     failed_facts,
     files_table,
     next_command,
+    retry_lines,
     show_failed,
     show_next,
 )
-from afdcli.cli.answer_options import retry_lines
 from afdcli.cli.console import duration, reasons
 from afdcli.constants import WORDS
 from afdcli.inputs.inputs import skipped_text

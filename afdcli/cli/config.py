@@ -9,12 +9,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from afdcli.cli import options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.config_file import FILE
 from afdcli.cli.configuration import Setting, settings_without_line, text
-from afdcli.cli.console import DebugOption, out
-from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import option
+from afdcli.cli.console import out
+from afdcli.cli.help import OUTPUT
+from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
 from afdcli.storage.text import clean
 
@@ -28,20 +29,18 @@ def config(
     context: typer.Context,
     command: Annotated[
         str,
-        typer.Argument(
-            metavar="COMMAND",
-            help="Show all options of this command, those with their default too. Default: what is"
+        argument(
+            "COMMAND",
+            "Show all options of this command, those with their default too. Default: what is"
             " set for any command.",
-            autocompletion=_complete,
-            rich_help_panel=INPUT,
+            _complete,
         ),
     ] = "",
     as_json: Annotated[
-        bool,
-        option("--json", panel=OUTPUT, help="Print one JSON object with all options instead."),
+        bool, option("--json", OUTPUT, "Print one JSON object with all options instead.")
     ] = False,
     config: ConfigOption = None,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Show which options are in force, and what set them.
 

@@ -1,4 +1,4 @@
-"""Consoles, exit codes and options that all commands share."""
+"""Consoles and exit codes that all commands share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.markup import escape
-
-from afdcli.cli.help import GENERAL
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # some images failed; they are listed in the results
@@ -23,15 +19,6 @@ EXIT_USAGE = 2  # wrong usage, or nothing could be done
 EXIT_FAULT = 3  # a fault of afd or of the machine
 EXIT_INTERRUPTED = 130  # Ctrl-C
 SLOW_S = 0.5  # seconds of silence that nobody wonders about
-
-DebugOption = Annotated[
-    bool,
-    typer.Option("--debug", rich_help_panel=GENERAL, help="Show the full traceback of an error."),
-]
-QuietOption = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", rich_help_panel=GENERAL, help="Print nothing but errors."),
-]
 
 
 class _Output(Console):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from afdcli.cli import options
 from afdcli.cli.after import print_json
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.console import (
@@ -16,25 +17,13 @@ from afdcli.cli.console import (
     EXIT_OK,
     EXIT_SOME_FAILED,
     EXIT_USAGE,
-    DebugOption,
-    QuietOption,
     err,
     out,
     say_all_failed,
     stop_politely,
 )
-from afdcli.cli.help import COMPRESSION, INPUT, OUTPUT, SPEED
-from afdcli.cli.options import (
-    MOST_WORKERS,
-    PATHS_HELP,
-    ExcludeOption,
-    JsonOption,
-    OverwriteOption,
-    SeedOption,
-    SuffixesOption,
-    TimeoutOption,
-    option,
-)
+from afdcli.cli.help import COMPRESSION, OUTPUT, SPEED
+from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,100 +35,74 @@ _DEFAULT_ROUNDS = 2
 
 def degrade(
     sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help=PATHS_HELP + " Default: the current folder.",
-            rich_help_panel=INPUT,
-        ),
+        list[str] | None, argument("PATH", options.PATHS_HELP + " Default: the current folder.")
     ] = None,
-    exclude: ExcludeOption = None,
-    suffixes: SuffixesOption = None,
+    exclude: options.Exclude = None,
+    suffixes: options.Suffixes = None,
     qf: Annotated[
         str | None,
         option(
-            "--qf",
-            metavar="N[,N...]",
-            panel=COMPRESSION,
-            help="Quality factor, 1 to 100. Several write one subfolder each: qf25/ ..."
-            " Default: 10.",
+            "--qf N[,N...]",
+            COMPRESSION,
+            "Quality factor, 1 to 100. Several write one subfolder each: qf25/ ... Default: 10.",
         ),
     ] = None,
     severity: Annotated[
         str | None,
         option(
-            "--severity",
-            metavar="N[,N...]",
-            panel=COMPRESSION,
-            help="ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
+            "--severity N[,N...]",
+            COMPRESSION,
+            "ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
         ),
     ] = None,
     multi: Annotated[
         bool,
         option(
             "--multi",
-            panel=COMPRESSION,
-            help="Compress several times. Each round draws its quality factor from"
+            COMPRESSION,
+            "Compress several times. Each round draws its quality factor from"
             " 25, 18, 15, 10, 7; --qf sets that of the last round.",
         ),
     ] = False,
     rounds: Annotated[
         int | None,
         option(
-            "--rounds",
-            metavar="N",
-            panel=COMPRESSION,
-            least=1,
-            most=100,
-            help="Number of rounds; implies --multi. Default: 2.",
+            "--rounds N", COMPRESSION, "Number of rounds; implies --multi. Default: 2.", (1, 100)
         ),
     ] = None,
-    codec: Annotated[
-        str, option("--codec", metavar="jpeg|avif|webp", panel=COMPRESSION, help="File format.")
-    ] = "jpeg",
+    codec: Annotated[str, option("--codec jpeg|avif|webp", COMPRESSION, "File format.")] = "jpeg",
     subsampling: Annotated[
-        str,
-        option(
-            "--subsampling",
-            metavar="4:4:4|4:2:2|4:2:0",
-            panel=COMPRESSION,
-            help="Resolution of the chroma.",
-        ),
+        str, option("--subsampling 4:4:4|4:2:2|4:2:0", COMPRESSION, "Resolution of the chroma.")
     ] = "4:2:0",
     crop: Annotated[
         int | None,
         option(
-            "--crop",
-            metavar="PX",
-            panel=COMPRESSION,
-            least=1,
-            most=8192,
-            help="First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
+            "--crop PX",
+            COMPRESSION,
+            "First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
             " photos with sides of PX to PX + 16 pixels are only cropped.",
+            (1, 8192),
         ),
     ] = None,
-    seed: SeedOption = 0,
-    folder: Annotated[
-        Path,
-        option("--out", "-o", metavar="DIR", panel=OUTPUT, help="Folder to write to."),
-    ] = Path("degraded"),
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
+    seed: options.Seed = 0,
+    folder: Annotated[Path, option("-o,--out DIR", OUTPUT, "Folder to write to.")] = Path(
+        "degraded"
+    ),
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
     workers: Annotated[
         int | None,
         option(
-            "--workers",
-            metavar="N",
-            panel=SPEED,
-            least=1,
-            most=MOST_WORKERS,
-            help="Processes that read and write images. Default: one per core.",
+            "--workers N",
+            SPEED,
+            "Processes that read and write images. Default: one per core.",
+            (1, options.MOST_WORKERS),
         ),
     ] = None,
-    timeout: TimeoutOption = 120.0,
+    timeout: options.Timeout = 120.0,
     config: ConfigOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Compress images badly, as the paper does: once or several times.
 

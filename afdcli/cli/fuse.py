@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 
-from afdcli.cli import console
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.completion import backbones
-from afdcli.cli.help import CLASSIFIER, INPUT, OUTPUT
-from afdcli.cli.options import CheckpointOption, ImportOption, option
+from afdcli.cli.help import CLASSIFIER, OUTPUT
+from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
@@ -23,47 +22,37 @@ _FORMATS = ("safetensors", "pt2", "onnx")
 
 
 def fuse(
-    module: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="Module written by `afd train`.", rich_help_panel=INPUT
-        ),
-    ],
+    module: Annotated[Path, argument("FILE", "Module written by `afd train`.")],
     backbone: Annotated[
         str | None,
         option(
-            "--backbone",
-            metavar="NAME",
-            panel=CLASSIFIER,
-            help="With pt2 or onnx: export the module inside this classifier.",
+            "--backbone NAME",
+            CLASSIFIER,
+            "With pt2 or onnx: export the module inside this classifier.",
             complete=backbones,
         ),
     ] = None,
-    checkpoint: CheckpointOption = None,
-    imports: ImportOption = None,
+    checkpoint: options.Checkpoint = None,
+    imports: options.Import = None,
     out: Annotated[
         Path | None,
         option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            panel=OUTPUT,
-            help="File to write. Default: the module's name with .fused before the suffix.",
+            "-o,--out FILE",
+            OUTPUT,
+            "File to write. Default: the module's name with .fused before the suffix.",
         ),
     ] = None,
     kind: Annotated[
         str,
         option(
-            "--format",
-            "-f",
-            metavar="safetensors|pt2|onnx",
-            panel=OUTPUT,
-            help="safetensors is for afd, pt2 and onnx are for other runtimes.",
+            "-f,--format safetensors|pt2|onnx",
+            OUTPUT,
+            "safetensors is for afd, pt2 and onnx are for other runtimes.",
         ),
     ] = "safetensors",
     config: ConfigOption = None,
-    quiet: console.QuietOption = False,
-    debug: console.DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Fold a module's RepConv branches into 3x3 convolutions, or export it to pt2 or ONNX.
 

@@ -5,57 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from afdcli.cli import options
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import DebugOption, QuietOption, out, say_loading
-from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import (
-    AfdOption,
-    BackboneOption,
-    CheckpointOption,
-    ClassNamesOption,
-    IccOption,
-    ImportOption,
-    option,
-)
+from afdcli.cli.console import out, say_loading
+from afdcli.cli.help import OUTPUT
+from afdcli.cli.options import argument, option
 from afdcli.errors import AfdError, PhotoError, UsageError
 from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
 
 
 def inspect(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Image to inspect.", rich_help_panel=INPUT)
-    ],
-    icc: IccOption = True,
-    backbone: BackboneOption = None,
-    checkpoint: CheckpointOption = None,
-    imports: ImportOption = None,
-    class_names: ClassNamesOption = None,
-    afd: AfdOption = "auto",
+    file: Annotated[Path, argument("FILE", "Image to inspect.")],
+    icc: options.Icc = True,
+    backbone: options.Backbone = None,
+    checkpoint: options.Checkpoint = None,
+    imports: options.Import = None,
+    class_names: options.ClassNames = None,
+    afd: options.Afd = "auto",
     sheet: Annotated[
         Path | None,
         option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            panel=OUTPUT,
-            help="Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current"
-            " folder.",
+            "-o,--out FILE",
+            OUTPUT,
+            "Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
         ),
     ] = None,
     picture: Annotated[
         bool,
         option(
-            "--picture/--no-picture",
-            panel=OUTPUT,
-            help="Write the figure, or only print. Default: --picture.",
+            "--picture/--no-picture", OUTPUT, "Write the figure, or only print. Default: --picture."
         ),
     ] = True,
     config: ConfigOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Show how one image was compressed, what the classifier sees, and where features drift.
 

@@ -8,9 +8,20 @@ from typing import Annotated
 import typer
 
 from afdcli import __version__
-from afdcli.cli import classify, config, degrade, fuse, inspect, models, report, sort, train
+from afdcli.cli import (
+    classify,
+    config,
+    degrade,
+    fuse,
+    inspect,
+    models,
+    options,
+    report,
+    sort,
+    train,
+)
 from afdcli.cli.command import Command
-from afdcli.cli.console import EXIT_USAGE, DebugOption
+from afdcli.cli.console import EXIT_USAGE
 from afdcli.cli.exit_codes import Group, prepare
 from afdcli.cli.help import split_docstring
 
@@ -37,7 +48,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.cli import console
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.completion import backbones
-from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import option
+from afdcli.cli.help import OUTPUT
+from afdcli.cli.options import argument, option
 
 if TYPE_CHECKING:
     from afdcli.models.catalogue import Model
@@ -21,29 +20,13 @@ LIMIT = 25
 
 
 def models(
-    search: Annotated[
-        str,
-        typer.Argument(
-            metavar="SEARCH",
-            help="Part of a name, e.g. resnet50.",
-            autocompletion=backbones,
-            rich_help_panel=INPUT,
-        ),
-    ] = "",
+    search: Annotated[str, argument("SEARCH", "Part of a name, e.g. resnet50.", backbones)] = "",
     limit: Annotated[
-        int,
-        option(
-            "--limit",
-            metavar="N",
-            panel=OUTPUT,
-            least=1,
-            most=1_000_000,
-            help="Show no more than N models.",
-        ),
+        int, option("--limit N", OUTPUT, "Show no more than N models.", (1, 1_000_000))
     ] = LIMIT,
     config: ConfigOption = None,
-    quiet: console.QuietOption = False,
-    debug: console.DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """List the classifiers that --backbone accepts. Needs no network.
 

@@ -34,35 +34,34 @@ def a_number(value: float | None) -> float | None:
 
 
 def option(
-    *names: str,
+    declaration: str,
     panel: str,
     help: str,
-    metavar: str | None = None,
-    least: float | None = None,
-    most: float | None = None,
+    within: tuple[float, float] | None = None,
     complete: Callable[[str], list[str]] | None = None,
 ) -> Any:
     """Declare an option, for `Annotated`.
 
     Args:
-        names: as typed. Of several long names the first is shown; the others are old ones.
+        declaration: as typed: ``-o,--out FILE``. Of several long names the first is shown; the
+            others are old ones. Words in lower case (``auto|off|FILE``) are completed by the shell.
         panel: heading under which ``--help`` shows it, from `afdcli.cli.help`.
         help: sentences; the default is added to them.
-        metavar: what it takes, e.g. ``auto|off|FILE``; None for flags.
-        least, most: range of a number.
-        complete: values that begin with what is typed, for the shell; default: the words in
-            lower case of *metavar*.
+        within: smallest and largest number allowed.
+        complete: values that begin with what is typed, for the shell.
     """
-    words = re.findall(r"(?<![^|,\[])[a-z0-9:]+(?![^|,\]])", metavar or "")
+    names, _, metavar = declaration.partition(" ")
+    least, most = within or (None, None)
+    words = re.findall(r"(?<![^|,\[])[a-z0-9:]+(?![^|,\]])", metavar)
 
     def literals(typed: str) -> list[str]:
         return [word for word in words if word.startswith(typed)]
 
     return typer.Option(
-        *names,
+        *names.split(","),
         rich_help_panel=panel,
         help=help,
-        metavar=metavar,
+        metavar=metavar or None,
         min=least,
         max=most,
         callback=a_number if isinstance(least, float) else None,
@@ -70,105 +69,115 @@ def option(
     )
 
 
-BackboneOption = Annotated[
+def argument(metavar: str, help: str, complete: Callable[..., list[str]] | None = None) -> Any:
+    """Declare an argument, for `Annotated`; see `option`."""
+    return typer.Argument(
+        metavar=metavar, help=help, autocompletion=complete, rich_help_panel=INPUT
+    )
+
+
+Paths = Annotated[list[str], argument("PATH", PATHS_HELP)]
+Backbone = Annotated[
     str | None,
     option(
-        "--backbone",
-        metavar="NAME",
-        panel=CLASSIFIER,
-        help="Any timm name, e.g. resnet50. Default: EfficientNet-Lite0.",
+        "--backbone NAME",
+        CLASSIFIER,
+        "Any timm name, e.g. resnet50. Default: EfficientNet-Lite0.",
         complete=backbones,
     ),
 ]
-AfdOption = Annotated[
+Afd = Annotated[
     str,
     option(
-        "--afd",
-        metavar="auto|off|FILE",
-        panel=AFD,
-        help="AFD module. auto picks the best one that ships with afd; off uses none.",
+        "--afd auto|off|FILE",
+        AFD,
+        "AFD module. auto picks the best one that ships with afd; off uses none.",
     ),
 ]
-CheckpointOption = Annotated[
+Checkpoint = Annotated[
     Path | None,
     option(
-        "--checkpoint",
-        metavar="FILE",
-        panel=CLASSIFIER,
-        help="Weights file for the backbone, instead of timm's weights.",
+        "--checkpoint FILE", CLASSIFIER, "Weights file for the backbone, instead of timm's weights."
     ),
 ]
-ImportOption = Annotated[
+Import = Annotated[
     list[str] | None,
     option(
-        "--import",
-        metavar="FILE.py|MODULE",
-        panel=CLASSIFIER,
-        help="Python code that registers your own models with timm; repeatable.",
+        "--import FILE.py|MODULE",
+        CLASSIFIER,
+        "Python code that registers your own models with timm; repeatable.",
     ),
 ]
-ClassNamesOption = Annotated[
-    Path | None,
-    option(
-        "--class-names",
-        metavar="FILE",
-        panel=CLASSIFIER,
-        help="Class names: one per line, or JSON.",
-    ),
+ClassNames = Annotated[
+    Path | None, option("--class-names FILE", CLASSIFIER, "Class names: one per line, or JSON.")
 ]
-DeviceOption = Annotated[
-    str,
-    option(
-        "--device",
-        metavar="auto|cpu|cuda|mps",
-        panel=SPEED,
-        help="Where the classifier runs.",
-    ),
+Device = Annotated[str, option("--device auto|cpu|cuda|mps", SPEED, "Where the classifier runs.")]
+Exclude = Annotated[
+    list[Path] | None, option("--exclude DIR", INPUT, "Folder to skip; repeatable.")
 ]
-ExcludeOption = Annotated[
-    list[Path] | None,
-    option("--exclude", metavar="DIR", panel=INPUT, help="Folder to skip; repeatable."),
-]
-JsonOption = Annotated[
+Json = Annotated[
     bool,
     option(
         "--json",
-        panel=OUTPUT,
-        help="Print the summary as one JSON object, and nothing else, on standard output.",
+        OUTPUT,
+        "Print the summary as one JSON object, and nothing else, on standard output.",
     ),
 ]
-OverwriteOption = Annotated[
-    bool, option("--overwrite", panel=OUTPUT, help="Replace existing results at --out.")
-]
-SuffixesOption = Annotated[
+Overwrite = Annotated[bool, option("--overwrite", OUTPUT, "Replace existing results at --out.")]
+Suffixes = Annotated[
     str | None,
     option(
-        "--suffixes",
-        metavar="S[,S...]",
-        panel=INPUT,
-        help="Select files in folders, archives and stores by these suffixes only, e.g. jpg,png."
+        "--suffixes S[,S...]",
+        INPUT,
+        "Select files in folders, archives and stores by these suffixes only, e.g. jpg,png."
         " Default: files with an image suffix or whose first bytes are those of an image.",
     ),
 ]
-TimeoutOption = Annotated[
+Timeout = Annotated[
     float,
     option(
-        "--timeout",
-        metavar="SECONDS",
-        panel=LIMITS,
-        least=0.1,
-        most=MOST_SECONDS,
-        help="Time to read one image; it fails after that.",
+        "--timeout SECONDS",
+        LIMITS,
+        "Time to read one image; it fails after that.",
+        (0.1, MOST_SECONDS),
     ),
 ]
-IccOption = Annotated[
+Icc = Annotated[
     bool,
     option(
         "--icc/--no-icc",
-        panel=INPUT,
-        help="Convert colours to sRGB with the photo's ICC profile. Default: --icc.",
+        INPUT,
+        "Convert colours to sRGB with the photo's ICC profile. Default: --icc.",
     ),
 ]
-SeedOption = Annotated[
-    int, option("--seed", metavar="N", panel=GENERAL, least=0, most=2**32 - 1, help="Random seed.")
+Seed = Annotated[int, option("--seed N", GENERAL, "Random seed.", (0, 2**32 - 1))]
+MinProb = Annotated[
+    float | None,
+    option(
+        "--min-prob P",
+        OUTPUT,
+        "Add a column unsure: the best class is less probable than P, 0 to 1.",
+        (0.0, 1.0),
+    ),
 ]
+Embeddings = Annotated[
+    Path | None,
+    option(
+        "--embeddings FILE.npy|FILE.parquet",
+        OUTPUT,
+        "Also write the pooled features with AFD: one row per result row, NaN if it failed.",
+    ),
+]
+EmbeddingsDtype = Annotated[
+    str, option("--embeddings-dtype float32|float16", OUTPUT, "Type of the embeddings.")
+]
+ExportFailed = Annotated[
+    Path | None,
+    option(
+        "--export-failed FILE",
+        OUTPUT,
+        "Also write a list of the failed files; afd classify - < FILE tries them again.",
+    ),
+]
+Debug = Annotated[bool, option("--debug", GENERAL, "Show the full traceback of an error.")]
+Quiet = Annotated[bool, option("-q,--quiet", GENERAL, "Print nothing but errors.")]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afdcli.cli.answer_options import ExportFailedOption, retry_lines
+from afdcli.cli import options
+from afdcli.cli.after import retry_lines
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import DebugOption, err, out, say_if_slow
+from afdcli.cli.console import err, out, say_if_slow
 from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import JsonOption, option
+from afdcli.cli.options import argument, option
 from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
@@ -38,10 +39,9 @@ class Format(str, Enum):
 def report(
     results: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="RESULTS",
-            rich_help_panel=INPUT,
-            help="Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
+        argument(
+            "RESULTS",
+            "Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
             "URLs. Several are shown side by side. Two runs over the same pictures, one with and "
             "one without AFD, are compared picture by picture. Default: results.csv.",
         ),
@@ -49,50 +49,38 @@ def report(
     clean: Annotated[
         str | None,
         option(
-            "--clean",
-            metavar="FILE|URL",
-            panel=INPUT,
-            help="Results of the same pictures, uncompressed: shows the share of the loss that "
+            "--clean FILE|URL",
+            INPUT,
+            "Results of the same pictures, uncompressed: shows the share of the loss that "
             "AFD recovers. Matched by path without the suffix.",
         ),
     ] = None,
     direct: Annotated[
         str | None,
         option(
-            "--direct",
-            metavar="FILE|URL",
-            panel=INPUT,
-            help="Results of the same pictures with --afd off, if you did not use --compare.",
+            "--direct FILE|URL",
+            INPUT,
+            "Results of the same pictures with --afd off, if you did not use --compare.",
         ),
     ] = None,
     only: Annotated[
         Path | None,
         option(
-            "--only-list",
-            "--only",  # its old name
-            metavar="FILE",
-            panel=INPUT,
-            help="Use only the pictures in this list: one relative path per line; suffixes are "
-            "ignored.",
+            "--only-list,--only FILE",
+            INPUT,
+            "Use only the pictures in this list: one relative path per line; suffixes are ignored.",
         ),
     ] = None,
     exclude: Annotated[
         Path | None,
-        option(
-            "--exclude-list",
-            "--exclude",  # its old name; elsewhere that is a folder
-            metavar="FILE",
-            panel=INPUT,
-            help="Skip the pictures in this list.",
-        ),
+        option("--exclude-list,--exclude FILE", INPUT, "Skip the pictures in this list."),
     ] = None,
     manifest: Annotated[
         list[Path] | None,
         option(
-            "--manifest",
-            metavar="FILE",
-            panel=INPUT,
-            help="manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
+            "--manifest FILE",
+            INPUT,
+            "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
             "picture: intervals count pictures, not files. Found automatically in the folder that "
             "was classified; without one, folders such as qf25/ and --clean are used.",
         ),
@@ -100,71 +88,56 @@ def report(
     by: Annotated[
         list[str] | None,
         option(
-            "--by",
-            metavar="folder|parent|quality|COLUMN",
-            panel=OUTPUT,
-            help="Break down by this column; repeatable. parent is the full folder path, quality "
+            "--by folder|parent|quality|COLUMN",
+            OUTPUT,
+            "Break down by this column; repeatable. parent is the full folder path, quality "
             "comes in bands; any column of the results. Default: folder and quality.",
         ),
     ] = None,
     show_all: Annotated[
-        bool,
-        option("--all", panel=OUTPUT, help="Show all groups and changes, not only the 15 largest."),
+        bool, option("--all", OUTPUT, "Show all groups and changes, not only the 15 largest.")
     ] = False,
     form: Annotated[
-        Format,
-        option(
-            "--format",
-            "-f",
-            metavar="table|csv|json|markdown",
-            panel=OUTPUT,
-            help="Format of standard output.",
-        ),
+        Format, option("-f,--format table|csv|json|markdown", OUTPUT, "Format of standard output.")
     ] = Format.table,
     to: Annotated[
         Path | None,
         option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            panel=OUTPUT,
-            help="Also write the summary: .csv (one number per row), .json or .md.",
+            "-o,--out FILE",
+            OUTPUT,
+            "Also write the summary: .csv (one number per row), .json or .md.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
         option(
-            "--html",
-            metavar="FILE",
-            panel=OUTPUT,
-            help="Also write a page with plots, tables and pictures: one .html file that works "
-            "offline.",
+            "--html FILE",
+            OUTPUT,
+            "Also write a page with plots, tables and pictures: one .html file that works offline.",
         ),
     ] = None,
     photos: Annotated[
         Path | None,
         option(
-            "--photos",
-            metavar="DIR",
-            panel=OUTPUT,
-            help="The folder that was classified. The page then shows pictures whose answer "
-            "changed.",
+            "--photos DIR",
+            OUTPUT,
+            "The folder that was classified. The page then shows pictures whose answer changed.",
         ),
     ] = None,
     maps: Annotated[
         bool,
         option(
             "--maps",
-            panel=OUTPUT,
-            help="Also show the module's FDM (feature drifting map: where it corrects) for each of "
+            OUTPUT,
+            "Also show the module's FDM (feature drifting map: where it corrects) for each of "
             "them. Loads the classifier and module named in the metadata, and runs its --import "
             "files.",
         ),
     ] = False,
-    export_failed: ExportFailedOption = None,
-    as_json: JsonOption = False,
+    export_failed: options.ExportFailed = None,
+    as_json: options.Json = False,
     config: ConfigOption = None,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
 

@@ -13,19 +13,18 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from afdcli.cli import options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     EXIT_USAGE,
-    DebugOption,
-    QuietOption,
     err,
     out,
     stop_politely,
 )
 from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import option
+from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_folder
 
@@ -43,71 +42,55 @@ _OFTEN = 500  # rows between two updates of the screen
 def sort(
     results: Annotated[
         str | None,
-        typer.Argument(
-            metavar="RESULTS",
-            rich_help_panel=INPUT,
-            help="Results of afd classify: a file, a folder of parts or a URL."
-            " Default: results.csv.",
+        argument(
+            "RESULTS",
+            "Results of afd classify: a file, a folder of parts or a URL. Default: results.csv.",
         ),
     ] = None,
     photos: Annotated[
         list[Path] | None,
-        option(
-            "--photos",
-            metavar="DIR",
-            panel=INPUT,
-            help="What was classified, if it is elsewhere now; repeatable.",
-        ),
+        option("--photos DIR", INPUT, "What was classified, if it is elsewhere now; repeatable."),
     ] = None,
     undo: Annotated[
         Path | None,
         option(
-            "--undo",
-            metavar="FILE",
-            panel=INPUT,
-            help="Put everything back. FILE is the list of moves that afd sort wrote.",
+            "--undo FILE",
+            INPUT,
+            "Put everything back. FILE is the list of moves that afd sort wrote.",
         ),
     ] = None,
-    to: Annotated[
-        Path | None,
-        option("--to", metavar="DIR", panel=OUTPUT, help="Make the folders here."),
-    ] = None,
+    to: Annotated[Path | None, option("--to DIR", OUTPUT, "Make the folders here.")] = None,
     by: Annotated[
         str,
         option(
-            "--by",
-            metavar="label|quality|unsure|COLUMN",
-            panel=OUTPUT,
-            help="Column of the results that names the folder; also target_label, correct, codec,"
+            "--by label|quality|unsure|COLUMN",
+            OUTPUT,
+            "Column of the results that names the folder; also target_label, correct, codec,"
             " error, … quality comes in bands.",
         ),
     ] = "label",
     min_prob: Annotated[
         float | None,
         option(
-            "--min-prob",
-            metavar="P",
-            panel=OUTPUT,
-            least=0.0,
-            most=1.0,
-            help="Sort pictures whose label is less probable than P, 0 to 1, into the folder"
+            "--min-prob P",
+            OUTPUT,
+            "Sort pictures whose label is less probable than P, 0 to 1, into the folder"
             " unsure. Default: by the column unsure, if there is one.",
+            (0.0, 1.0),
         ),
     ] = None,
     link: Annotated[
-        bool,
-        option("--link", panel=OUTPUT, help="Make symbolic links instead of moving the files."),
+        bool, option("--link", OUTPUT, "Make symbolic links instead of moving the files.")
     ] = False,
     copy: Annotated[
-        bool, option("--copy", panel=OUTPUT, help="Copy the files instead of moving them.")
+        bool, option("--copy", OUTPUT, "Copy the files instead of moving them.")
     ] = False,
     dry_run: Annotated[
-        bool,
-        option("--dry-run", panel=OUTPUT, help="Only show the folders with their counts."),
+        bool, option("--dry-run", OUTPUT, "Only show the folders with their counts.")
     ] = False,
     config: ConfigOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Sort the classified files into one folder per label. Nothing is ever overwritten.
 

@@ -7,47 +7,16 @@ from pathlib import Path
 
 import typer
 
-from afdcli.cli import console
+from afdcli.cli import console, options
+from afdcli.cli import train_options as own
 from afdcli.cli.after import print_json
 from afdcli.cli.command import ConfigOption, command_line
-from afdcli.cli.options import (
-    CheckpointOption,
-    DeviceOption,
-    IccOption,
-    ImportOption,
-    JsonOption,
-    OverwriteOption,
-    SeedOption,
-)
 from afdcli.cli.train_inputs import (
     backbone_names,
     check_out,
     check_unused,
     collect_photos,
     load_backbones,
-)
-from afdcli.cli.train_options import (
-    AngleOption,
-    BackboneOption,
-    BatchSizeOption,
-    DataOption,
-    DeepOption,
-    DivergenceOption,
-    ExcludeOption,
-    InitOption,
-    LrOption,
-    MinutesOption,
-    OutOption,
-    PlugAtOption,
-    PlugOption,
-    PrecisionOption,
-    PresetOption,
-    ResumeOption,
-    ReuseOption,
-    SideOption,
-    StepsOption,
-    ValidationOption,
-    WorkersOption,
 )
 from afdcli.errors import UsageError
 from afdcli.train.settings import Settings
@@ -56,37 +25,37 @@ DEFAULTS = Settings()
 
 
 def train(
-    data: DataOption,
-    exclude: ExcludeOption = None,
-    validation: ValidationOption = DEFAULTS.validation,
-    icc: IccOption = DEFAULTS.icc,
-    backbone: BackboneOption = None,
-    checkpoint: CheckpointOption = None,
-    imports: ImportOption = None,
-    preset: PresetOption = "auto",
-    plug: PlugOption = "stem",
-    plug_at: PlugAtOption = None,
-    init: InitOption = None,
-    minutes: MinutesOption = None,
-    steps: StepsOption = None,
-    batch_size: BatchSizeOption = DEFAULTS.batch_size,
-    lr: LrOption = DEFAULTS.lr,
-    divergence: DivergenceOption = DEFAULTS.divergence,
-    deep: DeepOption = DEFAULTS.deep,
-    angle: AngleOption = DEFAULTS.angle,
-    side: SideOption = DEFAULTS.side,
-    reuse: ReuseOption = DEFAULTS.reuse,
-    seed: SeedOption = DEFAULTS.seed,
-    out: OutOption = Path("module.safetensors"),
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    workers: WorkersOption = 1,
+    data: own.Data,
+    exclude: own.Exclude = None,
+    validation: own.Validation = DEFAULTS.validation,
+    icc: options.Icc = DEFAULTS.icc,
+    backbone: own.Backbone = None,
+    checkpoint: options.Checkpoint = None,
+    imports: options.Import = None,
+    preset: own.Preset = "auto",
+    plug: own.Plug = "stem",
+    plug_at: own.PlugAt = None,
+    init: own.Init = None,
+    minutes: own.Minutes = None,
+    steps: own.Steps = None,
+    batch_size: own.BatchSize = DEFAULTS.batch_size,
+    lr: own.Lr = DEFAULTS.lr,
+    divergence: own.Divergence = DEFAULTS.divergence,
+    deep: own.Deep = DEFAULTS.deep,
+    angle: own.Angle = DEFAULTS.angle,
+    side: own.Side = DEFAULTS.side,
+    reuse: own.Reuse = DEFAULTS.reuse,
+    seed: options.Seed = DEFAULTS.seed,
+    out: own.Out = Path("module.safetensors"),
+    resume: own.Resume = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    device: options.Device = "auto",
+    precision: own.Precision = "auto",
+    workers: own.Workers = 1,
     config: ConfigOption = None,
-    quiet: console.QuietOption = False,
-    debug: console.DebugOption = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Train an AFD module for a frozen classifier, on a few hundred unlabelled photos.
 

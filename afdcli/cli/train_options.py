@@ -9,201 +9,111 @@ from afdcli.cli.completion import backbones
 from afdcli.cli.help import AFD, CLASSIFIER, INPUT, OUTPUT, SPEED, TRAINING
 from afdcli.cli.options import MOST_WORKERS, option
 
-DataOption = Annotated[
+Data = Annotated[
     list[Path],
     option(
-        "--data",
-        metavar="DIR",
-        panel=INPUT,
-        help="Folder of good, unlabelled photos; repeatable. Each folder gives as many pairs.",
+        "--data DIR",
+        INPUT,
+        "Folder of good, unlabelled photos; repeatable. Each folder gives as many pairs.",
     ),
 ]
-ExcludeOption = Annotated[
+Exclude = Annotated[
     Path | None,
     option(
-        "--exclude-list",
-        "--exclude",  # its old name; elsewhere that is a folder
-        metavar="FILE",
-        panel=INPUT,
-        help="Photos not to train on: one relative path per line.",
+        "--exclude-list,--exclude FILE",
+        INPUT,
+        "Photos not to train on: one relative path per line.",
     ),
 ]
-ValidationOption = Annotated[
-    int,
-    option(
-        "--validation",
-        metavar="N",
-        panel=INPUT,
-        least=5,
-        most=50_000,
-        help="Photos held out for validation.",
-    ),
+Validation = Annotated[
+    int, option("--validation N", INPUT, "Photos held out for validation.", (5, 50_000))
 ]
-BackboneOption = Annotated[
+Backbone = Annotated[
     list[str] | None,
     option(
-        "--backbone",
-        metavar="NAME[=FILE]",
-        panel=CLASSIFIER,
-        help="Any timm name, and its weights file; repeatable with --plug input."
+        "--backbone NAME[=FILE]",
+        CLASSIFIER,
+        "Any timm name, and its weights file; repeatable with --plug input."
         " Default: EfficientNet-Lite0.",
         complete=backbones,
     ),
 ]
-PresetOption = Annotated[
+Preset = Annotated[
     str,
     option(
-        "--preset",
-        metavar="auto|light|best|paper",
-        panel=AFD,
-        help="Module size. auto: light at the stem; best: larger, for quality alone; "
+        "--preset auto|light|best|paper",
+        AFD,
+        "Module size. auto: light at the stem; best: larger, for quality alone; "
         "paper: without corrections behind the stem.",
     ),
 ]
-PlugOption = Annotated[
+Plug = Annotated[
     str,
     option(
-        "--plug",
-        metavar="stem|input",
-        panel=AFD,
-        help="stem, behind the first layers, recovers most, for this backbone only; "
+        "--plug stem|input",
+        AFD,
+        "stem, behind the first layers, recovers most, for this backbone only; "
         "input, in front of it, is for any backbone.",
     ),
 ]
-PlugAtOption = Annotated[
+PlugAt = Annotated[
     str | None,
-    option(
-        "--plug-at",
-        metavar="MODULE",
-        panel=AFD,
-        help="Plug in behind this module of the backbone instead.",
-    ),
+    option("--plug-at MODULE", AFD, "Plug in behind this module of the backbone instead."),
 ]
-InitOption = Annotated[
-    Path | None,
-    option(
-        "--init",
-        metavar="FILE",
-        panel=AFD,
-        help="Start from this trained module instead of a new one.",
-    ),
+Init = Annotated[
+    Path | None, option("--init FILE", AFD, "Start from this trained module instead of a new one.")
 ]
-MinutesOption = Annotated[
+Minutes = Annotated[
     float | None,
     option(
-        "--minutes",
-        metavar="X",
-        panel=TRAINING,
-        least=0.01,
-        most=100_000.0,
-        help="Training time. Default: 20, unless --steps is given.",
+        "--minutes X",
+        TRAINING,
+        "Training time. Default: 20, unless --steps is given.",
+        (0.01, 100_000.0),
     ),
 ]
-StepsOption = Annotated[
-    int | None,
-    option("--steps", metavar="N", panel=TRAINING, least=1, most=10**9, help="Training steps."),
+Steps = Annotated[int | None, option("--steps N", TRAINING, "Training steps.", (1, 10**9))]
+BatchSize = Annotated[int, option("--batch-size N", TRAINING, "Pairs per step.", (1, 65_536))]
+Lr = Annotated[float, option("--lr X", TRAINING, "Peak learning rate.", (0.0, 1.0))]
+Divergence = Annotated[
+    float,
+    option("--divergence X", TRAINING, "Loss weight of the output divergence.", (0.0, 1000.0)),
 ]
-BatchSizeOption = Annotated[
+Deep = Annotated[
+    float,
+    option(
+        "--deep X",
+        TRAINING,
+        "Loss weight of the features at the ends of the stages.",
+        (0.0, 1000.0),
+    ),
+]
+Angle = Annotated[
+    float,
+    option(
+        "--angle X", TRAINING, "Share of the angle in the feature loss; the rest is L1.", (0.0, 1.0)
+    ),
+]
+Side = Annotated[
     int,
     option(
-        "--batch-size",
-        metavar="N",
-        panel=TRAINING,
-        least=1,
-        most=65_536,
-        help="Pairs per step.",
+        "--side PX",
+        TRAINING,
+        "Side of the training crops; 0: the classifier's input size.",
+        (0, 4096),
     ),
 ]
-LrOption = Annotated[
-    float,
-    option("--lr", metavar="X", panel=TRAINING, least=0.0, most=1.0, help="Peak learning rate."),
-]
-DivergenceOption = Annotated[
-    float,
-    option(
-        "--divergence",
-        metavar="X",
-        panel=TRAINING,
-        least=0.0,
-        most=1000.0,
-        help="Loss weight of the output divergence.",
-    ),
-]
-DeepOption = Annotated[
-    float,
-    option(
-        "--deep",
-        metavar="X",
-        panel=TRAINING,
-        least=0.0,
-        most=1000.0,
-        help="Loss weight of the features at the ends of the stages.",
-    ),
-]
-AngleOption = Annotated[
-    float,
-    option(
-        "--angle",
-        metavar="X",
-        panel=TRAINING,
-        least=0.0,
-        most=1.0,
-        help="Share of the angle in the feature loss; the rest is L1.",
-    ),
-]
-SideOption = Annotated[
-    int,
-    option(
-        "--side",
-        metavar="PX",
-        panel=TRAINING,
-        least=0,
-        most=4096,
-        help="Side of the training crops; 0: the classifier's input size.",
-    ),
-]
-ReuseOption = Annotated[
-    int,
-    option(
-        "--reuse",
-        metavar="N",
-        panel=TRAINING,
-        least=1,
-        most=10_000,
-        help="How often each pair is used.",
-    ),
-]
-OutOption = Annotated[
-    Path,
-    option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        panel=OUTPUT,
-        help="Module file to write (.safetensors).",
-    ),
-]
-ResumeOption = Annotated[
-    bool,
-    option("--resume", panel=OUTPUT, help="Continue from the checkpoint beside --out."),
-]
-PrecisionOption = Annotated[
+Reuse = Annotated[int, option("--reuse N", TRAINING, "How often each pair is used.", (1, 10_000))]
+Out = Annotated[Path, option("-o,--out FILE", OUTPUT, "Module file to write (.safetensors).")]
+Resume = Annotated[bool, option("--resume", OUTPUT, "Continue from the checkpoint beside --out.")]
+Precision = Annotated[
     str,
     option(
-        "--precision",
-        metavar="auto|fp32|bf16|fp16",
-        panel=SPEED,
-        help="Arithmetic. auto uses bf16 where the hardware is fast at it.",
+        "--precision auto|fp32|bf16|fp16",
+        SPEED,
+        "Arithmetic. auto uses bf16 where the hardware is fast at it.",
     ),
 ]
-WorkersOption = Annotated[
-    int,
-    option(
-        "--workers",
-        metavar="N",
-        panel=SPEED,
-        least=1,
-        most=MOST_WORKERS,
-        help="Processes that make training pairs.",
-    ),
+Workers = Annotated[
+    int, option("--workers N", SPEED, "Processes that make training pairs.", (1, MOST_WORKERS))
 ]
