@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+from rich.console import Console
 from rich.table import Table
 
 from afdcli.cli import console, options
-from afdcli.cli.command import ConfigOption
+from afdcli.cli.after import print_json
+from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import CLASSIFIER, OUTPUT
 from afdcli.cli.options import argument, option
@@ -50,6 +53,7 @@ def fuse(
             "safetensors is for afd, pt2 and onnx are for other runtimes.",
         ),
     ] = "safetensors",
+    as_json: options.Json = False,
     config: ConfigOption = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -77,18 +81,32 @@ def fuse(
         raise UsageError(
             f"--out {out} would overwrite the classifier's weights; choose another name"
         )
-    check_file(out)
-    if kind != "safetensors":
-        _export(module, out, kind, backbone, checkpoint, imports, quiet)
-        return
-    if backbone is not None:
+    if kind == "safetensors" and backbone is not None:
         raise UsageError("--backbone goes with --format pt2 or onnx")
+    check_file(out)
+    console.say_loading(" in ".join(map(str, filter(None, (module, backbone)))), quiet)
+    screen = console.out(quiet or as_json)
+    if kind == "safetensors":
+        facts = _fuse(module, out, screen)
+    else:
+        facts = _export(module, out, kind, backbone, checkpoint, imports, screen)
+    if as_json:
+        print_json({"command": command_line(), "module": str(out), "format": kind, **facts})
+
+
+def _fuse(module: Path, out: Path, screen: Console) -> dict[str, Any]:
     from afdcli.core.weights_file import fuse_file
 
     result = fuse_file(module, out)
-    screen = console.out(quiet)
     screen.print(_table(result))
-    screen.print(f"largest output difference {result.difference:.1e}; written: {out}")
+    screen.print(
+        f"largest output difference {result.difference:.1e}; written: {out}", soft_wrap=True
+    )
+    return {
+        "branches": asdict(result.before),
+        "fused": asdict(result.after),
+        "largest_difference": result.difference,
+    }
 
 
 def _export(
@@ -98,8 +116,8 @@ def _export(
     backbone: str | None,
     checkpoint: Path | None,
     imports: list[str] | None,
-    quiet: bool,
-) -> None:
+    screen: Console,
+) -> dict[str, Any]:
     from afdcli.models import export
 
     if backbone is None:
@@ -118,13 +136,13 @@ def _export(
         fold_batch_norms(loaded.net, view)
         subject = export.whole(AFDClassifier(loaded, find_module(str(file), loaded)).eval())
     worst = export.export(subject, out, "pt2" if kind == "pt2" else "onnx")
-    screen = console.out(quiet)
     screen.print(f"inputs: {', '.join(subject.inputs)}; outputs: {', '.join(subject.outputs)}")
     sizes = " and ".join(map(str, export.BATCHES))
     screen.print(
         f"largest difference from torch {worst:.1e}, batches of {sizes}; written: {out}",
         soft_wrap=True,
     )
+    return {"inputs": subject.inputs, "outputs": subject.outputs, "largest_difference": worst}
 
 
 def _table(result: Fused) -> Table:

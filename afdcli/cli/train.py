@@ -63,7 +63,7 @@ def train(
 
     Examples:
         afd train --data good_photos/ --minutes 20 --out mine.safetensors
-        afd train --data good_photos/ --minutes 10 --out m.safetensors
+        afd train --backbone resnet50 --data good_photos/ --out resnet50.safetensors
     """
     # Read once, when torch is loaded. Threads that spin while they wait compete with the readers
     # for cores: beside one busy process, a step takes 2.6 s with spinning and 1.2 s without.

@@ -70,6 +70,8 @@ def collect_photos(data: list[Path], exclude: Path | None, settings: Settings) -
     from afdcli.train.photos import collect
 
     for folder in data:
+        if folder.is_file():
+            raise UsageError(f"--data {folder}: takes a folder; unpack an archive first")
         if not folder.is_dir():
             raise UsageError(f"--data {folder}: no such folder")
     listed: set[str] = set()

@@ -17,10 +17,10 @@ from rich.table import Table
 from afdcli.cli import console
 from afdcli.cli.live import Lines
 from afdcli.constants import WORDS
+from afdcli.train.photos import PhotoSet, reasons
 
 if TYPE_CHECKING:
     from afdcli.train.loop import Progress
-    from afdcli.train.photos import PhotoSet
     from afdcli.train.run import Outcome, Plan
 
 _LEAST = 0.02  # share of the divergence; a module that removes less learnt nothing
@@ -52,9 +52,9 @@ def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 def say_skipped(photos: PhotoSet, quiet: bool) -> None:
     """Report files that cannot be trained on."""
     if photos.skipped:
-        name, reason = next(iter(photos.skipped.items()))
         console.err(quiet).print(
-            f"skipped {len(photos.skipped)} files that cannot be trained on, e.g. {name}: {reason}",
+            f"skipped {len(photos.skipped):,} files that cannot be trained on:"
+            f" {reasons(photos.skipped)}",
             markup=False,
         )
 

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from afdcli.codec.profile import profile_of
+from afdcli.codec.decode import decode, packed_jpeg
+from afdcli.codec.header import read_header
+from afdcli.codec.photo import Photo
+from afdcli.codec.raster import Extras
+from afdcli.codec.read import Limits, identify, read_file
 from afdcli.codec.sniff import PILLOW_NAMES
-from afdcli.errors import UsageError
+from afdcli.errors import PhotoError, UsageError
 from afdcli.inputs.discover import discover
+from afdcli.view.crop import upright
 
 SMALLEST_SIDE = 96  # pixels; below that a crop would be mostly upscaling
 FEWEST_PHOTOS = 24
@@ -86,31 +91,41 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
 def unusable(path: Path) -> str:
     """Why a file cannot be used for training, judged by its header; "" if it can."""
     try:
-        with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
-            size = image.size
-    except Exception:  # on hostile files Pillow's plugins raise about anything
-        return "no readable image"
+        size = _size(path)
+    except PhotoError as error:
+        return error.message
     if min(size) < SMALLEST_SIDE:
         return f"smaller than {SMALLEST_SIDE} px"
     return ""
 
 
-def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8] | None:
-    """Upright RGB pixels (H, W, 3) uint8, decoded by Pillow: no coefficients are needed.
+def _size(path: Path) -> tuple[int, int]:
+    try:  # quicker than `read_header`, which reads a whole PNG
+        with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
+            size: tuple[int, int] = image.size
+            return size
+    except Exception:  # on hostile files Pillow's plugins raise about anything
+        header = read_header(path, Limits())
+        return header.width, header.height
 
-    In sRGB by the file's colour profile if *icc*.
+
+def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8] | None:
+    """Upright RGB pixels (H, W, 3) uint8 of a file in any format that `afd classify` reads.
+
+    In sRGB by the file's colour profile if *icc*. No coefficients are read: nothing needs them.
 
     None for a file that cannot be read to its end.
     """
+    limits = Limits()
     try:
-        with Image.open(path, formats=tuple(PILLOW_NAMES.values())) as image:
-            upright = ImageOps.exif_transpose(image)
-            profile = profile_of(image)[0] if icc else None
-            if profile is not None:
-                return np.asarray(profile.to_srgb(upright))
-            return np.asarray(upright.convert("RGB"))
-    except Exception:  # on hostile files Pillow's plugins raise about anything
+        data = read_file(path, limits)
+        if identify(data) == "jxl":
+            data = packed_jpeg(data, limits.max_pixels) or data
+        codec = identify(data)
+        raster = decode(codec, data, limits.max_pixels, Extras(icc))
+    except PhotoError:
         return None
+    return upright(Photo(raster.image, codec, raster.orientation, profile=raster.profile))
 
 
 def _names(folders: list[Path]) -> str:
@@ -118,9 +133,11 @@ def _names(folders: list[Path]) -> str:
 
 
 def _skipped_text(skipped: dict[str, str]) -> str:
-    if not skipped:
-        return ""
-    first = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
-    reasons = Counter(skipped.values())
-    total = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
-    return f" (skipped {len(skipped)}: {total}; e.g. {first})"
+    return f" (skipped {len(skipped)}: {reasons(skipped)})" if skipped else ""
+
+
+def reasons(skipped: dict[str, str]) -> str:
+    """Why photos were *skipped* (path -> why): the most frequent reasons, each with one photo."""
+    first = {reason: name for name, reason in reversed(skipped.items())}
+    counts = Counter(skipped.values()).most_common(3)
+    return "; ".join(f"{count:,} {reason}, e.g. {first[reason]}" for reason, count in counts)

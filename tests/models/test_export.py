@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,14 @@ def test_the_module_alone(kit: Path, here: Path, kind: str) -> None:
 
 
 def test_the_whole_classifier(kit: Path, here: Path) -> None:
-    result = fuse(kit / "module.safetensors", "--format", "onnx", *of_kit(kit), "--out", "w.onnx")
+    more = ("--format", "onnx", *of_kit(kit), "--out", "w.onnx", "--json")
+    result = fuse(kit / "module.safetensors", *more)
     assert result.exit_code == 0, result.output
-    assert "outputs: logits, drift" in result.stdout
+    assert result.stderr.splitlines()[0].endswith("module.safetensors in tiny_test_net …")
+    facts = json.loads(result.stdout)
+    assert (facts["module"], facts["format"]) == ("w.onnx", "onnx")
+    assert facts["outputs"] == ["logits", "drift"]
+    assert facts["largest_difference"] < 1e-4
     session = onnxruntime.InferenceSession("w.onnx")
     for batch in (1, 4):
         arrays = {

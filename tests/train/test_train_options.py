@@ -67,7 +67,11 @@ def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
     first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
     assert CliRunner().invoke(app, arguments(world, first, "--steps", "1", "-q")).exit_code == 0
     fused = tmp_path / "fused.safetensors"
-    assert CliRunner().invoke(app, ["fuse", str(first), "--out", str(fused)]).exit_code == 0
+    result = CliRunner().invoke(app, ["fuse", str(first), "--out", str(fused), "--json"])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["module"] == str(fused)
+    assert facts["fused"]["parameters"] < facts["branches"]["parameters"]
     for init, more, message in (
         (first, ("--preset", "best"), "made for another plug point, backbone or preset"),
         (first, ("--plug", "input"), "made for another plug point, backbone or preset"),
