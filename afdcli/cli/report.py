@@ -229,10 +229,10 @@ class _View:
 
     def tables(self, reports: list[Report]) -> list[Table]:
         """All tables."""
-        from afdcli.report.tables import tables
+        from afdcli.report.headline import report_tables
 
         shown = [replace(r, groups={by: r.groups[by] for by in self.columns}) for r in reports]
-        return tables(shown, self.everything, self.asked)
+        return report_tables(shown, self.everything, self.asked)
 
 
 def _document(form: Format, reports: list[Report], view: _View) -> str:

@@ -24,7 +24,7 @@ def show_all_failed(screen: Console, runs: Sequence[Run], reports: Sequence[Repo
     for run, report in zip(runs, reports, strict=True):
         count = int(report.overall.get("files").n)
         who = "the only file" if count == 1 else f"all {count:,} files"
-        counts = Counter({clean(why) or "no reason given": n for why, n in report.failures})
+        counts = Counter({clean(why) or "no reason given": n for why, n in report.failures.items()})
         text = f"{clean(run.name)}: {who} failed ({reasons(counts)}); there is nothing to report"
         screen.print(Text(text, style="bold"))
         rows = run.rows.head(FIRST_FAILED).reindex(columns=["path", "error", "note"], fill_value="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 
@@ -10,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from afdcli.report.estimates import RunArrays
+from afdcli.report.estimates import Arrays, Group
 from afdcli.report.groups import UNKNOWN
-from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate, Floats, Ids, count_pictures, proportion
 
 #: Calibration bins, of equal width.
@@ -20,24 +18,24 @@ BINS = 10
 #: Lower edges of the size bins but the first: longer side in pixels.
 SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
-#: One bin: its name and its estimates by metric.
-Bin = tuple[str, dict[str, Estimate]]
 
-
-def distributions(run: Run, arrays: RunArrays) -> Mapping[str, tuple[Bin, ...]]:
-    """Compute all distributions of *run*, by the name of their group in the tidy table.
+def distributions(rows: pd.DataFrame, arrays: Arrays) -> Mapping[str, tuple[Group, ...]]:
+    """Compute all distributions of a run, by the name of their group in the tidy table.
 
     ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are absent
     if true classes are unknown. ``size_histogram`` has all bins.
+
+    Args:
+        rows: of the run.
+        arrays: see `afdcli.report.estimates.run_arrays`.
     """
-    found = {
-        f"calibration_{name}": _calibration(name, *_known(arrays, name)) for name in arrays.prob
-    }
-    found["size_histogram"] = _sizes(run.rows)
+    found = {f"calibration_{name}": _calibration(name, arrays) for name in ("direct", "afd")}
+    if {"width", "height"} <= set(rows):
+        found["size_histogram"] = _sizes(rows)
     return {name: bins for name, bins in found.items() if bins}
 
 
-def calibration_errors(arrays: RunArrays) -> dict[str, Estimate]:
+def calibration_errors(arrays: Arrays) -> dict[str, Estimate]:
     """Compute ``ece_direct`` and ``ece_afd``, as far as true classes are known.
 
     The expected calibration error, 0 to 1: the difference between accuracy and mean probability of
@@ -47,66 +45,51 @@ def calibration_errors(arrays: RunArrays) -> dict[str, Estimate]:
     (2017), with bins of equal width as here.
     """
     found = {}
-    for name in arrays.prob:
-        right, prob, pictures = _known(arrays, name)
+    for name in ("direct", "afd"):
+        right, prob, pictures, bins = _known(name, arrays)
         if len(right):
-            gaps = np.bincount(_bin_of(prob), weights=right - prob, minlength=BINS)
+            gaps = np.bincount(bins, weights=right - prob)
             error = float(np.abs(gaps).sum()) / len(right)
             found[f"ece_{name}"] = Estimate(count_pictures(pictures), error, views=len(right))
     return found
 
 
-def _known(arrays: RunArrays, name: str) -> tuple[Floats, Floats, Ids]:
-    """Right (1 or 0), probability and picture, each (m,), of the rows in which all are known.
-
-    If both direct and AFD were run, only of rows that both classified.
-    """
-    right, prob = arrays.right.get(name), arrays.prob[name]
-    if right is None:
-        return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
-    known = ~np.isnan(right) & ~np.isnan(prob)
-    for other in ("direct", "afd"):
-        if other in arrays.right:
-            known &= ~np.isnan(arrays.right[other])
-    return right[known], prob[known], arrays.pictures[known]
+def _known(name: str, arrays: Arrays) -> tuple[Floats, Floats, Ids, npt.NDArray[np.intp]]:
+    """Right (1 or 0), probability, picture and bin (0 to 9) of the rows in which all are known."""
+    nothing = np.empty(0)
+    right, prob = arrays.get(f"right_{name}", nothing), arrays.get(f"prob_{name}", nothing)
+    if not len(right):
+        return nothing, nothing, nothing.astype(np.intp), nothing.astype(np.intp)
+    known = ~np.isnan(right + prob)
+    bins = np.ceil(prob[known] * BINS).astype(np.intp) - 1  # bins include their upper edge
+    return right[known], prob[known], arrays["pictures"][known], np.clip(bins, 0, BINS - 1)
 
 
-def _bin_of(prob: Floats) -> npt.NDArray[np.intp]:
-    """Bin (0 to 9) of each probability; bins include their upper edge."""
-    return np.clip(np.ceil(prob * BINS).astype(np.intp) - 1, 0, BINS - 1)
-
-
-def _calibration(name: str, right: Floats, prob: Floats, pictures: Ids) -> tuple[Bin, ...]:
-    bins = _bin_of(prob)
+def _calibration(name: str, arrays: Arrays) -> tuple[Group, ...]:
+    right, prob, pictures, bins = _known(name, arrays)
     made = []
-    for number in range(BINS):
+    for number in np.unique(bins):
         inside = bins == number
-        if inside.any():
-            accuracy = proportion(right[inside], pictures[inside])
-            n, views = accuracy.n, accuracy.views
-            estimates = {
-                "pictures": Estimate(n, float(n), views=views),
-                f"confidence_{name}": Estimate(n, float(prob[inside].mean()), views=views),
-                f"accuracy_{name}": accuracy,
-            }
-            made.append((f"P {number / BINS:.1f}-{(number + 1) / BINS:.1f}", estimates))
+        accuracy = proportion(right[inside], pictures[inside])
+        n, views = accuracy.n, accuracy.views
+        estimates = {
+            "pictures": Estimate(n, float(n), views=views),
+            f"confidence_{name}": Estimate(n, float(prob[inside].mean()), views=views),
+            f"accuracy_{name}": accuracy,
+        }
+        edges = f"P {number / BINS:.1f}-{(number + 1) / BINS:.1f}"
+        made.append(Group(f"calibration_{name}", edges, estimates))
     return tuple(made)
 
 
-def _sizes(rows: pd.DataFrame) -> tuple[Bin, ...]:
-    if "width" not in rows or "height" not in rows:
-        return ()
-    names = [f"below {SIDES[0]} px"]
-    names += [f"{low}-{high - 1} px" for low, high in itertools.pairwise(SIDES)]
-    names.append(f"from {SIDES[-1]} px")
-    longer = rows[["width", "height"]].max(axis=1).to_numpy(dtype=float)
-    return _histogram(longer, [1, *SIDES, math.inf], names)
-
-
-def _histogram(values: Floats, edges: list[float], names: list[str]) -> tuple[Bin, ...]:
-    """Files per bin ``edges[i] <= value < edges[i + 1]``, then those without a value."""
-    at = np.searchsorted(edges, values, side="right") - 1
-    at = np.where((at >= 0) & (at < len(names)), at, len(names))  # NaN sorts after the last edge
-    counts = np.bincount(at, minlength=len(names) + 1)
-    named = zip([*names, UNKNOWN], counts.tolist(), strict=True)
-    return tuple((name, {"files": Estimate(len(values), float(count))}) for name, count in named)
+def _sizes(rows: pd.DataFrame) -> tuple[Group, ...]:
+    """Files per bin of the longer side, then those of unknown size."""
+    middle = [f"{low}-{2 * low - 1} px" for low in SIDES[:-1]]
+    names = [f"below {SIDES[0]} px", *middle, f"from {SIDES[-1]} px"]
+    longer = rows[["width", "height"]].max(axis=1)
+    codes = pd.cut(longer, [1, *SIDES, math.inf], right=False, labels=names).cat.codes.to_numpy()
+    counts = np.bincount(np.where(codes < 0, len(names), codes), minlength=len(names) + 1)
+    return tuple(
+        Group("size_histogram", name, {"files": Estimate(len(rows), float(count))})
+        for name, count in zip([*names, UNKNOWN], counts, strict=True)
+    )

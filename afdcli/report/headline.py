@@ -1,34 +1,95 @@
-"""The headline of a report: the main numbers of one run."""
+"""All tables of a report, and its headline: whether AFD helped, and the main numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from afdcli.constants import WORDS
-from afdcli.report import cells
-from afdcli.report.group_table import labelled
-from afdcli.report.metrics import METRICS
-from afdcli.report.summary import FEW, Group, Report
+from afdcli.report.estimates import FEW, Group
+from afdcli.report.metrics import METRICS, p_value, percent, points
+from afdcli.report.stats import Estimate
+from afdcli.report.summary import Report
 from afdcli.report.table import Cell, Column, Table
-from afdcli.report.verdict import verdict
+from afdcli.report.tables import (
+    SHOWN,
+    breakdowns,
+    changes,
+    drift_cell,
+    failures,
+    group_table,
+    labelled,
+)
 from afdcli.storage.text import clean
 
-_Line = tuple[str, Cell, str]  # name, value, remark
+#: Metric, its name in the headline, and a remark on it.
+_LABELLED = (
+    ("accuracy_direct", "Direct", "top-1 accuracy, plain backbone"),
+    ("accuracy_afd", "With AFD", "top-1 accuracy with the module"),
+    ("accuracy_difference", "Difference", ""),
+    ("accuracy_clean", "Clean", "uncompressed, plain backbone"),
+    ("accuracy_clean_afd", "Clean, AFD", "uncompressed, with the module"),
+    ("clean_difference", "Clean change", "what AFD does to clean pictures"),
+    ("recovered_share", "Recovered", ""),
+)
+_COST = ("compression_cost", "Cost", "clean minus direct: points lost to compression")
+_UNLABELLED = (
+    ("confidence_direct", "Direct", "mean probability of the top class"),
+    ("confidence_afd", "With AFD", "mean probability of the top class"),
+    ("agreement_direct", "Direct", "same top class as for the clean picture"),
+    ("agreement_afd", "With AFD", "same top class as for the clean picture"),
+    ("agreement_difference", "Difference", "in agreement with clean pictures"),
+    ("changed", "Changed", "top classes that AFD changes"),
+    ("confidence_shift", "Shift", "mean change of that probability by AFD"),
+    ("drift_p50", "Drift", ""),
+)
+#: Shares that have a name, and how far from one a share may be to be called so.
+_FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 0.5: "half",
+              2 / 3: "two thirds", 0.75: "three quarters", 1.0: "all"}  # fmt: skip
+_NEAR = 0.02
+_ALONE = "Nothing to compare: there are predictions with AFD only, or without AFD only."
 
 
 def headline(report: Report) -> Table:
     """Build the headline of *report*: accuracies or, without true classes, what AFD changed."""
     group = report.overall
-    lines = _accuracies(group) if labelled(report) else _unlabelled(group)
-    rows = tuple((Cell(name, tone="strong"), value, Cell(remark)) for name, value, remark in lines)
-    return Table(
-        _counts(report),
-        (Column("", left=True),) * 3,
-        rows if group.views else (),
-        about_runs([report]),
-        lead=verdict(report).text,
-    )
+    wanted = _LABELLED if labelled(report) else _UNLABELLED
+    if labelled(report) and "recovered_share" not in group.estimates:
+        wanted = (*wanted, _COST)
+    rows = [
+        (Cell(name, tone="strong"), _value(metric, group), Cell(remark or _remark(metric, group)))
+        for metric, name, remark in wanted
+        if metric in group.estimates and group.views
+    ]
+    lead, _ = verdict(report)
+    columns = (Column("", left=True),) * 3
+    return Table(_counts(report), columns, tuple(rows), about_runs([report]), lead=lead)
+
+
+def report_tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Table]:
+    """Build all tables of a report, the headline first.
+
+    Args:
+        reports: one or more.
+        everything: True for all groups and changes, False for the largest only.
+        single: True to show breakdowns that have only one group, too.
+    """
+    most = None if everything else SHOWN
+    made = [headline(reports[0])] if len(reports) == 1 else [_side_by_side(reports)]
+    if not all(report.all_failed for report in reports):
+        made += breakdowns(reports, tuple(reports[0].groups), most, single)
+        compared = [r for r in reports if "accuracy_difference" not in r.overall.estimates]
+        made += [changes(report, most) for report in compared if len(report.changes)]
+    return made + ([failures(reports)] if any(report.failures for report in reports) else [])
+
+
+def _side_by_side(reports: Sequence[Report]) -> Table:
+    overall = [report.overall for report in reports]
+    notes = about_runs(reports)
+    if not any(map(labelled, reports)) and any("drift_p50" in g.estimates for g in overall):
+        notes = (*notes, f"drift: {WORDS['drift']}; median (middle half)")
+    names = [report.name for report in reports]
+    return group_table("Results", "results", overall, names=names, notes=notes)
 
 
 def about_runs(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -41,9 +102,8 @@ def about_runs(reports: Sequence[Report]) -> tuple[str, ...]:
 
 def _counts(report: Report) -> str:
     name, group = clean(report.name), report.overall
-    files, failed = group.get("files").n, int(group.get("failed").value)
-    damaged = int(group.get("damaged").value)
-    if failed == files:
+    files, failed, damaged = (int(group.get(m).value) for m in ("files", "failed", "damaged"))
+    if report.all_failed:
         return f"{name}: all {files:,} files failed, so there are no predictions to report"
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
@@ -55,66 +115,111 @@ def _counts(report: Report) -> str:
     return f"{name}: {counted}{few}"
 
 
-def _accuracies(group: Group) -> list[_Line]:
-    has = group.estimates
-    lines = _lines(
-        group,
-        ("accuracy_direct", "Direct", "top-1 accuracy, plain backbone"),
-        ("accuracy_afd", "With AFD", "top-1 accuracy with the module"),
-    )
-    if "accuracy_difference" in has:
-        won, lost, p = (has[name] for name in ("won", "lost", "mcnemar_p"))
-        remark = f"won {won.value:,.0f}, lost {lost.value:,.0f}; McNemar p {cells.p_value(p).text}"
-        lines += _lines(group, ("accuracy_difference", "Difference", remark))
-    lines += _lines(
-        group,
-        ("accuracy_clean", "Clean", "uncompressed, plain backbone"),
-        ("accuracy_clean_afd", "Clean, AFD", "uncompressed, with the module"),
-        ("clean_difference", "Clean change", "what AFD does to clean pictures"),
-    )
-    if "recovered_share" in has:
-        lines.append(_recovered(group))
-    else:
-        lines += _lines(
-            group, ("compression_cost", "Cost", "clean minus direct: points lost to compression")
-        )
-    return lines
+def _value(metric: str, group: Group) -> Cell:
+    if metric == "drift_p50":
+        return drift_cell(group)
+    show = percent if metric == "recovered_share" else METRICS[metric].show
+    return show(group.get(metric), unit=True)
 
 
-def _lines(group: Group, *wanted: tuple[str, str, str]) -> list[_Line]:
-    """Format those of (metric, name, remark) that *group* has an estimate of."""
-    return [
-        (name, METRICS[metric].show(group.get(metric), unit=True), remark)
-        for metric, name, remark in wanted
-        if metric in group.estimates
-    ]
-
-
-def _recovered(group: Group) -> _Line:
+def _remark(metric: str, group: Group) -> str:
+    """The remark on a metric that consists of other numbers."""
+    if metric == "accuracy_difference":
+        won, lost = group.get("won").value, group.get("lost").value
+        p = p_value(group.get("mcnemar_p")).text
+        return f"won {won:,.0f}, lost {lost:,.0f}; McNemar p {p}"
+    if metric == "drift_p50":
+        low, high = group.get("drift_p05").value, group.get("drift_p95").value
+        within = f"90 % of files within {low:.1f}–{high:.1f}°"
+        return f"{WORDS['drift']}: median (middle half); {within}"
     share, cost = group.get("recovered_share"), group.get("compression_cost")
     if math.isnan(share.value):
-        return "Recovered", Cell(cells.DASH), "nothing was lost to compression"
-    remark = f"of the {100 * cost.value:.1f} pts lost to compression"
-    if math.isnan(share.low):
-        remark += ", too uncertain for an interval"
-    return "Recovered", cells.percent(share, unit=True), remark
+        return "nothing was lost to compression"
+    lost_points = f"of the {100 * cost.value:.1f} pts lost to compression"
+    return lost_points + (", too uncertain for an interval" if math.isnan(share.low) else "")
 
 
-def _unlabelled(group: Group) -> list[_Line]:
-    lines = _lines(
-        group,
-        ("confidence_direct", "Direct", "mean probability of the top class"),
-        ("confidence_afd", "With AFD", "mean probability of the top class"),
-        ("agreement_direct", "Direct", "same top class as for the clean picture"),
-        ("agreement_afd", "With AFD", "same top class as for the clean picture"),
-        ("agreement_difference", "Difference", "in agreement with clean pictures"),
-        ("changed", "Changed", "top classes that AFD changes"),
-        ("confidence_shift", "Shift", "mean change of that probability by AFD"),
-    )
-    if "drift_p50" in group.estimates:
-        low, high = (group.get(name).value for name in ("drift_p05", "drift_p95"))
-        remark = (
-            f"{WORDS['drift']}: median (middle half); 90 % of files within {low:.1f}–{high:.1f}°"
-        )
-        lines.append(("Drift", cells.drift(group), remark))
-    return lines
+def verdict(report: Report) -> tuple[Cell, tuple[str, ...]]:
+    """Say whether AFD helped in the run of *report*.
+
+    Returns:
+        One sentence, such as "40.1 → 50.3 % (a third of what was lost)"; and remarks: what was
+        counted, how sure it is, and what is not known.
+    """
+    group = report.overall
+    if not group.views:
+        return Cell("Every file failed: there are no predictions", tone="bad"), ()
+    if group.get("accuracy_difference").n:
+        return _gain(group), tuple(_about_gain(group))
+    for metric, name in (("accuracy_afd", "with AFD"), ("accuracy_direct", "without AFD")):
+        e = group.get(metric)
+        if e.n:
+            remarks = (f"Top-1 accuracy {_of(e)}; {_interval(e)}.", _ALONE)
+            return Cell(f"{100 * e.value:.1f} % correct {name}"), remarks
+    unknown = "Whether for the better is unknown without true classes (afd classify --labels)."
+    changed, agreement = group.get("changed"), group.get("agreement_difference")
+    if agreement.n:
+        about = f"Same class as for the clean picture, {_paired(agreement)}"
+        return Cell(f"{_before_after(group, 'agreement')} as clean"), (about, unknown)
+    if changed.n:
+        text = f"AFD changes {100 * changed.value:.1f} % of the predictions"
+        return Cell(text), (f"{_of(changed).capitalize()}; {_interval(changed)}.", unknown)
+    return Cell(f"{group.views:,} files classified"), (_ALONE,)
+
+
+def _gain(group: Group) -> Cell:
+    gain, share = group.get("accuracy_difference"), group.get("recovered_share").value
+    tone = "good" if gain.low > 0 else "bad" if gain.high < 0 else ""
+    if gain.n < FEW:
+        how, tone = f"{gain.n} labelled pictures are too few to tell whether AFD helps", ""
+    elif tone == "good" and math.isnan(share):
+        how = f"{points.number(gain.value)} points"
+    elif tone == "good":
+        how = f"{share_words(share)} of what was lost"
+    else:
+        how = f"AFD costs {-100 * gain.value:.1f} points" if tone else "no clear effect of AFD"
+    return Cell(f"{_before_after(group, 'accuracy')} ({how})", tone=tone)
+
+
+def _about_gain(group: Group) -> Iterator[str]:
+    gain = group.get("accuracy_difference")
+    share, cost = group.get("recovered_share"), group.get("compression_cost")
+    yield f"Top-1 accuracy {_paired(gain)}"
+    if not cost.n:
+        yield "What compression cost is not known: that needs a clean run (--clean)."
+    elif math.isnan(share.value):
+        yield "Compression cost nothing here, so there was nothing to recover."
+    else:
+        subset = "" if share.views == gain.views else f" (known for {share.views:,} files)"
+        lost = f"of the {100 * cost.value:.1f} points that compression cost{subset}"
+        yield f"Recovered: {100 * share.value:.0f} % {lost}; {_interval(share)}."
+
+
+def share_words(share: float) -> str:
+    """A share in words, "a third", if it is close to a simple fraction; else in percent."""
+    near = min(_FRACTIONS, key=lambda fraction: abs(fraction - share))
+    if share > 1 + _NEAR:
+        return "more than all"
+    return _FRACTIONS[near] if abs(near - share) <= _NEAR else f"{100 * share:.0f} %"
+
+
+def _before_after(group: Group, kind: str) -> str:
+    before, after = (100 * group.get(f"{kind}_{name}").value for name in ("direct", "afd"))
+    return f"{before:.1f} → {after:.1f} %"
+
+
+def _paired(e: Estimate) -> str:
+    amount = f"{points.number(e.value)} points"
+    return f"without → with AFD, {_of(e)}. Difference {amount}; {_interval(e, signed=True)}."
+
+
+def _of(e: Estimate) -> str:
+    views = f", views of {e.n:,} pictures" if e.n != e.views else ""
+    return f"of {e.views:,} file{'s' if e.views > 1 else ''}{views}"
+
+
+def _interval(e: Estimate, signed: bool = False) -> str:
+    if math.isnan(e.low):
+        return "too uncertain for an interval"
+    show = points if signed else percent
+    return f"95 % interval {show.number(e.low)} to {show.number(e.high)}"

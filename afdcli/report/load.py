@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from afdcli.errors import ResultsError, UsageError
@@ -79,15 +78,19 @@ def _run(table: Results, name: str) -> Run:
     rows = table.rows
     if rows.empty:
         raise ResultsError(f"{table.path}: no rows yet")
-    top_classes = _top_classes(rows, "")
-    source = Source("results", table.path, table.metadata)
-    plain = Run(
-        name, rows, top_classes, backbone=table.backbone, sources=(source,), remarks=table.remarks
+    answers = _top_classes(rows, "")
+    predictions = {"afd": answers} if table.uses_afd else {"direct": answers}
+    if table.uses_afd and table.compared:
+        predictions = {"direct": _top_classes(rows, DIRECT), "afd": answers}
+    return Run(
+        name,
+        rows,
+        predictions,
+        backbone=table.backbone,
+        plug=table.plug if table.uses_afd else "",
+        sources=(Source("results", table.path, table.metadata),),
+        remarks=table.remarks,
     )
-    if not table.uses_afd:
-        return plain
-    direct = _top_classes(rows, DIRECT) if table.compared else None
-    return replace(plain, direct=direct, afd=top_classes, plug=table.plug)
 
 
 def _top_classes(rows: pd.DataFrame, prefix: str) -> TopClasses:
@@ -96,28 +99,18 @@ def _top_classes(rows: pd.DataFrame, prefix: str) -> TopClasses:
     top_classes = pd.DataFrame(
         {"label": rows[prefix + "label"], "prob": rows[prefix + "prob"], "right": right}
     )
-    return _blank(top_classes, (rows["status"] == FAILED).to_numpy())
+    return _take(top_classes, np.where(rows["status"] == FAILED, -1, np.arange(len(rows))))
 
 
-def _blank(top_classes: TopClasses, where: npt.NDArray[np.bool_]) -> TopClasses:
-    """A copy without predictions in the rows *where*."""
-    blank: TopClasses = top_classes.copy()
-    blank.loc[where, "label"] = ""
-    blank.loc[where, ["prob", "right"]] = np.nan
-    return blank
-
-
-def _take(top_classes: TopClasses | None, at: Positions) -> TopClasses | None:
+def _take(top_classes: TopClasses, at: Positions) -> TopClasses:
     """Rows *at* of *top_classes*; a row without prediction for each -1."""
-    if top_classes is None:
-        return None
-    return _blank(top_classes.iloc[np.maximum(at, 0)].reset_index(drop=True), at < 0)
+    taken: TopClasses = top_classes.reindex(at).reset_index(drop=True).fillna({"label": ""})
+    return taken
 
 
 def _complementary(runs: Sequence[Run]) -> bool:
     """True if one run has only predictions with AFD, and the other only those without."""
-    kinds = {(run.direct is not None, run.afd is not None) for run in runs}
-    return kinds == {(True, False), (False, True)}
+    return sorted(tuple(run.predictions) for run in runs) == [("afd",), ("direct",)]
 
 
 def _without_afd(table: Results) -> Run:
@@ -141,7 +134,7 @@ def _with_direct(run: Run, plain: Run) -> Run:
     remark = f"direct: from {plain.name}, {found:,} of {len(at):,} pictures matched by path"
     return replace(
         run,
-        direct=_take(plain.direct, at),
+        predictions={"direct": _take(plain.predictions["direct"], at), **run.predictions},
         sources=_with_sources(run, plain, "direct"),
         remarks=(*run.remarks, *plain.remarks, remark),
         warnings=(*run.warnings, *_mismatch(run, plain)),
@@ -186,16 +179,17 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
     remarks = [*run.remarks, *reference.remarks]
     if found < len(at):
         remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
-    plain = reference.direct is not None
-    if not plain:
+    names = {"direct": "clean", "afd": "clean_afd"}
+    if reference.direct is None:
+        names = {"afd": "clean"}
         remarks.append(
             f"clean: {path.name} has results with AFD only; they are used in place of the plain "
             "backbone's (better: classify the clean pictures with --compare)"
         )
+    clean = {names[kind]: _take(table, at) for kind, table in reference.predictions.items()}
     return replace(
         run,
-        clean=_take(reference.direct if plain else reference.afd, at),
-        clean_afd=_take(reference.afd, at) if plain else None,
+        predictions={**run.predictions, **clean},
         sources=_with_sources(run, reference, "clean"),
         remarks=tuple(remarks),
         warnings=(*run.warnings, *_mismatch(run, reference)),
@@ -243,7 +237,6 @@ def _select(run: Run, only: Path | None, exclude: Path | None) -> Run:
     return replace(
         run,
         rows=run.rows.iloc[at].reset_index(drop=True),
-        direct=_take(run.direct, at),
-        afd=_take(run.afd, at),
+        predictions={name: _take(table, at) for name, table in run.predictions.items()},
         remarks=tuple(remarks),
     )

@@ -1,12 +1,102 @@
-"""All metrics of a report: what each means, and how tables show it."""
+"""All metrics of a report: what each means, how it is computed, and how tables show it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from afdcli.report import cells
-from afdcli.report.table import Cell
+import numpy as np
+
+from afdcli.report import stats
+from afdcli.report.stats import Estimate, Floats, Ids
+from afdcli.report.table import DASH, Cell
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a kind of number is shown, such as ``31.8 % [29.7, 34.0]``; a dash if undefined.
+
+    Attributes:
+        factor: the number is multiplied by this.
+        digits: decimals.
+        unit: shown behind the number where no heading names it.
+        signed: True to show a plus sign.
+        interval: True to show the interval.
+        graded: True to colour the cell if its interval excludes zero.
+    """
+
+    factor: float = 1.0
+    digits: int = 0
+    unit: str = ""
+    signed: bool = False
+    interval: bool = False
+    graded: bool = False
+
+    def __call__(self, e: Estimate, unit: bool = False) -> Cell:
+        """Format *e*, with the unit if *unit* is True."""
+        if math.isnan(e.value):
+            return Cell(DASH)
+        brief = self.number(e.value) + (self.unit if unit else "")
+        if not self.interval or math.isnan(e.low):
+            return Cell(brief, e.value)
+        tone = ("good" if e.low > 0 else "bad" if e.high < 0 else "") if self.graded else ""
+        text = f"{brief} [{self.number(e.low)}, {self.number(e.high)}]"
+        return Cell(text, e.value, tone, brief)
+
+    def number(self, value: float) -> str:
+        """Format one number, without unit."""
+        text = f"{self.factor * value:{'+' if self.signed else ''},.{self.digits}f}"
+        return text[1:] if text[0] in "+-" and not text.strip("+-0.") else text
+
+
+percent = Format(100, 1, " %", interval=True)
+whole_percent = replace(percent, digits=0)
+#: A difference of shares, in percentage points; `plain_points` where neither sign is good.
+points = Format(100, 1, " pts", signed=True, interval=True, graded=True)
+plain_points = replace(points, graded=False)
+probability = Format(digits=3)
+shift = Format(digits=3, signed=True, interval=True)
+whole = Format()
+degrees = Format(digits=1, unit="°")
+
+
+def p_value(e: Estimate, unit: bool = False) -> Cell:
+    """A p-value: ``< 0.0001``, or three or four decimals; it never has a unit."""
+    p = e.value
+    if math.isnan(p):
+        return Cell(DASH)
+    return Cell("< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}", p)
+
+
+def _count(flags: Floats, pictures: Ids) -> Estimate:
+    return Estimate(len(flags), float(flags.sum()))
+
+
+def _only_second(first: Floats, second: Floats, pictures: Ids) -> Estimate:
+    value = float(np.count_nonzero(second > first))
+    return Estimate(stats.count_pictures(pictures), value, views=len(first))
+
+
+def _only_first(first: Floats, second: Floats, pictures: Ids) -> Estimate:
+    return _only_second(second, first, pictures)
+
+
+def _mcnemar(first: Floats, second: Floats, pictures: Ids) -> Estimate:
+    p = stats.mcnemar(first, second, pictures) if len(first) else math.nan
+    return Estimate(stats.count_pictures(pictures), p, views=len(first))
+
+
+def _mean_difference(first: Floats, second: Floats, pictures: Ids) -> Estimate:
+    return stats.mean(second - first, pictures)
+
+
+def _quantile(percent: int) -> Callable[[Floats, Ids], Estimate]:
+    def quantile(values: Floats, pictures: Ids) -> Estimate:
+        value = float(np.percentile(values, percent)) if len(values) else math.nan
+        return Estimate(stats.count_pictures(pictures), value, views=len(values))
+
+    return quantile
 
 
 @dataclass(frozen=True)
@@ -20,67 +110,99 @@ class Metric:
         label: name in the table of all numbers; "" if that does not show it.
         heading: column heading in tables of groups; "" if these do not show it.
         shorten, drop: see `Column`.
+        compute: computes it from some arrays of a run, see `afdcli.report.estimates.run_arrays`,
+            and the pictures; None if it is computed elsewhere.
+        of: names of these arrays.
     """
 
     name: str
     meaning: str
-    show: Callable[..., Cell] = cells.whole
+    show: Callable[..., Cell] = whole
     label: str = ""
     heading: str = ""
     shorten: int = 0
     drop: int = 0
+    compute: Callable[..., Estimate] | None = None
+    of: tuple[str, ...] = ()
 
+
+_BOTH = ("right_direct", "right_afd")
 
 # fmt: off
 _ALL = (
-    Metric("files", "inputs, including failed ones", label="files"),
+    Metric("files", "inputs, including failed ones", label="files",
+           compute=_count, of=("files",)),
     Metric("failed", "inputs that could not be classified; no other metric includes them",
-           label="failed", heading="Failed", drop=8),
+           label="failed", heading="Failed", drop=8, compute=_count, of=("failed",)),
     Metric("damaged", "inputs that were classified although the decoder had to guess part of them",
-           label="damaged"),
-    Metric("unsure", "inputs whose best class is less probable than --min-prob", label="unsure"),
+           label="damaged", compute=_count, of=("damaged",)),
+    Metric("unsure", "inputs whose best class is less probable than --min-prob", label="unsure",
+           compute=_count, of=("unsure",)),
     Metric("accuracy_direct", "top-1 accuracy without AFD; Wilson interval",
-           cells.percent, "accuracy, direct", "Direct %", shorten=2),
+           percent, "accuracy, direct", "Direct %", shorten=2,
+           compute=stats.proportion, of=("right_direct",)),
     Metric("accuracy_afd", "top-1 accuracy with AFD; Wilson interval",
-           cells.percent, "accuracy, with AFD", "With AFD %", shorten=1),
+           percent, "accuracy, with AFD", "With AFD %", shorten=1,
+           compute=stats.proportion, of=("right_afd",)),
     Metric("accuracy_difference", "accuracy_afd - accuracy_direct, paired; Newcombe interval",
-           cells.points, "difference", "Difference", shorten=6),
+           points, "difference", "Difference", shorten=6,
+           compute=stats.paired_difference, of=_BOTH),
     Metric("mcnemar_p", "two-sided p-value of the exact McNemar test of accuracy_difference = 0; "
-           "one vote per picture", cells.p_value, "exact McNemar p", "p", drop=7),
-    Metric("won", "views that only AFD gets right", label="won: only AFD is right"),
-    Metric("lost", "views that only direct gets right", label="lost: only direct is right"),
+           "one vote per picture", p_value, "exact McNemar p", "p", drop=7,
+           compute=_mcnemar, of=_BOTH),
+    Metric("won", "views that only AFD gets right", label="won: only AFD is right",
+           compute=_only_second, of=_BOTH),
+    Metric("lost", "views that only direct gets right", label="lost: only direct is right",
+           compute=_only_first, of=_BOTH),
     Metric("accuracy_clean", "top-1 accuracy of the plain backbone on the clean pictures; Wilson "
-           "interval", cells.percent, "accuracy on clean pictures, direct", "Clean %", 9, 5),
+           "interval", percent, "accuracy on clean pictures, direct", "Clean %", 9, 5,
+           compute=stats.proportion, of=("right_clean",)),
     Metric("accuracy_clean_afd", "top-1 accuracy with AFD on the clean pictures; Wilson interval",
-           cells.percent, "accuracy on clean pictures, with AFD"),
+           percent, "accuracy on clean pictures, with AFD",
+           compute=stats.proportion, of=("right_clean_afd",)),
     Metric("clean_difference", "accuracy_clean_afd - accuracy_clean, paired; Newcombe interval",
-           cells.points, "clean: difference"),
+           points, "clean: difference",
+           compute=stats.paired_difference, of=("right_clean", "right_clean_afd")),
     Metric("compression_cost", "accuracy_clean - accuracy_direct, paired; Newcombe interval",
-           cells.plain_points, "cost of compression"),
+           plain_points, "cost of compression",
+           compute=stats.paired_difference, of=("right_direct", "right_clean")),
     Metric("recovered_share", "(AFD - direct) / (clean - direct), accuracies on the views that "
            "have all three; paired bootstrap interval; undefined if compression cost nothing",
-           cells.whole_percent, "recovered share", "Recovered %", shorten=4),
+           whole_percent, "recovered share", "Recovered %", shorten=4,
+           compute=stats.recovered_share, of=(*_BOTH, "right_clean")),
     Metric("agreement_direct", "share of views with the same top class as the clean picture, "
-           "without AFD; Wilson interval", cells.percent, "agreement with clean, direct"),
-    Metric("agreement_afd", "the same, with AFD", cells.percent, "agreement with clean, with AFD"),
+           "without AFD; Wilson interval", percent, "agreement with clean, direct",
+           compute=stats.proportion, of=("agree_direct",)),
+    Metric("agreement_afd", "the same, with AFD", percent, "agreement with clean, with AFD",
+           compute=stats.proportion, of=("agree_afd",)),
     Metric("agreement_difference", "agreement_afd - agreement_direct, paired; Newcombe interval",
-           cells.points, "agreement: difference"),
+           points, "agreement: difference",
+           compute=stats.paired_difference, of=("agree_direct", "agree_afd")),
     Metric("confidence_direct", "mean probability of the top class without AFD; normal interval",
-           cells.probability, "mean confidence, direct", "Direct conf."),
+           probability, "mean confidence, direct", "Direct conf.",
+           compute=stats.mean, of=("prob_direct",)),
     Metric("confidence_afd", "mean probability of the top class with AFD; normal interval",
-           cells.probability, "mean confidence, with AFD", "AFD conf."),
+           probability, "mean confidence, with AFD", "AFD conf.",
+           compute=stats.mean, of=("prob_afd",)),
     Metric("confidence_shift", "mean of confidence_afd - confidence_direct, paired; normal "
-           "interval", cells.shift, "confidence shift"),
+           "interval", shift, "confidence shift",
+           compute=_mean_difference, of=("prob_direct", "prob_afd")),
     Metric("changed", "share of views whose top class AFD changes; Wilson interval",
-           cells.percent, "predictions that AFD changes", "Changed %", shorten=3),
+           percent, "predictions that AFD changes", "Changed %", shorten=3,
+           compute=stats.proportion, of=("changed",)),
     Metric("ece_direct", "expected calibration error without AFD, ten bins of equal width",
-           cells.percent, "calibration error, direct"),
-    Metric("ece_afd", "the same, with AFD", cells.percent, "calibration error, with AFD"),
-    Metric("drift_p05", "5th percentile of the drift, degrees"),
-    Metric("drift_p25", "25th percentile of the drift, degrees"),
-    Metric("drift_p50", "median drift, degrees", cells.degrees, "median drift", "Drift", drop=3),
-    Metric("drift_p75", "75th percentile of the drift, degrees"),
-    Metric("drift_p95", "95th percentile of the drift, degrees"),
+           percent, "calibration error, direct"),
+    Metric("ece_afd", "the same, with AFD", percent, "calibration error, with AFD"),
+    Metric("drift_p05", "5th percentile of the drift, degrees",
+           compute=_quantile(5), of=("drift",)),
+    Metric("drift_p25", "25th percentile of the drift, degrees",
+           compute=_quantile(25), of=("drift",)),
+    Metric("drift_p50", "median drift, degrees", degrees, "median drift", "Drift", drop=3,
+           compute=_quantile(50), of=("drift",)),
+    Metric("drift_p75", "75th percentile of the drift, degrees",
+           compute=_quantile(75), of=("drift",)),
+    Metric("drift_p95", "95th percentile of the drift, degrees",
+           compute=_quantile(95), of=("drift",)),
     Metric("pictures", "in group change: pictures with that change of the top class; in a "
            "calibration group: pictures whose top class has a probability in that bin"),
 )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import rich.table
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,6 +19,9 @@ from rich.text import Text
 
 from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import neutralise
+
+if TYPE_CHECKING:
+    import jinja2
 
 _STYLES = {"good": "green", "bad": "red", "few": "yellow", "strong": "bold", "": ""}
 _GAP = 2  # characters between columns of the terminal
@@ -39,156 +44,112 @@ def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]
         console.print(Text(remark, style="yellow" if warns else "dim"))
 
 
+@dataclass(eq=False)
+class _Strip:
+    """A column with its cells."""
+
+    column: Column
+    cells: list[Cell]
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, [self.column.name, *(cell.text for cell in self.cells)]))
+
+
 def to_rich(table: Table, width: int) -> list[rich.table.Table]:
-    """Convert *table* for a terminal of *width* characters; several tables if it is too wide."""
-    return [_rich(part) for part in _fitting(table, width)]
+    """Convert *table* for a terminal of *width* characters.
+
+    Columns are shortened and left out until it fits; if it never does, it becomes several tables.
+    """
+    strips = [_Strip(c, [row[n] for row in table.rows]) for n, c in enumerate(table.columns)]
+    if not table.header:
+        return [_rich(strips, header=False)]
+    steps = [(strip.column.shorten, False, strip) for strip in strips]
+    steps += [(strip.column.drop, True, strip) for strip in strips]
+    for priority, drop, strip in sorted(steps, key=lambda step: -step[0]):
+        total = min(strips[0].width, _MIN_NAME) + sum(_GAP + s.width for s in strips[1:])
+        if not priority or total <= width:
+            break
+        if drop:
+            strips.remove(strip)
+        else:
+            strip.cells = [replace(cell, text=cell.brief or cell.text) for cell in strip.cells]
+    parts: list[list[_Strip]] = []
+    room = 0
+    for strip in strips[1:]:
+        needed = _GAP + strip.width
+        if not parts or (needed > room and len(parts[-1]) > 1):
+            parts.append([strips[0]])
+            room = width - min(strips[0].width, _MIN_NAME)
+        parts[-1].append(strip)
+        room -= needed
+    return [_rich(part) for part in parts]
 
 
-def _rich(table: Table) -> rich.table.Table:
+def _rich(strips: Sequence[_Strip], header: bool = True) -> rich.table.Table:
     drawn = rich.table.Table(
-        box=box.SIMPLE_HEAD if table.header else None,
-        show_header=table.header,
+        box=box.SIMPLE_HEAD if header else None,
+        show_header=header,
         show_edge=False,
         padding=(0, 1),
         pad_edge=False,
         collapse_padding=True,
     )
-    for number, column in enumerate(table.columns):
-        wraps = not table.header and number == len(table.columns) - 1  # remarks of the headline
+    for strip in strips:
+        wraps = not header and strip is strips[-1]  # remarks of the headline
+        names = strip.column.left and header  # which are cut before numbers are
         drawn.add_column(
-            Text(column.name),
-            justify="left" if column.left else "right",
+            Text(strip.column.name),
+            justify="left" if strip.column.left else "right",
             no_wrap=not wraps,
             overflow="fold" if wraps else "ellipsis",
-            # Names are cut before numbers are.
-            min_width=None if wraps or (column.left and table.header) else _width(table, number),
+            min_width=None if wraps or names else strip.width,
         )
-    for row in table.rows:
+    for row in zip(*(strip.cells for strip in strips), strict=True):
         drawn.add_row(*(Text(cell.text, style=_STYLES[cell.tone]) for cell in row))
     return drawn
-
-
-def _width(table: Table, number: int) -> int:
-    cells = (cell_len(row[number].text) for row in table.rows)
-    return max([cell_len(table.columns[number].name), *cells])
-
-
-def _fitting(table: Table, width: int) -> list[Table]:
-    """Shorten and drop columns of *table* until it fits; if it never does, split it into parts."""
-    if not table.header:
-        return [table]
-    steps = [(c.shorten, c, True) for c in table.columns if c.shorten]
-    steps += [(c.drop, c, False) for c in table.columns if c.drop]
-    for _, column, shorten in sorted(steps, key=lambda step: -step[0]):
-        if _total(table) <= width:
-            return [table]
-        if column in table.columns:
-            at = table.columns.index(column)
-            table = _shortened(table, at) if shorten else _without(table, column)
-    parts, used = [[0]], width + 1
-    for number in range(1, len(table.columns)):
-        needed = _GAP + _width(table, number)
-        if (used + needed > width and len(parts[-1]) > 1) or number == 1:
-            parts = parts if number == 1 else [*parts, [0]]
-            used = min(_width(table, 0), _MIN_NAME)
-        parts[-1].append(number)
-        used += needed
-    return [_select(table, part) for part in parts]
-
-
-def _total(table: Table) -> int:
-    widths = [_width(table, number) for number in range(len(table.columns))]
-    return min(widths[0], _MIN_NAME) + sum(widths[1:]) + _GAP * (len(widths) - 1)
-
-
-def _without(table: Table, *dropped: Column) -> Table:
-    return _select(table, [n for n, column in enumerate(table.columns) if column not in dropped])
-
-
-def _select(table: Table, kept: Sequence[int]) -> Table:
-    return replace(
-        table,
-        columns=tuple(table.columns[number] for number in kept),
-        rows=tuple(tuple(row[number] for number in kept) for row in table.rows),
-    )
-
-
-def _shortened(table: Table, at: int) -> Table:
-    def brief(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
-        cell = replace(row[at], text=row[at].brief or row[at].text)
-        return (*row[:at], cell, *row[at + 1 :])
-
-    return replace(table, rows=tuple(map(brief, table.rows)))
-
-
-def _without_bars(table: Table) -> Table:
-    return _without(table, *(column for column in table.columns if column.bar))
 
 
 def to_markdown(tables: Sequence[Table], remarks: Sequence[str]) -> str:
     """Convert *tables* to GitHub tables under headings, followed by *remarks*."""
     blocks: list[str] = []
-    for table in map(_without_bars, tables):
+    for table in tables:
         blocks.append(f"### {_escape(table.caption)}")
         if table.lead.text:
             blocks.append(f"**{_escape(table.lead.text)}**")
         if table.rows:
+            shown = [n for n, column in enumerate(table.columns) if not column.bar]
             rules = ["---" if column.left else "---:" for column in table.columns]
             names = [_escape(column.name) for column in table.columns]
             rows = [[_escape(cell.text) for cell in row] for row in table.rows]
-            blocks.append("\n".join("| " + " | ".join(row) + " |" for row in (names, rules, *rows)))
+            lines = [" | ".join(row[n] for n in shown) for row in (names, rules, *rows)]
+            blocks.append("\n".join(f"| {line} |" for line in lines))
         blocks += map(_escape, table.notes)
     return "\n\n".join([*blocks, *map(_escape, remarks)]) + "\n"
 
 
 def _escape(cell: str) -> str:
-    for mark in ("\\", "|", "`", "*", "_", "[", "<"):
-        cell = cell.replace(mark, "\\" + mark)
-    return cell
+    return re.sub(r"[\\|`*_\[<]", r"\\\g<0>", cell)
 
 
 def to_html(table: Table) -> Markup:
     """Convert *table* to a scrollable HTML element, with all text escaped."""
-    table = _without_bars(table)
-    rows = Markup("\n").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(map(_td, table.columns, row, range(len(row)))))
-        for row in table.rows
+    made: Markup = templates().get_template("table.html").module.table(table)  # type: ignore[attr-defined]
+    return made
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The templates of the HTML page, in ``html/``."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("afdcli.report", "html"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    made = Markup(
-        '<div class="scroll{tall}" role="group" tabindex="0" aria-label="{caption}">\n'
-        "<table{sorts}>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n"
-        "<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
-    ).format(
-        tall=" tall" if table.sortable else "",
-        sorts=Markup(' class="sortable"') if table.sortable else "",
-        caption=table.caption,
-        head=Markup("").join(map(_th, table.columns)),
-        rows=rows,
-    )
-    notes = (Markup('\n<p class="note">{}</p>').format(note) for note in table.notes)
-    return made + Markup("").join(notes)
-
-
-def _th(column: Column) -> Markup:
-    if not column.name:
-        return Markup("<td></td>")
-    kind = Markup(_class(column.html_class))
-    return Markup('<th scope="col"{}>{}</th>').format(kind, column.name)
-
-
-def _td(column: Column, cell: Cell, number: int) -> Markup:
-    if number == 0:
-        return Markup('<th scope="row">{}</th>').format(cell.text)
-    exact = "" if math.isnan(cell.number) else f' data-number="{cell.number:.10g}"'
-    kind = _class(f"{column.html_class} {cell.tone}".strip())
-    text = escape(cell.text)
-    if cell.brief and cell.text.startswith(f"{cell.brief} "):  # the interval has its own line
-        text = Markup("{} <small>{}</small>").format(cell.brief, cell.text[len(cell.brief) + 1 :])
-    return Markup(f"<td{exact}{kind}>{{}}</td>").format(text)
-
-
-def _class(names: str) -> str:
-    return f' class="{names}"' if names else ""
 
 
 def to_csv(summary: pd.DataFrame) -> str:
@@ -202,9 +163,6 @@ def to_csv(summary: pd.DataFrame) -> str:
 
 def to_json(summary: pd.DataFrame, remarks: Sequence[str]) -> str:
     """Convert to ``{"summary": [one object per row], "remarks": […]}``; undefined is null."""
-    records = [
-        {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row}
-        for row in (row.items() for row in summary.to_dict(orient="records"))
-    ]
+    records = summary.astype(object).where(summary.notna(), None).to_dict(orient="records")
     content = {"summary": records, "remarks": list(remarks)}
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

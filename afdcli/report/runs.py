@@ -38,10 +38,8 @@ class Run:
     Attributes:
         name: short name, unique among the runs of a report.
         rows: (n rows) see `afdcli.results.read.Results`; index 0 to n-1.
-        direct: predictions of the plain backbone; None if it was not run.
-        afd: predictions with AFD; None if it was not run.
-        clean: predictions of the plain backbone for the same pictures uncompressed, or None.
-        clean_afd: predictions with AFD for the same pictures uncompressed, or None.
+        predictions: those that are known of "direct" (the plain backbone), "afd", "clean" (the
+            plain backbone on the same pictures uncompressed) and "clean_afd".
         backbone: name of the classifier, "" if unknown.
         plug: plug point of the AFD module, "stem" or "input"; "" if unknown.
         sources: the files that the run was read from.
@@ -53,10 +51,7 @@ class Run:
 
     name: str
     rows: pd.DataFrame
-    direct: TopClasses | None = None
-    afd: TopClasses | None = None
-    clean: TopClasses | None = None
-    clean_afd: TopClasses | None = None
+    predictions: Mapping[str, TopClasses]
     backbone: str = ""
     plug: str = ""
     sources: tuple[Source, ...] = ()
@@ -66,7 +61,22 @@ class Run:
     pictures: Positions = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     @property
+    def direct(self) -> TopClasses | None:
+        """Predictions of the plain backbone."""
+        return self.predictions.get("direct")
+
+    @property
+    def afd(self) -> TopClasses | None:
+        """Predictions with AFD."""
+        return self.predictions.get("afd")
+
+    @property
+    def clean(self) -> TopClasses | None:
+        """Predictions of the plain backbone for the pictures uncompressed."""
+        return self.predictions.get("clean")
+
+    @property
     def labelled(self) -> bool:
         """True if the true class of any row is known."""
-        predictions = (self.direct, self.afd)
-        return any(p is not None and bool(p["right"].notna().any()) for p in predictions)
+        tables = (self.direct, self.afd)
+        return any(p is not None and bool(p["right"].notna().any()) for p in tables)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+DASH = "–"  # for an undefined number
 _SPARE = 4  # priority to drop from which on phones leave a column out
 
 
@@ -14,13 +14,13 @@ class Cell:
 
     Attributes:
         text: the text shown.
-        number: the exact number, to sort by; NaN if the cell is text or the number is unknown.
+        number: the exact number, to sort by; None if the cell is text or the number is unknown.
         tone: style of the text: "good", "bad", "few", "strong" or "" (plain).
         brief: shorter text for a narrow terminal; "" for the same text.
     """
 
     text: str
-    number: float = math.nan
+    number: float | None = None
     tone: str = ""
     brief: str = ""
 

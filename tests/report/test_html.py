@@ -19,7 +19,7 @@ from kit.html_page import Call, changed_pictures, page
 from kit.results import NAMES, compared, guess, row, write
 
 from afdcli.report.distributions import calibration_errors, distributions
-from afdcli.report.estimates import RunArrays
+from afdcli.report.estimates import run_arrays
 from afdcli.report.load import load_runs
 from afdcli.report.metrics import METRICS
 from afdcli.report.runs import Run
@@ -242,13 +242,13 @@ def test_calibration_error_by_hand(call: Call) -> None:
     ]  # fmt: skip
     write("r.csv", rows, compare=False)
     run = one_run("r.csv")
-    arrays = RunArrays.from_run(run)
+    arrays = run_arrays(run)
     # Bins 0.9-1.0: 1 right of 1, sure 0.95; 0.8-0.9: 1 of 2, sure 0.875; 0.2-0.3: 1 of 1, 0.3.
     wanted = (0.05 + 2 * 0.375 + 0.7) / 4
     assert calibration_errors(arrays)["ece_direct"].value == pytest.approx(wanted)
-    bins = distributions(run, arrays)["calibration_direct"]
-    assert [name for name, _ in bins] == ["P 0.2-0.3", "P 0.8-0.9", "P 0.9-1.0"]
-    assert bins[1][1]["accuracy_direct"].value == 0.5
+    bins = distributions(run.rows, arrays)["calibration_direct"]
+    assert [group.value for group in bins] == ["P 0.2-0.3", "P 0.8-0.9", "P 0.9-1.0"]
+    assert bins[1].get("accuracy_direct").value == 0.5
 
 
 def test_intervals_of_means_match_scipy() -> None:
@@ -278,12 +278,10 @@ def test_histograms_hold_every_file_once(call: Call) -> None:
     ]
     write("r.csv", [*rows, row("x.jpg", error="corrupt")], labels=False, compare=False)
     run = one_run("r.csv")
-    spread = distributions(run, RunArrays.from_run(run))
-    counts = {
-        name: int(e["files"].value) for name, e in spread["size_histogram"] if e["files"].value
-    }
-    assert counts == {"below 64 px": 1, "64-127 px": 2, "from 8192 px": 2, "unknown": 1}
     (report,) = summarise([run])
+    sizes = report.distributions["size_histogram"]
+    counts = {g.value: int(n) for g in sizes if (n := g.get("files").value)}
+    assert counts == {"below 64 px": 1, "64-127 px": 2, "from 8192 px": 2, "unknown": 1}
     counts = {group.value: int(group.get("files").value) for group in report.groups["quality"]}
     assert counts == {"QF 1-9": 3, "QF 90-100": 1, "unknown": 2}
 

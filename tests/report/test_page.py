@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from afdcli.cli.main import app
 from afdcli.constants import WORDS
 from afdcli.report.groups import band_names, natural
+from afdcli.report.headline import share_words
 from afdcli.report.html import sections
 from afdcli.report.html.page import breakable
-from afdcli.report.verdict import share_words
 from afdcli.results.rows import Row, TopClass
 
 Page = Callable[..., str]

@@ -145,9 +145,8 @@ def test_results_csv_is_the_default(run: Run) -> None:
 
 def test_quality_bands_hold_every_quality_factor() -> None:
     quality = [1, 9, 9.4, 9.6, 14, 15, 29.6, 49, 50, 89, 90, 100, None]
-    grouping = group(pd.DataFrame({"path": "a.jpg", "quality": quality}), "quality")
-    names = {int(i): name for name, at in zip(grouping.names, grouping.members, strict=True)
-             for i in at}  # fmt: skip
+    found = group(pd.DataFrame({"path": "a.jpg", "quality": quality}), "quality")
+    names = {int(i): name for name, at in found.items() for i in at}
     bands = band_names()
     wanted = [bands[i] for i in (0, 0, 0, 1, 1, 2, 4, 4, 5, 6, 7, 7)] + ["unknown"]
     assert [names[i] for i in range(len(quality))] == wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from afdcli.constants import WORDS
-from afdcli.report import cells
 from afdcli.report.estimates import changed_flags
-from afdcli.report.html.images import Look, Mapper, OnPicture, alike, find, look, thumbnails
+from afdcli.report.html.images import OnPicture, alike, draw_maps, find, look, thumbnails
 from afdcli.report.runs import Run, TopClasses
 from afdcli.storage.text import clean
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 SHOWN = 24  # pictures per page, over all runs
 
 WON, LOST, OTHER, ANY = "wrong → right", "right → wrong", "wrong → wrong", "changed"
-_TONES = {WON: "good", LOST: "bad"}
+
+Kinds = dict[str, npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Picture:
     @property
     def tone(self) -> str:
         """ "good", "bad" or ""."""
-        return _TONES.get(self.kind, "")
+        return {WON: "good", LOST: "bad"}.get(self.kind, "")
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class Changed:
 
     Attributes:
         name: name of the run.
-        counts: (kind, number of pictures).
+        counts: kind -> number of pictures.
+        note: why there are fewer pictures, or none; "" if all are shown.
         pictures: the sample to show.
-        notes: sentences on why there are fewer pictures, or none.
         scale: what the colours of the maps mean; None without maps.
     """
 
     name: str
-    counts: tuple[tuple[str, int], ...]
-    pictures: tuple[Picture, ...]
-    notes: tuple[str, ...]
+    counts: dict[str, int]
+    note: str
+    pictures: tuple[Picture, ...] = ()
     scale: MapScale | None = None
 
     @property
@@ -108,80 +108,55 @@ def _changed(
     run: Run, folder: Path | None, maps: bool, most: int, on_picture: OnPicture
 ) -> Changed:
     name = clean(run.name)
-    flags = changed_flags(run.direct, run.afd)
-    if flags is None or run.direct is None or run.afd is None:
+    if run.direct is None or run.afd is None:
         note = "Nothing to compare: there are predictions with AFD only, or without AFD only."
-        return Changed(name, (), (), (note,))
-    kinds = _kinds(run.direct, run.afd, flags == 1, run.labelled)
-    counts = tuple((kind, len(at)) for kind, at in kinds.items())
-    if not any(n for _, n in counts):
-        return Changed(name, counts, (), ("AFD changed no prediction.",))
+        return Changed(name, {}, note)
+    kinds = _kinds(run.direct, run.afd, run.labelled)
+    counts = {kind: len(at) for kind, at in kinds.items()}
+    total = sum(counts.values())
+    if not total:
+        return Changed(name, counts, "AFD changed no prediction.")
     if folder is None:
-        return Changed(name, counts, (), ("Thumbnails need the photos: --photos DIR.",))
-    twice = 1 + maps  # a thumbnail of each, and a map
-    chosen = _choose(run, kinds, folder, most, lambda done, n: on_picture(done, twice * n))
-    pictures = [_picture(run, kind, i, thumbnail) for kind, i, _, thumbnail in chosen]
-    notes = _notes(len(pictures), sum(n for _, n in counts), folder)
+        return Changed(name, counts, "Thumbnails need the photos: --photos DIR.")
+    # More candidates than needed: some files may be missing, or show the same picture.
+    wanted = itertools.islice(_alternate(kinds, run.pictures), 4 * most)
+    paths = {(kind, i): find(folder, str(run.rows["path"][i])) for kind, i in wanted}
+    found = {key: path for key, path in paths.items() if path is not None}
+    expected = min(most, len(found))
+    chosen: dict[tuple[str, int], bytes] = {}
+    looks: list[npt.NDArray[np.int16]] = []
+    images = thumbnails(list(found.values()))
+    for done, (key, image) in enumerate(zip(found, images, strict=False), 1):
+        on_picture(min(done, expected), expected * (1 + maps))
+        if image is not None and not any(alike(look(image), other) for other in looks):
+            looks.append(look(image))
+            chosen[key] = image
+        if len(chosen) == most:
+            break
+    pictures = [_picture(run, kind, i, image) for (kind, i), image in chosen.items()]
     scale = None
     if maps and pictures:
-        paths = [path for _, _, path, _ in chosen]
-        mapper = Mapper.from_run(run)
-        drawn, scale = mapper.draw(
-            paths, lambda done: on_picture(len(paths) + done, 2 * len(paths))
-        )
+        files = [found[key] for key in chosen]
+        drawn, scale = draw_maps(run, files, lambda n: on_picture(len(files) + n, 2 * len(files)))
         pictures = [replace(p, map=_uri(m)) for p, m in zip(pictures, drawn, strict=True)]
-    return Changed(name, counts, tuple(pictures), notes, scale)
+    return Changed(name, counts, _note(len(pictures), total, folder), tuple(pictures), scale)
 
 
-def _choose(
-    run: Run,
-    kinds: dict[str, npt.NDArray[np.intp]],
-    folder: Path,
-    most: int,
-    on_picture: OnPicture,
-) -> list[tuple[str, int, Path, bytes]]:
-    """At most *most* (kind, row, file, thumbnail), none of them twice."""
-    paths = run.rows["path"]
-    # More candidates than needed: some files may be missing, or show the same picture.
-    wanted = _alternate(kinds, run.pictures)[: 4 * most]
-    found = [(kind, i, p) for kind, i in wanted if (p := find(folder, str(paths[i]))) is not None]
-    chosen: list[tuple[str, int, Path, bytes]] = []
-    looks: list[Look] = []
-    for start in range(0, len(found), most):
-        part = found[start : start + most]
-        small = thumbnails(
-            [path for _, _, path in part],
-            lambda done: on_picture(start + done, start + len(part)),  # noqa: B023
-        )
-        for one, image in zip(part, small, strict=True):
-            if image is None:
-                continue
-            seen = look(image)
-            if not any(alike(seen, other) for other in looks):
-                looks.append(seen)
-                chosen.append((*one, image))
-        if len(chosen) >= most:
-            break
-    return chosen[:most]
-
-
-def _notes(shown: int, total: int, folder: Path) -> tuple[str, ...]:
-    where = clean(str(folder))
+def _note(shown: int, total: int, folder: Path) -> str:
     if not shown:
-        return (f"None of them could be read from {where}: is it the folder that was classified?",)
-    if shown < total:
-        return (
-            f"Shown: {shown:,} of {total:,}, those with the most confident predictions; each "
-            "picture once.",
-        )
-    return ()
+        where = clean(str(folder))
+        return f"None of them could be read from {where}: is it the folder that was classified?"
+    if shown == total:
+        return ""
+    return (
+        f"Shown: {shown:,} of {total:,}, those with the most confident predictions; each "
+        "picture once."
+    )
 
 
-def _kinds(
-    direct: TopClasses, afd: TopClasses, at: npt.NDArray[np.bool_], labelled: bool
-) -> dict[str, npt.NDArray[np.intp]]:
+def _kinds(direct: TopClasses, afd: TopClasses, labelled: bool) -> Kinds:
     """Positions of the changed rows by kind, by falling sum of both probabilities."""
-    confidence = direct["prob"].to_numpy(dtype=float) + afd["prob"].to_numpy(dtype=float)
+    at = changed_flags(direct, afd) == 1
     kinds = {ANY: at}
     if labelled:
         before, after = (g["right"].to_numpy(dtype=float) for g in (direct, afd))
@@ -190,45 +165,37 @@ def _kinds(
             WON: at & (after == 1),
             OTHER: at & (before == 0) & (after == 0),
         }
-    found = {}
-    for kind, chosen in kinds.items():
-        rows = np.flatnonzero(chosen)
-        found[kind] = rows[np.argsort(-confidence[rows], kind="stable")]
-    return found
+    order = np.argsort(-(direct["prob"] + afd["prob"]).to_numpy(dtype=float), kind="stable")
+    return {kind: order[chosen[order]] for kind, chosen in kinds.items()}
 
 
-def _alternate(
-    kinds: dict[str, npt.NDArray[np.intp]], pictures: npt.NDArray[np.intp]
-) -> list[tuple[str, int]]:
+def _alternate(kinds: Kinds, pictures: npt.NDArray[np.intp]) -> Iterator[tuple[str, int]]:
     """Rows with their kinds, alternating between kinds; OTHER comes last.
 
-    Of the views of a picture, only the first counts: a row whose picture came before is left out.
+    Of the views of a picture, only the first counts.
     """
-    first = [kind for kind in kinds if kind != OTHER]
-    turns = itertools.zip_longest(*([(kind, int(i)) for i in kinds[kind]] for kind in first))
-    order = [one for turn in turns for one in turn if one is not None]
-    order += [(OTHER, int(i)) for i in kinds.get(OTHER, ())]
-    once = {int(pictures[i]): (kind, i) for kind, i in reversed(order)}
-    return [(kind, i) for kind, i in order if once[int(pictures[i])] == (kind, i)]
+    first = [[(kind, int(i)) for i in kinds[kind]] for kind in kinds if kind != OTHER]
+    turns = filter(None, itertools.chain(*itertools.zip_longest(*first)))
+    seen = set()
+    for kind, i in [*turns, *((OTHER, int(i)) for i in kinds.get(OTHER, ()))]:
+        if pictures[i] not in seen:
+            seen.add(pictures[i])
+            yield kind, i
 
 
 def _picture(run: Run, kind: str, at: int, thumbnail: bytes) -> Picture:
-    truth = str(run.rows["target_label"][at]) if "target_label" in run.rows else ""
+    def said(classes: TopClasses) -> str:
+        return f"{clean(str(classes['label'][at]))} {100 * float(classes['prob'][at]):.0f} %"
+
     return Picture(
         name=clean(str(run.rows["path"][at])),
         kind=kind,
-        before=_prediction(run.direct, at),
-        after=_prediction(run.afd, at),
-        truth=clean(truth),
+        before=said(run.predictions["direct"]),
+        after=said(run.predictions["afd"]),
+        truth=clean(str(run.rows["target_label"][at])) if "target_label" in run.rows else "",
         thumbnail=_uri(thumbnail),
     )
 
 
 def _uri(jpeg: bytes | None) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii") if jpeg else ""
-
-
-def _prediction(top_classes: TopClasses | None, at: int) -> str:
-    if top_classes is None:
-        return cells.DASH
-    return f"{clean(str(top_classes['label'][at]))} {100 * float(top_classes['prob'][at]):.0f} %"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Called with how many pictures are done, and how many there are.
 OnPicture = Callable[[int, int], None]
-Look = npt.NDArray[np.int16]
 
 SIDE = 240  # pixels of the longer side
 _QUALITY = 82
@@ -52,38 +51,28 @@ def find(folder: Path, name: str) -> Path | None:
     return Path(path) if path is not None and os.path.isfile(path) else None  # noqa: PTH113
 
 
-def thumbnails(
-    paths: Sequence[Path], on_done: Callable[[int], None] = lambda _: None
-) -> list[bytes | None]:
-    """Make a JPEG of at most `SIDE` pixels per side for each of *paths*.
+def thumbnails(paths: Sequence[Path]) -> Iterator[bytes | None]:
+    """Yield a JPEG file of at most `SIDE` pixels per side for each of *paths*.
 
     Worker processes decode the files, because they may be malicious.
-
-    Args:
-        paths: of the pictures.
-        on_done: called with the number of pictures done so far.
 
     Returns:
         One JPEG file per path; None for each file that cannot be read.
     """
     if not paths:
-        return []
+        return
     with WorkerPool(min(2, len(paths)), timeout_s=_TIMEOUT_S) as pool:
-        results = pool.ordered(_thumbnail, paths, in_flight=4)
-        images: list[bytes | None] = []
-        for _, result in results:
-            images.append(None if isinstance(result, PhotoError) else result)
-            on_done(len(images))
-        return images
+        for _, result in pool.ordered(_thumbnail, paths, in_flight=4):
+            yield None if isinstance(result, PhotoError) else result
 
 
-def look(jpeg: bytes) -> Look:
+def look(jpeg: bytes) -> npt.NDArray[np.int16]:
     """What `alike` compares: a thumbnail, reduced to (8, 8, 3) int16, 0 to 255."""
     with Image.open(io.BytesIO(jpeg)) as image:
         return np.asarray(image.resize(_COARSE, Image.Resampling.BOX), np.int16)
 
 
-def alike(first: Look, second: Look) -> bool:
+def alike(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16]) -> bool:
     """True if two thumbnails show the same picture, also if one is compressed worse."""
     return float(np.abs(first - second).mean()) < _ALIKE
 
@@ -103,82 +92,70 @@ def _small_jpeg(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-@dataclass(frozen=True)
-class Mapper:
-    """Draws feature drifting maps with the classifier and module of a run.
+def draw_maps(
+    run: Run, paths: Sequence[Path], on_done: Callable[[int], None]
+) -> tuple[list[bytes | None], MapScale | None]:
+    """Draw feature drifting maps over the classifier's view of pictures, all on one scale.
 
-    Attributes:
-        backbone: the classifier, with the view of the run.
-        module: the AFD module.
+    Loads the classifier and module that the metadata of *run* name. Decodes in this process, so
+    only for files that a worker has decoded before.
+
+    Args:
+        run: the run that classified the pictures.
+        paths: of the pictures.
+        on_done: called with the number of pictures done so far.
+
+    Returns:
+        A JPEG file of at most `SIDE` pixels per side for each of *paths*, None if it cannot be
+        read; and the scale, None without any map.
+
+    Raises:
+        UsageError: the metadata name no classifier and module, or the module file has changed.
+        BackboneError, ModuleError: classifier or module cannot be loaded.
     """
+    from afdcli.codec.read import read_photo
+    from afdcli.inspect.maps import MapScale, draw_map
+    from afdcli.inspect.predict import predict
 
-    backbone: Backbone
-    module: LoadedModule
-
-    @classmethod
-    def from_run(cls, run: Run) -> Mapper:
-        """Load the classifier and module that the metadata of *run* name.
-
-        Python files that the run imported are executed again.
-
-        Raises:
-            UsageError: the metadata name none, or the module file has changed.
-            BackboneError, ModuleError: classifier or module cannot be loaded.
-        """
-        from afdcli.models.afd_file import find_module
-        from afdcli.models.loader import load_backbone
-
-        metadata = run.sources[0].metadata if run.sources else {}
-        options, module = metadata.get("options"), metadata.get("afd")
-        if not isinstance(options, Mapping) or not isinstance(module, Mapping):
-            raise UsageError(f"--maps: the metadata of {run.name} do not name its module")
-        backbone = load_backbone(
-            str(options.get("backbone")),
-            checkpoint=_path(options.get("checkpoint")),
-            imports=tuple(map(str, options.get("imports") or ())),
-            class_names=_path(options.get("class_names")),
-        )
-        if options.get("near") == "resize":
-            backbone = replace(backbone, spec=replace(backbone.spec, near=None))
-        if options.get("icc") is False:
-            backbone = replace(backbone, spec=replace(backbone.spec, icc=False))
-        loaded = find_module(str(options.get("afd")), backbone)
-        if loaded is None or loaded.sha256 != module.get("sha256"):
-            raise UsageError(f"--maps: the module that made {run.name} is missing or has changed")
-        return cls(backbone, loaded)
-
-    def draw(
-        self, paths: Sequence[Path], on_done: Callable[[int], None] = lambda _: None
-    ) -> tuple[list[bytes | None], MapScale | None]:
-        """Draw maps over the classifier's view of pictures, all on one scale.
-
-        Decodes in this process, so only for files that a worker has decoded before.
-
-        Returns:
-            A JPEG file of at most `SIDE` pixels per side for each of *paths*, None if it cannot be
-            read; and the scale, None without any map.
-        """
-        from afdcli.inspect.maps import MapScale, draw_map
-
-        found = []
-        for path in paths:
-            found.append(self._inspect(path))
-            on_done(len(found))
-        drifts = [i.drift for i in found if i is not None and i.drift is not None]
-        if not drifts:
-            return [None] * len(paths), None
-        scale = MapScale.of(drifts)
-        images = [None if i is None else draw_map(i, scale) for i in found]
-        return [None if image is None else _small_jpeg(image) for image in images], scale
-
-    def _inspect(self, path: Path) -> Inspection | None:
-        from afdcli.codec.read import read_photo
-        from afdcli.inspect.predict import predict
-
+    backbone, module = _load(run)
+    found: list[Inspection | None] = []
+    for path in paths:
         try:
-            return predict(read_photo(path, salvage=True), self.backbone, self.module)
+            found.append(predict(read_photo(path, salvage=True), backbone, module))
         except PhotoError:
-            return None
+            found.append(None)
+        on_done(len(found))
+    drifts = [i.drift for i in found if i is not None and i.drift is not None]
+    if not drifts:
+        return [None] * len(paths), None
+    scale = MapScale.of(drifts)
+    images = [None if i is None else draw_map(i, scale) for i in found]
+    return [None if image is None else _small_jpeg(image) for image in images], scale
+
+
+def _load(run: Run) -> tuple[Backbone, LoadedModule]:
+    """The classifier and module of *run*. Python files that it imported are executed again."""
+    from afdcli.models.afd_file import find_module
+    from afdcli.models.loader import load_backbone
+
+    metadata = run.sources[0].metadata
+    options, module = metadata.get("options"), metadata.get("afd")
+    if not isinstance(options, Mapping) or not isinstance(module, Mapping):
+        raise UsageError(f"--maps: the metadata of {run.name} do not name its module")
+    backbone = load_backbone(
+        str(options.get("backbone")),
+        checkpoint=_path(options.get("checkpoint")),
+        imports=tuple(map(str, options.get("imports") or ())),
+        class_names=_path(options.get("class_names")),
+    )
+    spec = backbone.spec
+    spec = replace(spec, near=None) if options.get("near") == "resize" else spec
+    spec = replace(spec, icc=False) if options.get("icc") is False else spec
+    backbone = replace(backbone, spec=spec)
+    loaded = find_module(str(options.get("afd")), backbone)
+    if loaded is None or loaded.sha256 != module.get("sha256"):
+        raise UsageError(f"--maps: the module that made {run.name} is missing or has changed")
+    return backbone, loaded
 
 
 def _path(name: object) -> Path | None:

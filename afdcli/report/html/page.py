@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from importlib import resources
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
 import afdcli
 from afdcli.constants import WORDS
-from afdcli.report.group_table import all_numbers, labelled
-from afdcli.report.headline import headline
-from afdcli.report.html import sections
+from afdcli.report.estimates import FEW
+from afdcli.report.headline import headline, verdict
 from afdcli.report.html.changed import changed
 from afdcli.report.html.images import OnPicture
-from afdcli.report.html.provenance import origins
-from afdcli.report.render import to_csv, to_html
+from afdcli.report.html.sections import sections
+from afdcli.report.render import templates, to_csv
 from afdcli.report.runs import Run
-from afdcli.report.summary import FEW, Report, tidy
-from afdcli.report.verdict import verdict
+from afdcli.report.summary import Report, tidy
+from afdcli.report.tables import all_numbers, labelled
+from afdcli.results.metadata import metadata_part
 from afdcli.storage.text import clean
 
 #: Largest summary, in bytes, that the page includes.
 _MAX_SUMMARY = 2_000_000
+_ROLES = {"results": "Results", "direct": "Without AFD", "clean": "Clean pictures"}
 
 
 def page_columns(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -62,29 +63,25 @@ def render_page(
     Raises:
         AfdError: *maps* is True, and a classifier or module cannot be loaded.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_file),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["table"] = to_html
-    script = _file("sort.js")
-    names = ", ".join(clean(report.name) for report in reports)
+    environment = templates()
     environment.filters["breakable"] = breakable
-    return environment.get_template("page.html").render(
-        heads=[(headline(report), verdict(report).remarks) for report in reports],
-        words=_words(reports, maps),
+    page = environment.get_template("page.html")
+    assert environment.loader is not None
+    script, _, _ = environment.loader.get_source(environment, "sort.js")
+    names = ", ".join(clean(report.name) for report in reports)
+    answers = any(report.overall.views for report in reports)
+    sources = {(source.role, source.path): source for run in runs for source in run.sources}
+    return page.render(
+        heads=[(headline(report), verdict(report)[1]) for report in reports],
+        words=_words(reports, maps) if answers else [],
         overview=all_numbers(reports),
-        sections=_sections(reports, page_columns(runs)),
+        sections=sections(reports, page_columns(runs)),
         title=f"AFD report: {names}",
-        changed=changed(runs, photos, maps, on_picture)
-        if any(r.overall.views for r in reports)
-        else [],
-        origins=origins(runs),
+        changed=changed(runs, photos, maps, on_picture) if answers else [],
+        origins=[
+            (f"{_ROLES[role]}: {clean(str(path))}", dict(_facts(source.metadata)))
+            for (role, path), source in sources.items()
+        ],
         warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
         command=clean(command),
         remarks=remarks,
@@ -96,55 +93,48 @@ def render_page(
     )
 
 
-def _sections(reports: Sequence[Report], columns: tuple[str, ...]) -> dict[str, object]:
-    """Sections before and behind the pictures that changed; empty ones are left out."""
-    plotter = sections.Plotter(several=len(reports) > 1)
-    others = [by for by in reports[0].groups if by not in columns]
-    groups = {
-        "first": [sections.folders(reports, others)],
-        "plots": [
-            sections.quality(reports, plotter),
-            sections.drift(reports, plotter),
-            sections.calibration(reports, plotter),
-        ],
-        "classes": [sections.classes(reports, columns[-1])],
-        "last": [sections.failures(reports), sections.collection(reports, plotter)],
-    }
-    return {name: list(filter(None, found)) for name, found in groups.items()}
-
-
 def _words(reports: Sequence[Report], maps: bool) -> list[tuple[str, str]]:
     """The words and signs that the page uses, and what they mean."""
     known = {name for r in reports for name, e in r.overall.estimates.items() if e.n}
-    if not any(report.overall.views for report in reports):
-        return []
+    clean_run = bool(known & {"accuracy_clean", "agreement_direct"})
     views = any(report.overall.views != report.overall.n for report in reports)
+    stem = any(report.about.endswith("stem") for report in reports)
+    recovered = "share of the lost accuracy that comes back: (with AFD − direct) / (clean − direct)"
+    confidence = "probability of the top class; how sure the classifier is, not how right"
+    copies = "copies of one picture; intervals and tests count pictures, not views"
     words = [
         ("changed" in known, "direct, with AFD", "the plain classifier; the same with AFD added"),
-        (
-            bool(known & {"accuracy_clean", "agreement_direct"}),
-            "clean",
-            "the same pictures, uncompressed, classified without AFD",
-        ),
+        (clean_run, "clean", "the same pictures, uncompressed, classified without AFD"),
         (True, "50.0 [45.1, 54.9]", "a number and its 95 % interval"),
         ("accuracy_difference" in known, "points, pts", "percentage points"),
-        (
-            "recovered_share" in known,
-            "recovered",
-            "share of the lost accuracy that comes back: (with AFD − direct) / (clean − direct)",
-        ),
-        (
-            not any(map(labelled, reports)),
-            "confidence",
-            "probability of the top class; how sure the classifier is, not how right",
-        ),
-        (views, "views", "copies of one picture; intervals and tests count pictures, not views"),
+        ("recovered_share" in known, "recovered", recovered),
+        (not any(map(labelled, reports)), "confidence", confidence),
+        (views, "views", copies),
         (True, "* or hollow marker", f"fewer than {FEW} pictures: too few for conclusions"),
-        (any(r.about.endswith("stem") for r in reports), "stem", WORDS["stem"]),
+        (stem, "stem", WORDS["stem"]),
         ("drift_p50" in known, "drift", WORDS["drift"]),
         (maps, "FDM", WORDS["FDM"]),
     ]
     return [(word, meaning) for used, word, meaning in words if used]
+
+
+def _facts(known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The main facts in the metadata of a results file, by name."""
+    backbone, module = metadata_part(known, "backbone"), metadata_part(known, "afd")
+    versions = (f"{name} {v}" for name, v in metadata_part(known, "versions").items())
+    for name, between, values in (
+        ("run", ", ", map(known.get, ("started", "ended", "status"))),
+        ("classifier", ", from ", map(backbone.get, ("name", "origin"))),
+        ("AFD module", ", ", map(module.get, ("plug", "where", "path"))),
+        ("SHA-256 of the module", "", [module.get("sha256")]),
+        ("machine", ", ", map(known.get, ("device", "precision"))),
+        ("versions", ", ", versions),
+        ("command", "", [known.get("command")]),
+    ):
+        if text := between.join(str(value) for value in values if value):
+            yield name, clean(text)
+    if known:
+        yield "metadata", json.dumps(known, indent=1, default=str)
 
 
 _SUFFIX = re.compile(r"((?<=\w)(?:\.[A-Za-z][A-Za-z0-9]{0,11}){1,2}(?![\w.]))")
@@ -160,11 +150,6 @@ def breakable(text: str) -> Markup:
         else:
             made += re.sub(r"([/_])(?=\w)", r"\1<wbr>", safe)
     return Markup(made)
-
-
-def _file(name: str) -> str:
-    """Text of a file in this package."""
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _summary_uri(reports: Sequence[Report]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from afdcli.report.estimates import FEW, Group
 from afdcli.report.html.svg import Ink
 from afdcli.report.stats import Estimate
-from afdcli.report.summary import FEW, Group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,92 +31,59 @@ class Series:
     """
 
     metric: str
-    name: str
-    ink: str
-    marker: str = "o"
+    name: str = "with AFD"
+    ink: str = Ink.AFD
+    marker: str = "s"
     line: str = "-"
 
 
-def direct(metric: str) -> Series:
-    """The line for the plain backbone."""
-    return Series(metric, "direct", Ink.DIRECT, "o", "--")
+def series(kind: str) -> list[Series]:
+    """The lines for "accuracy" or "confidence": direct, with AFD and clean."""
+    return [
+        Series(f"{kind}_direct", "direct", Ink.DIRECT, "o", "--"),
+        Series(f"{kind}_afd"),
+        Series(f"{kind}_clean", "clean", Ink.TEXT, "^", ":"),
+    ]
 
 
-def afd(metric: str, name: str = "with AFD") -> Series:
-    """The line for AFD."""
-    return Series(metric, name, Ink.AFD, "s", "-")
-
-
-def clean(metric: str) -> Series:
-    """The line for the clean pictures."""
-    return Series(metric, "clean", Ink.TEXT, "^", ":")
-
-
-def known(series: Sequence[Series], groups: Sequence[Group]) -> tuple[Series, ...]:
-    """Select those of *series* that any of *groups* has an estimate of."""
-    return tuple(
-        s for s in series if any(not math.isnan(group.get(s.metric).value) for group in groups)
-    )
-
-
-def lines(
+def over_groups(
     groups: Sequence[Group],
-    series: Sequence[Series],
+    lines: Sequence[Series],
     axis: tuple[str, str],
     limits: tuple[float, float],
+    gain: bool | None = None,
 ) -> Draw:
-    """Plot *series* over *groups* as lines, with their intervals as bands.
+    """Plot *lines* over *groups* with their intervals.
 
     Args:
         groups: the groups, from left to right. Small ones get a hollow marker.
-        series: the lines.
+        lines: what to plot.
         axis: labels of x and y.
         limits: lower and upper limit of y.
+        gain: None for lines with bands; else one number per group and a line at zero: True for
+            differences, whose labels have a sign, False for shares.
     """
 
     def draw(axes: Axes) -> None:
-        for line in series:
-            x, found = _points(groups, line.metric)
-            low, high = _intervals(found)
-            axes.fill_between(x, low, high, color=line.ink, alpha=0.16, linewidth=0)
-            if len(x) == 1:  # a band of one group has no width
-                axes.vlines(x, low, high, colors=line.ink, alpha=0.5)
-            axes.plot(x, [e.value for e in found], line.line, color=line.ink, label=line.name)
+        if gain is not None:
+            axes.axhline(0, color=Ink.TEXT, linewidth=0.8)
+        for line in lines:
+            x = [i for i, group in enumerate(groups) if not math.isnan(_value(group, line))]
+            found = [groups[i].get(line.metric) for i in x]
+            low = [e.value if math.isnan(e.low) else e.low for e in found]
+            high = [e.value if math.isnan(e.high) else e.high for e in found]
+            if gain is None and len(x) > 1:
+                axes.fill_between(x, low, high, color=line.ink, alpha=0.16, linewidth=0)
+            else:  # a band of one group has no width
+                axes.vlines(x, low, high, colors=line.ink, alpha=0.5 if gain is None else 1)
+            if gain is None:
+                axes.plot(x, [e.value for e in found], line.line, color=line.ink, label=line.name)
             _marks(axes, x, found, line)
         _name_groups(axes, groups, axis)
         axes.set_ylim(*limits)
-        _percent(axes)
-        if len(series) > 1:
-            _legend(axes, len(series))
-
-    return draw
-
-
-def whiskers(
-    groups: Sequence[Group],
-    series: Series,
-    axis: tuple[str, str],
-    limits: tuple[float, float],
-    signed: bool,
-) -> Draw:
-    """Plot one number per group with its interval, and a line at zero.
-
-    Args:
-        groups: the groups, from left to right. Small ones get a hollow marker.
-        series: the numbers.
-        axis: labels of x and y.
-        limits: lower and upper limit of y.
-        signed: True for differences, whose labels have a sign.
-    """
-
-    def draw(axes: Axes) -> None:
-        axes.axhline(0, color=Ink.TEXT, linewidth=0.8)
-        x, found = _points(groups, series.metric)
-        axes.vlines(x, *_intervals(found), colors=series.ink)
-        _marks(axes, x, found, series)
-        _name_groups(axes, groups, axis)
-        axes.set_ylim(*limits)
-        _percent(axes, signed=signed)
+        axes.yaxis.set_major_formatter(_signed_share if gain else _share)
+        if len(lines) > 1:
+            _legend(axes, len(lines))
 
     return draw
 
@@ -131,27 +98,19 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], ":", color=Ink.TEXT, linewidth=1, label="perfect calibration")
-        for series, confidence, groups in bins:
+        for line, confidence, groups in bins:
             x = [group.get(confidence).value for group in groups]
-            found = [group.get(series.metric) for group in groups]
-            axes.vlines(
-                x, [e.low for e in found], [e.high for e in found], colors=series.ink, alpha=0.45
-            )
+            found = [group.get(line.metric) for group in groups]
+            low, high = [e.low for e in found], [e.high for e in found]
+            axes.vlines(x, low, high, colors=line.ink, alpha=0.45)
             # Small bins are not joined to the line: they would be spikes.
-            large = [i for i, e in enumerate(found) if e.n >= FEW]
-            axes.plot(
-                [x[i] for i in large],
-                [found[i].value for i in large],
-                series.line,
-                color=series.ink,
-                label=series.name,
-            )
-            _marks(axes, x, found, series)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("mean probability of the top class")
-        axes.set_ylabel("accuracy")
-        _percent(axes)
+            large = [(at, e.value) for at, e in zip(x, found, strict=True) if e.n >= FEW]
+            joined = [at for at, _ in large], [value for _, value in large]
+            axes.plot(*joined, line.line, color=line.ink, label=line.name)
+            _marks(axes, x, found, line)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axes.set(xlabel="mean probability of the top class", ylabel="accuracy")
+        axes.yaxis.set_major_formatter(_share)
         axes.xaxis.set_major_formatter(_share)
         _legend(axes, len(bins) + 1)
 
@@ -187,8 +146,7 @@ def y_limits(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tup
     estimates = [group.get(metric) for group in groups for metric in metrics]
     found = [e for e in estimates if e.n >= FEW] or estimates
     ends = [end for e in found for end in (e.value, e.low, e.high) if not math.isnan(end)]
-    if zero:
-        ends.append(0.0)
+    ends += [0.0] if zero else []
     if not ends:
         return 0.0, 1.0
     low, high = min(ends), max(ends)
@@ -196,30 +154,16 @@ def y_limits(groups: Sequence[Group], metrics: Sequence[str], zero: bool) -> tup
     return max(low - room, -1.02), min(high + room, 1.02)
 
 
-def _marks(axes: Axes, x: Sequence[float], found: Sequence[Estimate], series: Series) -> None:
+def _value(group: Group, line: Series) -> float:
+    return group.get(line.metric).value
+
+
+def _marks(axes: Axes, x: Sequence[float], found: Sequence[Estimate], line: Series) -> None:
     """Draw a marker per estimate, which is hollow if there are fewer than `FEW` pictures."""
-    for hollow in (False, True):
+    for hollow, face in ((False, line.ink), (True, Ink.PAPER)):
         chosen = [i for i, e in enumerate(found) if (e.n < FEW) is hollow]
-        axes.plot(
-            [x[i] for i in chosen],
-            [found[i].value for i in chosen],
-            series.marker,
-            color=series.ink,
-            markerfacecolor=Ink.PAPER if hollow else series.ink,
-        )
-
-
-def _points(groups: Sequence[Group], metric: str) -> tuple[list[int], list[Estimate]]:
-    """Positions of the groups for which *metric* is defined, and its estimates there."""
-    at = [i for i, group in enumerate(groups) if not math.isnan(group.get(metric).value)]
-    return at, [groups[i].get(metric) for i in at]
-
-
-def _intervals(found: Sequence[Estimate]) -> tuple[list[float], list[float]]:
-    """Lower and upper ends; the value itself where there is no interval."""
-    low = [e.value if math.isnan(e.low) else e.low for e in found]
-    high = [e.value if math.isnan(e.high) else e.high for e in found]
-    return low, high
+        points = [x[i] for i in chosen], [found[i].value for i in chosen]
+        axes.plot(*points, line.marker, color=line.ink, markerfacecolor=face)
 
 
 def _name_groups(
@@ -227,27 +171,19 @@ def _name_groups(
 ) -> None:
     """Name *groups* on the x axis, which has room for *places* of them (default: as many)."""
     names = [short(group.value) for group in groups]
-    step = math.ceil(len(names) / 10)  # about ten labels fit
-    at = range(0, len(names), step)
+    at = range(0, len(names), math.ceil(len(names) / 10))  # about ten labels fit
     letters = sum(len(names[i]) + 2 for i in at)
     crowded = letters * max(places, len(names)) > 58 * len(names)
     axes.set_xticks(list(at), [names[i] for i in at], rotation=35 if crowded else 0)
     if crowded:
         for label in axes.get_xticklabels():
-            label.set_horizontalalignment("right")
-            label.set_rotation_mode("anchor")
-    axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_xlabel(axis[0])
-    axes.set_ylabel(axis[1])
+            label.set(horizontalalignment="right", rotation_mode="anchor")
+    axes.set(xlim=(-0.5, len(names) - 0.5), xlabel=axis[0], ylabel=axis[1])
 
 
 def short(value: str) -> str:
     """Shorten the name of a bin: without the unit, which the axis label has."""
     return value.removeprefix("QF ").removesuffix(" px").replace(" to ", "–").replace("-", "–")
-
-
-def _percent(axes: Axes, signed: bool = False) -> None:
-    axes.yaxis.set_major_formatter(_signed_share if signed else _share)
 
 
 def _share(value: float, _: float) -> str:

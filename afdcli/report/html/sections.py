@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from afdcli.constants import WORDS
-from afdcli.report import cells
-from afdcli.report.group_table import group_table, labelled
+from afdcli.report.estimates import FEW, Group
 from afdcli.report.groups import UNKNOWN, band_names
 from afdcli.report.html import plots
 from afdcli.report.html.plots import Draw, Series
 from afdcli.report.html.svg import to_svg
-from afdcli.report.metrics import METRICS
+from afdcli.report.metrics import METRICS, percent, probability, whole
 from afdcli.report.stats import Estimate
-from afdcli.report.summary import FEW, Group, Report
-from afdcli.report.table import Cell, Column, Table
-from afdcli.report.tables import breakdowns
-from afdcli.report.tables import failures as failures_table
+from afdcli.report.summary import Report
+from afdcli.report.table import DASH, Cell, Column, Table
+from afdcli.report.tables import breakdowns, failures, group_table, labelled, size_cell
 from afdcli.storage.text import clean
 
 #: Classes, or other groups, in a table of the page. The summary has all.
@@ -31,16 +29,14 @@ class Plot:
     """A plot with its numbers.
 
     Attributes:
-        title: heading, if its section has several plots, else "".
+        name: heading, if its section has several plots, else "".
         caption: what it shows, in words.
-        about: the same including the section's title, for screen readers.
         svg: ``<svg>`` element made by afd, the only text of the page that is not escaped.
         numbers: table of the plotted numbers.
     """
 
-    title: str
+    name: str
     caption: str
-    about: str
     svg: str
     numbers: Table
 
@@ -52,152 +48,158 @@ class Section:
     Attributes:
         name: anchor.
         title: heading.
-        about: sentences below the plots.
+        about: text below the plots.
         plots: plots, at most a few per run.
         tables: tables, at most one per run.
     """
 
     name: str
     title: str
-    about: tuple[str, ...] = ()
+    about: str = ""
     plots: tuple[Plot, ...] = ()
     tables: tuple[Table, ...] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self.plots or self.tables)
 
+def sections(reports: Sequence[Report], columns: Sequence[str]) -> dict[str, list[Section]]:
+    """All sections that have something, by their place: "first", "plots", "classes" and "last".
 
-@dataclass
-class Plotter:
-    """Makes the plots of one page, with unique ids.
-
-    Attributes:
-        several: True if the page is about several runs, so that titles name the run.
-        numbers: numbers for the ids.
+    Args:
+        reports: of one or more runs.
+        columns: see `afdcli.report.html.page.page_columns`.
     """
-
-    several: bool
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-
-    def plot(
-        self, title: str, report: Report, caption: str, draw: Draw, numbers: Table, part: str = ""
-    ) -> Plot:
-        """Make a plot for the section *title*, or for *part* of it; see `Plot`."""
-        run = clean(report.name) if self.several else ""
-        name = ": ".join(part for part in (part, run) if part)
-        svg = to_svg(draw, f"plot{next(self.numbers)}")
-        about = ". ".join(part for part in (title, name, caption) if part)
-        return Plot(name, caption, about, svg, numbers)
-
-    def over(
-        self,
-        by: str,
-        title: str,
-        reports: Sequence[Report],
-        series: Sequence[Series],
-        draw: Callable[[Sequence[Group], Sequence[Series]], Draw],
-        first: str,
-    ) -> tuple[Plot, ...]:
-        """Make a plot of *series* over the groups *by* for each report that has any."""
-        made = []
-        for report in reports:
-            groups = known_groups(report, by)
-            if shown := plots.known(series, groups):
-                numbers = group_table("Numbers of this plot", first, groups)
-                caption = _trend(groups, shown)
-                made.append(self.plot(title, report, caption, draw(groups, shown), numbers))
-        return tuple(made)
-
-
-def folders(reports: Sequence[Report], columns: Sequence[str]) -> Section:
-    """Tables by folder and by other *columns* for which the page has no section of its own."""
-    tables = breakdowns(reports, columns, MAX_GROUPS)
+    others = [by for by in reports[0].groups if by not in columns]
+    tables = breakdowns(reports, others, MAX_GROUPS)
     title = tables[0].caption if len(tables) == 1 else "Breakdowns"
-    return Section("groups", title, tables=tuple(tables))
+    made = {
+        "first": [Section("groups", title, tables=tuple(tables))],
+        "plots": [_quality(reports), _drift(reports), _calibration(reports)],
+        "classes": [_classes(reports, columns[-1])],
+        "last": [_failures(reports), _collection(reports)],
+    }
+    return {name: [s for s in some if s.plots or s.tables] for name, some in made.items()}
 
 
-def quality(reports: Sequence[Report], plotter: Plotter) -> Section:
+def _plot(
+    name: str,
+    report: Report,
+    caption: str,
+    draw: Draw,
+    numbers: Table,
+    several: bool,
+    part: str = "",
+) -> Plot:
+    """A plot of the section *name*, or of *part* of it."""
+    run = clean(report.name) if several else ""
+    svg = to_svg(draw, f"{name}{part}{run}")
+    return Plot(": ".join(filter(None, (part, run))), caption, svg, numbers)
+
+
+def _over(
+    by: str,
+    reports: Sequence[Report],
+    lines: Sequence[Series],
+    axis: tuple[str, str],
+    gain: bool | None = None,
+) -> tuple[Plot, ...]:
+    """A plot of *lines* over the groups *by* for each report that has any, all with the same y."""
+    known = [_known_groups(report, by) for report in reports]
+    every = [group for groups in known for group in groups]
+    limits = plots.y_limits(every, [line.metric for line in lines], zero=gain is not None)
+    made = []
+    for report, groups in zip(reports, known, strict=True):
+        shown = [
+            line for line in lines if any(not math.isnan(g.get(line.metric).value) for g in groups)
+        ]
+        if shown:
+            numbers = group_table("Numbers of this plot", axis[0], groups)
+            draw = plots.over_groups(groups, shown, axis, limits, gain)
+            caption = _trend(groups, shown)
+            made.append(_plot(by, report, caption, draw, numbers, len(reports) > 1))
+    return tuple(made)
+
+
+def _known_groups(report: Report, by: str) -> list[Group]:
+    """Groups that have pictures; none if only "unknown" has any."""
+    groups = [group for group in report.groups.get(by, ()) if group.n]
+    return groups if any(group.value != UNKNOWN for group in groups) else []
+
+
+def _trend(groups: Sequence[Group], lines: Sequence[Series]) -> str:
+    """Describe a plot: the numbers of its first and last group."""
+    parts = []
+    for group in groups[:: max(1, len(groups) - 1)]:
+        shown = ((s.name, METRICS[s.metric].show(group.get(s.metric), unit=True)) for s in lines)
+        said = ", ".join(f"{name} {c.brief or c.text}" for name, c in shown if c.text != DASH)
+        parts.append(f"{group.value}: {said}")
+    return "; ".join(parts) + "."
+
+
+def _quality(reports: Sequence[Report]) -> Section:
     """Accuracy over the quality factor; without true classes, confidence."""
-    if all(labelled(report) for report in reports):
-        title, y = "Accuracy over quality factor", "top-1 accuracy"
-        series = [plots.direct("accuracy_direct"), plots.afd("accuracy_afd")]
-        series.append(plots.clean("accuracy_clean"))
-    else:
-        title, y = "Confidence over quality factor", "mean probability"
-        series = [plots.direct("confidence_direct"), plots.afd("confidence_afd")]
-    limits = _limits(reports, "quality", series, zero=False)
-
-    def draw(groups: Sequence[Group], shown: Sequence[Series]) -> Draw:
-        return plots.lines(groups, shown, ("JPEG quality factor", y), limits)
-
+    true = all(labelled(report) for report in reports)
+    kind, y = ("accuracy", "top-1 accuracy") if true else ("confidence", "mean probability")
     about = (
         "Quality factor of the last JPEG compression, from 1 (worst) to 100, estimated from the "
-        "file's tables.",
-        f"Bands are 95 % intervals. Hollow markers have fewer than {FEW} pictures.",
+        f"file's tables. Bands are 95 % intervals. Hollow markers have fewer than {FEW} pictures."
     )
-    made = plotter.over("quality", title, reports, series, draw, "quality factor")
-    return Section("quality", title, about, made)
+    made = _over("quality", reports, plots.series(kind), ("JPEG quality factor", y))
+    return Section("quality", f"{kind.capitalize()} over quality factor", about, made)
 
 
-def drift(reports: Sequence[Report], plotter: Plotter) -> Section:
+def _drift(reports: Sequence[Report]) -> Section:
     """Gain in accuracy over drift; without true classes, share of labels changed."""
-    metric, title, y = "accuracy_difference", "Gain over drift", "gain in points"
-    gain = any(metric in g.estimates for report in reports for g in known_groups(report, "drift"))
-    if not gain:
-        metric, title, y = "changed", "Changed labels over drift", "share of labels changed"
-    series = [plots.afd(metric, "gain" if gain else "changed")]
-    limits = _limits(reports, "drift", series, zero=True)
-
-    def draw(groups: Sequence[Group], shown: Sequence[Series]) -> Draw:
-        return plots.whiskers(groups, shown[0], ("drift, degrees", y), limits, gain)
-
-    about = (
-        f"Drift: {WORDS['drift']}. Each marker stands for about a fifth of the pictures"
-        + (" of all results together" if len(reports) > 1 else "")
-        + ", with a 95 % interval."
+    gain = any(
+        "accuracy_difference" in group.estimates
+        for report in reports
+        for group in _known_groups(report, "drift")
     )
-    made = plotter.over("drift", title, reports, series, draw, "drift in degrees")
-    return Section("drift", title, (about,), made)
+    line, y = Series("changed", "changed"), "share of labels changed"
+    if gain:
+        line, y = Series("accuracy_difference", "gain"), "gain in points"
+    title = "Gain over drift" if gain else "Changed labels over drift"
+    together = " of all results together" if len(reports) > 1 else ""
+    about = (
+        f"Drift: {WORDS['drift']}. Each marker stands for about a fifth of the pictures{together}, "
+        "with a 95 % interval."
+    )
+    made = _over("drift", reports, [line], ("drift, degrees", y), gain)
+    return Section("drift", title, about, made)
 
 
-def calibration(reports: Sequence[Report], plotter: Plotter) -> Section:
+def _calibration(reports: Sequence[Report]) -> Section:
     """Accuracy over mean probability, and the calibration error."""
-    title = "Calibration"
     made = []
     for report in reports:
         lines = [
-            (series, f"confidence_{name}", report.distributions[f"calibration_{name}"])
-            for name, series in (
-                ("direct", plots.direct("accuracy_direct")),
-                ("afd", plots.afd("accuracy_afd")),
-            )
+            (line, f"confidence_{name}", report.distributions[f"calibration_{name}"])
+            for name, line in zip(("direct", "afd"), plots.series("accuracy"), strict=False)
             if f"calibration_{name}" in report.distributions
         ]
         if lines:
             errors = "; ".join(
-                f"{series.name} {cells.percent(e, unit=True).text}"
-                for series, confidence, _ in lines
+                f"{line.name} {percent(e, unit=True).text}"
+                for line, confidence, _ in lines
                 if (e := report.overall.get(confidence.replace("confidence", "ece"))).n
             )
             caption = f"Expected calibration error: {errors}."
-            draw = plots.reliability(lines)
-            made.append(plotter.plot(title, report, caption, draw, _calibration_numbers(lines)))
+            draw, numbers = plots.reliability(lines), _calibration_numbers(lines)
+            made.append(_plot("calibration", report, caption, draw, numbers, len(reports) > 1))
     about = (
         "Is a prediction of 80 % right in 80 % of cases? Below the dotted line the classifier is "
         "overconfident. The expected calibration error is the mean distance from that line."
     )
-    return Section("calibration", title, (about,), tuple(made))
+    return Section("calibration", "Calibration", about, tuple(made))
 
 
 def _calibration_numbers(lines: Sequence[tuple[Series, str, Sequence[Group]]]) -> Table:
     rows = tuple(
         (
-            Cell(f"{series.name}, {plots.short(group.value.removeprefix('P '))}"),
-            cells.size(group),
-            cells.probability(group.get(confidence)),
-            cells.percent(group.get(series.metric)),
+            Cell(f"{line.name}, {plots.short(group.value.removeprefix('P '))}"),
+            size_cell(group),
+            probability(group.get(confidence)),
+            percent(group.get(line.metric)),
         )
-        for series, confidence, groups in lines
+        for line, confidence, groups in lines
         for group in groups
     )
     names = ("pictures", "mean probability", "accuracy in %")
@@ -205,93 +207,63 @@ def _calibration_numbers(lines: Sequence[tuple[Series, str, Sequence[Group]]]) -
     return Table("Numbers of this plot", columns, rows)
 
 
-def classes(reports: Sequence[Report], by: str) -> Section:
+def _classes(reports: Sequence[Report], by: str) -> Section:
     """A sortable table of classes per run; *by* is the column of classes."""
-    true = by == "target_label"
-    title = "By class" if true else "By predicted class"
-    about = "True classes." if true else "Predicted classes, as the true ones are unknown."
+    title, about = "By predicted class", "Predicted classes, as the true ones are unknown."
+    if by == "target_label":
+        title, about = "By class", "True classes."
     made = []
     for report in reports:
         groups = [group for group in report.groups[by] if group.n]
         rest = len(groups) - MAX_CLASSES
         more = (f"{rest:,} smaller classes are only in the summary (--out)",) if rest > 0 else ()
-        shown = groups[:MAX_CLASSES]
-        if shown:
+        if groups:
             caption = title if len(reports) == 1 else f"{title}: {clean(report.name)}"
+            shown = groups[:MAX_CLASSES]
             made.append(group_table(caption, "class", shown, notes=more, sortable=True))
     about += " Click on a column heading to sort."
-    return Section("classes", title, (about,), (), tuple(made))
+    return Section("classes", title, about, tables=tuple(made))
 
 
-def failures(reports: Sequence[Report]) -> Section:
-    """Failed files by reason, and damaged files."""
+def _failures(reports: Sequence[Report]) -> Section:
     about = (
         "Failed files have no prediction, and no accuracy includes them. Damaged files were "
         "classified although the decoder had to guess part of the picture; accuracies include them."
     )
     bad = any(r.overall.get(name).value for r in reports for name in ("failed", "damaged"))
-    tables = (failures_table(reports),) if bad else ()
-    return Section("failures", "Failures", (about,), (), tables)
+    return Section("failures", "Failures", about, tables=(failures(reports),) if bad else ())
 
 
-def collection(reports: Sequence[Report], plotter: Plotter) -> Section:
+def _collection(reports: Sequence[Report]) -> Section:
     """How many files there are by quality factor, in the bands of all plots, and by size."""
     made = []
-    for title, x in (("Quality factors", "JPEG quality factor"), ("Sizes", "longer side, pixels")):
+    for part, x in (("Quality factors", "JPEG quality factor"), ("Sizes", "longer side, pixels")):
         for report in reports:
-            sizes = title == "Sizes"
-            every = report.distributions.get("size_histogram", ()) if sizes else _bands(report)
-            groups = _trimmed(every)
+            sizes = report.distributions.get("size_histogram", ())
+            groups = _trimmed(sizes if part == "Sizes" else _bands(report))
             if not any(group.value != UNKNOWN for group in groups):
                 continue
-            numbers = Table(
-                "Numbers of this plot",
-                (Column(x, left=True), Column("files")),
-                tuple((Cell(g.value), cells.whole(g.get("files"))) for g in groups),
-            )
+            columns = (Column(x, left=True), Column("files"))
+            rows = tuple((Cell(group.value), whole(group.get("files"))) for group in groups)
             largest = max(groups, key=lambda group: group.get("files").value)
-            most = largest.get("files").value
-            caption = f"Largest bin: {largest.value}, {most:,.0f} files."
+            caption = f"Largest bin: {largest.value}, {largest.get('files').value:,.0f} files."
+            numbers = Table("Numbers of this plot", columns, rows)
             draw = plots.bars(groups, (x, "files"))
-            made.append(plotter.plot("Files", report, caption, draw, numbers, title))
-    return Section("collection", "The collection", (), tuple(made))
+            several = len(reports) > 1
+            made.append(_plot("files", report, caption, draw, numbers, several, part))
+    return Section("collection", "The collection", plots=tuple(made))
 
 
 def _bands(report: Report) -> list[Group]:
     """All quality bands of *report*, empty ones too."""
     found = {group.value: group for group in report.groups.get("quality", ())}
-    empty = {"files": Estimate(0, 0.0)}
-    return [found.get(name, Group("quality", name, empty)) for name in (*band_names(), UNKNOWN)]
+    empty = Group("quality", "", {"files": Estimate(0, 0.0)})
+    return [found.get(name, replace(empty, value=name)) for name in (*band_names(), UNKNOWN)]
 
 
 def _trimmed(groups: Sequence[Group]) -> list[Group]:
     """*groups* without empty ones at both ends, and without "unknown" if that is empty."""
     full = [i for i, group in enumerate(groups) if group.get("files").value]
-    last = [g for g in groups[-1:] if g.value == UNKNOWN and g.get("files").value]
     inner = [i for i in full if groups[i].value != UNKNOWN]
+    last = [groups[i] for i in full if groups[i].value == UNKNOWN]
     return [*groups[inner[0] : inner[-1] + 1], *last] if inner else last
-
-
-def known_groups(report: Report, by: str) -> list[Group]:
-    """Groups that have pictures; none if only "unknown" has any."""
-    groups = [group for group in report.groups.get(by, ()) if group.n]
-    return groups if any(group.value != UNKNOWN for group in groups) else []
-
-
-def _limits(
-    reports: Sequence[Report], by: str, series: Sequence[Series], zero: bool
-) -> tuple[float, float]:
-    """Limits of y that suit the plots of all *reports*."""
-    groups = [group for report in reports for group in known_groups(report, by)]
-    return plots.y_limits(groups, [s.metric for s in series], zero)
-
-
-def _trend(groups: Sequence[Group], series: Sequence[Series]) -> str:
-    """Describe a plot: the numbers of its first and last group."""
-    ends = [groups[0], groups[-1]] if len(groups) > 1 else [groups[0]]
-    parts = []
-    for group in ends:
-        shown = ((s.name, METRICS[s.metric].show(group.get(s.metric), unit=True)) for s in series)
-        said = ", ".join(f"{name} {c.brief or c.text}" for name, c in shown if c.text != cells.DASH)
-        parts.append(f"{group.value}: {said}")
-    return "; ".join(parts) + "."

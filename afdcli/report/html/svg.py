@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,6 @@ _CSS = {
 
 _STYLE = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "afd",
     "font.family": "DejaVu Sans",  # ships with matplotlib; only used to measure text
     "font.size": 10.0,
     "text.parse_math": False,
@@ -70,30 +69,25 @@ def to_svg(draw: Callable[[Axes], None], name: str) -> str:
 
     Args:
         draw: draws on the axes it is given.
-        name: unique prefix of the element's ids, as ids must be unique in a page.
+        name: unique name of the plot, as ids must be unique in a page.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+    style: Any = _STYLE | {
+        "svg.hashsalt": name
+    }  # ids that are referred to are hashes with this salt
+    with matplotlib.rc_context(style):
         inches = (SIZE[0] / _POINTS_PER_INCH, SIZE[1] / _POINTS_PER_INCH)
         figure = Figure(figsize=inches, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(file.getvalue(), name)
-
-
-def _for_page(svg: str, name: str) -> str:
+    svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.S)
     svg = re.sub(r"<svg [^>]*>", f'<svg viewBox="0 0 {SIZE[0]} {SIZE[1]}">', svg, count=1)
-    svg = svg.replace("xlink:href", "href")
-    referred = set(re.findall(r'(?:url\(|href=")#([\w.-]+)', svg))
-    svg = re.sub(
-        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", svg
-    )
-    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
+    svg = re.sub(r' id="[\w.]+_\d+"', "", svg).replace("xlink:href", "href")
     # Use the page's typeface at matplotlib's size.
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
     for ink, css in _CSS.items():
