@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+import typer.testing
 from kit.classify import make_kit, make_photos
 
 from afdcli.cli import console, live
@@ -19,6 +21,9 @@ from afdcli.train import loader, run
 # A busy machine is slow at everything, and tests count lines of the screen.
 console.SLOW_S = 60.0
 live.EVERY_S = 3600.0
+# A process of `afd` builds its options once. Each command of a test would build them again, which
+# takes longer than most commands.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

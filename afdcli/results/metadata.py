@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+@cache  # searching all installed packages takes hundredths of a second
 def _version(package: str) -> str:
     try:
         return version(package)
