@@ -21,16 +21,24 @@ ENDINGS = [".csv", ".jsonl", ".parquet"]
 OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_parts_hold_the_rows_of_one_file(kit: Path, photos: Path, ending: str) -> None:
+@pytest.mark.parametrize(("ending", "left"), [(".csv", 0), (".jsonl", 1), (".parquet", 2)])
+def test_parts_hold_the_rows_of_one_file_and_are_gone_on_with(
+    kit: Path, photos: Path, ending: str, left: int
+) -> None:
+    """As many as *left* of three parts; other numbers of them: test_parts_behind_urls.py."""
     one, many = f"one{ending}", f"many{ending}"
     assert afd(kit, *OPTIONS, "--out", one).exit_code == 1
-    result = afd(kit, *OPTIONS, "--out", many, "--rows-per-part", "5")
+    options = (*OPTIONS, "--out", many, "--rows-per-part", "5")
+
+    def check() -> None:
+        assert names(Path(many)) == [f"part-{n:05d}{ending}" for n in range(3)]
+        assert [len(read_results(Path(many) / name)) for name in names(Path(many))] == [5, 5, 4]
+        pd.testing.assert_frame_equal(read_results(many), read_results(one))
+        assert counts(many) == counts(one)
+
+    result = afd(kit, *options)
     assert result.exit_code == 1, result.output
-    assert names(Path(many)) == [f"part-{n:05d}{ending}" for n in range(3)]
-    assert [len(read_results(Path(many) / name)) for name in names(Path(many))] == [5, 5, 4]
-    pd.testing.assert_frame_equal(read_results(many), read_results(one))
-    assert counts(many) == counts(one)
+    check()
     first = report(one, "--format", "csv").stdout.replace("one", "many")
     assert report(many, "--format", "csv").stdout == first
     if ending == ".csv":  # each has a header of its own
@@ -40,29 +48,17 @@ def test_parts_hold_the_rows_of_one_file(kit: Path, photos: Path, ending: str) -
     if ending == ".parquet":  # other readers see one table
         pd.testing.assert_frame_equal(pd.read_parquet(many), pd.read_parquet(one))
 
-
-@pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("left", [0, 1, 2])
-def test_resume_goes_on_behind_the_last_part(
-    kit: Path, photos: Path, ending: str, left: int
-) -> None:
-    one, many = f"one{ending}", f"many{ending}"
-    afd(kit, *OPTIONS, "--out", one)
-    options = (*OPTIONS, "--out", many, "--rows-per-part", "5")
-    afd(kit, *options)
     for name in names(Path(many))[left:]:
         (Path(many) / name).unlink()
+    kept = {name: (Path(many) / name).read_bytes() for name in names(Path(many))}
     (Path(many) / ".part-00009.jsonl").write_text("what a killed run left")
-    kept = {name: (Path(many) / name).read_bytes() for name in names(Path(many))[1:]}
     result = afd(kit, *options, "--resume")
     assert result.exit_code == 1, result.output
-    assert names(Path(many)) == [f"part-{n:05d}{ending}" for n in range(3)]
-    pd.testing.assert_frame_equal(read_results(many), read_results(one))
-    assert counts(many) == counts(one)
+    check()
     assert all((Path(many) / name).read_bytes() == data for name, data in kept.items())
     result = afd(kit, *options, "--resume")  # nothing is left to do
     assert "14 (14 of them earlier)" in " ".join(result.stdout.split())
-    assert len(names(Path(many))) == 3
+    check()
 
 
 def test_a_new_run_replaces_all_parts(kit: Path, photos: Path) -> None:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
-import fsspec
 import pandas as pd
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from kit.classify import afd, of_kit
+from kit.classify import afd
 from kit.parts import names, report
 
 from afdcli import read_results
@@ -161,48 +156,3 @@ def test_nothing_to_report_is_one_line(here: Path, memory: MemoryFileSystem) -> 
         result = report(name)
         assert result.exit_code == 2, name
         assert message in " ".join(result.stderr.split()), name
-
-
-@pytest.mark.slow
-def test_an_object_store(kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against a real server that speaks S3."""
-    pytest.importorskip("s3fs")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", f"http://{host}:{port}")
-
-    def run(*args: str, rc: int) -> str:
-        line = [sys.executable, "-m", "afdcli", *args]
-        done = subprocess.run(line, env=os.environ, capture_output=True, text=True, timeout=120)
-        assert done.returncode == rc, done.stderr
-        return " ".join((done.stdout if rc == 0 else done.stdout + done.stderr).split())
-
-    url = "s3://bucket/runs/r.parquet"
-    options = ["classify", *OPTIONS, "--runtime", "torch", *map(str, of_kit(kit))]
-    options += ["--rows-per-part", "5"]
-    try:
-        urlopen(Request(f"http://{host}:{port}/bucket", b"", method="PUT"), timeout=30).close()
-        run(*options, "--out", url, rc=1)
-        store = fsspec.filesystem(
-            "s3", endpoint_url=f"http://{host}:{port}", skip_instance_cache=True
-        )
-        parts = [f"bucket/runs/r.parquet/part-{n:05d}.parquet" for n in range(3)]
-        assert store.find("bucket") == ["bucket/runs/r.parquet.meta.json", *parts]
-        store.rm_file(parts[2])
-        assert "14 (10 of them earlier)" in run(*options, "--out", url, "--resume", rc=1)
-        printed = run("report", url, "--format", "csv", rc=0)
-        refused = run(*options, "--out", "s3://none/r.parquet", rc=2)
-        Path("remote").mkdir()
-        for part in parts:
-            store.get_file(part, f"remote/{Path(part).name}")
-    finally:
-        server.stop()
-    assert "cannot write s3://none/r.parquet" in refused
-    afd(kit, *OPTIONS, "--out", "r.parquet")
-    assert printed == " ".join(report("r.parquet", "--format", "csv").stdout.split())
-    pd.testing.assert_frame_equal(pd.read_parquet("remote"), pd.read_parquet("r.parquet"))

@@ -56,4 +56,5 @@ def test_train_fuse_classify_inspect_report(
     assert (rows["prob"] - fused["prob"]).abs().max() < 1e-4
     assert afd("report", "m.safetensors.csv").stdout
     picture = next(path for path in Path("bad").rglob("*.jpg"))
-    assert "drift" in afd("inspect", picture, *net, "--afd", "fused.safetensors").stdout
+    drawn = "--picture" if preset == "light" else "--no-picture"  # tests/inspect/test_figure.py
+    assert "drift" in afd("inspect", picture, *net, "--afd", "fused.safetensors", drawn).stdout

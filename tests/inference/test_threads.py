@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from kit.classify import of_kit, table
+from kit.classify import afd, of_kit, table
 
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module
@@ -30,7 +32,7 @@ def test_passes_in_two_threads_do_not_see_each_other() -> None:
             50 * torch.randn(2, 384, 8, 8),
             5 * torch.rand(2, 197),
         )
-        for _ in range(24)
+        for _ in range(12)
     ]
 
     @torch.inference_mode()
@@ -41,23 +43,30 @@ def test_passes_in_two_threads_do_not_see_each_other() -> None:
 
     expected = [answer(n) for n in range(len(batches))]
     with ThreadPoolExecutor(4) as pool:
-        for n, found in enumerate(pool.map(answer, range(8 * len(batches)))):
+        for n, found in enumerate(pool.map(answer, range(4 * len(batches)))):
             assert torch.allclose(found, expected[n % len(batches)], atol=1e-4)
 
 
 @pytest.mark.slow
-def test_compiled_rows_on_one_core_are_those_on_two(kit: Path, photos: Path) -> None:
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_rows_are_those_of_torch_on_one_core_and_on_two(kit: Path, photos: Path) -> None:
     """Without ``--compile``: tests/end_to_end/test_same_rows.py."""
-    line = [sys.executable, "-m", "afdcli", "classify", "photos", "--batch-size", "3"]
-    line += ["--compare", "--runtime", "torch", "--precision", "fp32"]
-    line += [*map(str, of_kit(kit)), "--compile"]
+    both = ("--compare", "--precision", "fp32")
+    afd(kit, photos, *both, "--out", "plain.csv")
+    plain = table(Path("plain.csv"))
+    # In processes of their own, as users have it: after OpenVINO and torch's compiler in one
+    # process, a signal that Python handles ends it (SIGSEGV).
+    line = [sys.executable, "-m", "afdcli", "classify", "photos", "--batch-size", "3", *both]
+    line += ["--runtime", "torch", *map(str, of_kit(kit)), "--compile", "--workers", "1"]
     for threads in ("1", "2"):
         # The compiler's own helper processes would load torch as well.
         settings = [f"OMP_NUM_THREADS={threads}", "TORCHINDUCTOR_COMPILE_THREADS=1"]
         command = ["env", *settings, *line, "--out", f"{threads}.csv"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stderr  # some of the photos are broken
-    one, two = table(Path("1.csv")), table(Path("2.csv"))
-    assert one["label"].equals(two["label"])
-    assert (one["prob"] - two["prob"]).abs().max() < 1e-3
-    assert (one["drift"] - two["drift"]).abs().max() < 1e-2
+        rows = table(Path(f"{threads}.csv"))
+        assert rows["label"].equals(plain["label"])
+        assert rows["direct_label"].equals(plain["direct_label"])
+        for column in ("prob", "direct_prob"):
+            assert np.allclose(rows[column], plain[column], atol=1e-4, equal_nan=True), column
+        assert np.allclose(rows["drift"], plain["drift"], atol=1e-2, equal_nan=True)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import tarfile
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from kit.classify import afd, of_kit, table
+from kit.classify import afd, table
 from pyarrow import parquet
 
 from afdcli.inputs.archives import read_source
@@ -114,45 +109,6 @@ def test_a_folder_behind_a_web_server(kit: Path, files: dict[str, bytes]) -> Non
         finally:
             server.shutdown()
     assert read == files
-
-
-@pytest.mark.slow
-def test_an_object_store(kit: Path, files: dict[str, bytes], expected: pd.DataFrame) -> None:
-    """Against a real server that speaks S3."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        for name, data in {"": b"", **{f"/photos/{n}": d for n, d in files.items()}}.items():
-            kind = {"Content-Type": "application/octet-stream"}  # else it is read as a form
-            request = Request(f"{url}/bucket{quote(name)}", data, kind, method="PUT")
-            urlopen(request, timeout=30).close()
-        secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        command = [sys.executable, "-m", "afdcli", "classify", "s3://bucket/photos"]
-        command += [
-            "--overwrite",
-            "--labels",
-            "folders",
-            "--runtime",
-            "torch",
-            *map(str, of_kit(kit)),
-        ]
-        run = subprocess.run(
-            command,
-            env={**os.environ, **secrets, "FSSPEC_S3_ENDPOINT_URL": url},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    finally:
-        server.stop()
-    assert run.returncode == 1, run.stderr
-    rows = table()
-    assert rows["path"].tolist() == list(files)
-    pd.testing.assert_frame_equal(rows.drop(columns=NAMES), expected)
 
 
 def test_an_empty_cell_is_a_row(kit: Path, here: Path, files: dict[str, bytes]) -> None:
