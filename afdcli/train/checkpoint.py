@@ -50,6 +50,6 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any]:
             f"--resume: {path} was written with other options; start without --resume, "
             f"or repeat them: {state.get('identity')}"
         )
-    if "kept" not in state:
+    if "kept" not in state or "muon" not in state["optimiser"]:
         raise UsageError(f"--resume: {path} was written by an older afd; start without --resume")
     return state

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from afdcli.train.augment import draw_variation
 from afdcli.train.checkpoint import load_checkpoint, save_checkpoint
 from afdcli.train.kept import Kept
 from afdcli.train.loader import Batch
+from afdcli.train.optimiser import Optimiser
 from afdcli.train.pair_cache import Replay
 from afdcli.train.settings import RECIPES, Settings
 from afdcli.train.validation import Score, Validation
@@ -76,9 +76,7 @@ class Trainer:
         )
         recipe = RECIPES[self.sites[0].plug]
         self.recipe = recipe.for_trained() if settings.init else recipe
-        self.optimiser = torch.optim.AdamW(
-            self._groups(module), settings.lr, weight_decay=1e-4, fused=True
-        )
+        self.optimiser = Optimiser(self.module, settings.lr)
         # In float16 small gradients would be rounded to nothing.
         fp16 = settings.precision == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
@@ -162,9 +160,8 @@ class Trainer:
         """One step of the optimiser; returns both losses."""
         share = self.share()
         rate = self._learning_rate(share)
-        rest, gates = self.optimiser.param_groups
-        rest["lr"] = rate
-        gates["lr"] = 0.0 if share < self.recipe.wait else self.recipe.gating * rate
+        gating = 0.0 if share < self.recipe.wait else self.recipe.gating
+        self.optimiser.set_rates(rate, gating * rate)
         self.module.train()
         turn = self.step % len(self.sites)
         batch, f = self._pass(pairs, turn)
@@ -178,12 +175,7 @@ class Trainer:
         if s.fdm:
             assert isinstance(self.module, AFDModule)
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.scaler.step(self.optimiser)  # leaves a step out whose gradients are not finite
-        self.scaler.update()
+        self.optimiser.update(loss, self.scaler)
         self.average.update_parameters(self.module)
         return float(feature.detach()), float(divergence.detach())
 
@@ -210,14 +202,6 @@ class Trainer:
     @property
     def _looks_behind_the_plug(self) -> bool:
         return self.settings.divergence > 0 or self.settings.deep > 0
-
-    @staticmethod
-    def _groups(module: nn.Module) -> list[dict[str, Any]]:
-        """Two groups of parameters: all others, and FDE-Net's, with a learning rate of its own."""
-        named = list(module.named_parameters())
-        gates = [p for name, p in named if name.startswith("fde.")]
-        rest = [p for name, p in named if not name.startswith("fde.")]
-        return [{"params": rest}, {"params": gates}]
 
     def _learning_rate(self, share: float) -> float:
         """A short warm-up, then cosine decay to zero."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from afdcli.codec.encode import PAPER_QUALITIES, Codec, Compression, compress
 from afdcli.codec.photo import Photo
@@ -27,6 +27,7 @@ _MOST_UPSCALING = 1.5
 _LEAST_PART = 0.35  # of the photo
 _UPSCALING = 1.15  # of crops at the size of the view, where the photo is large enough
 _MIXED = (0.2, 0.8)  # share of the first of two pictures, or of the part that is pasted
+_RECOLOURED = (0.7, 1.3)  # factors of brightness, contrast and saturation
 _SHRINKING = (0.4, 0.9)  # between two compressions
 
 
@@ -92,6 +93,8 @@ def make_pair(
     picture = random_part(pixels, rng) if native else random_crop(pixels, view, rng)
     if other is not None:
         picture = mixed(picture, random_crop(other, view, rng), rng)
+    if rng.random() < mix.recoloured:
+        picture = recoloured(picture, rng)
     rounds = draw_rounds(mix, rng)
     if not native:
         return degraded_pair(picture, Degradation(rounds), spec)
@@ -122,6 +125,14 @@ def mixed(
     out: NDArray[np.uint8] = a.copy()
     out[place] = b[place]
     return out
+
+
+def recoloured(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The same picture (H, W, 3) uint8 with other brightness, contrast and saturation."""
+    image = Image.fromarray(picture)
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = change(image).enhance(float(rng.uniform(*_RECOLOURED)))
+    return np.asarray(image)
 
 
 def degraded_pair(picture: NDArray[np.uint8], degradation: Degradation, spec: ViewSpec) -> Pair:

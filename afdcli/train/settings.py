@@ -62,6 +62,7 @@ class Mix:
             between `lowest` and `highest`.
         other_codec: share whose last compression is AVIF or WebP instead of JPEG.
         full_chroma: share compressed as 4:4:4 instead of 4:2:0; a little 4:2:2 besides.
+        recoloured: share whose brightness, contrast and saturation are changed beforehand.
         mixed: share made of two photos, see `afdcli.train.pairs.mixed`; cropped as in the paper.
         native: share of the others compressed at another size than the classifier's, then resized
             and cropped by the view; the rest is cropped first, as in the paper's protocol.
@@ -78,6 +79,7 @@ class Mix:
     highest: int = 90
     other_codec: float = 0.05
     full_chroma: float = 0.1
+    recoloured: float = 0.6
     mixed: float = 0.5
     native: float = 0.5
     shrunk: float = 0.5

@@ -153,7 +153,7 @@ def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
     assert [len(folder) for folder in photos.folders] == [12 - 2, 60 - 4]
     assert len(photos.validation) == 6
     spec = ViewSpec(64, 64)
-    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0, mixed=0.0), seed=0))
+    pairs = iter(Pairs(photos.folders, spec, Mix(clean=1.0, mixed=0, recoloured=0.0), seed=0))
     drawn = [int(clean.float().mean()) for clean, *_ in itertools.islice(pairs, 200)]
     assert 60 < drawn.count(40) < 140
     assert drawn.count(40) + drawn.count(200) == 200
