@@ -157,3 +157,15 @@ def test_each_folder_gives_as_many_pairs(world: Path, tmp_path: Path) -> None:
     drawn = [int(clean.float().mean()) for clean, *_ in itertools.islice(pairs, 200)]
     assert 60 < drawn.count(40) < 140
     assert drawn.count(40) + drawn.count(200) == 200
+
+
+def test_recoloured_pictures_keep_their_shapes_and_change_alike_before_and_after() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(60, 190, (160, 160, 3)).astype(np.uint8)
+    spec = ViewSpec(64, 64)
+    mix = Mix(clean=0.0, mixed=0.0, native=0.0, recoloured=1.0, paper=0.0, lowest=90, highest=90)
+    drawn = [make_pair(pixels, spec, mix, rng) for _ in range(12)]
+    means = [pair.clean.mean() for pair in drawn]
+    assert max(means) - min(means) > 15  # the photo itself has one mean
+    for pair in drawn:
+        assert abs(pair.clean.mean() - pair.drifted.pixels.mean()) < 3
