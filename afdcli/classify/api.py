@@ -13,7 +13,7 @@ from afdcli.classify.options import Options, settings_of
 from afdcli.classify.pictures import Picture, has_file, is_one, source_of
 from afdcli.classify.settings import Settings
 from afdcli.classify.setup import Setup, set_up
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import AfdError, ErrorCode, PhotoError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult

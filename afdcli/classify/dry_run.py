@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from afdcli.classify.run import LocalRun, with_labels
 from afdcli.classify.setup import Setup
 from afdcli.codec.header import Header
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import PhotoError
 from afdcli.inputs.found import Found
 from afdcli.inputs.selection import draw

@@ -23,7 +23,7 @@ from ray.exceptions import (
 from afdcli.classify.arithmetic import Arithmetic
 from afdcli.classify.settings import Settings
 from afdcli.classify.setup import set_up
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import AfdError, MachineError, PhotoError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult

@@ -17,7 +17,7 @@ from typing import Any
 
 from afdcli.classify.resume import check_same_run, reopen, take_over, take_over_parts
 from afdcli.classify.setup import Setup
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import PhotoError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found

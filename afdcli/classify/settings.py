@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import UsageError
 from afdcli.models.shipped import DEFAULT
-from afdcli.results.embeddings import check_embeddings
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
 from afdcli.storage.writable import check_file
-from afdcli.view.spec import Resize
 from afdcli.workers.pool import MEBI, MEMORY_LIMIT
+
+if TYPE_CHECKING:
+    from afdcli.view.spec import Resize
 
 _POSITIVE = (
     *("topk", "batch_size", "workers", "timeout", "memory", "max_pixels", "actors"),
@@ -120,6 +122,8 @@ class Settings:
         """
         check_out(self.out, self.part)
         if self.embeddings is not None:
+            from afdcli.results.embeddings import check_embeddings
+
             check_embeddings(self.embeddings, self.out, self.embeddings_dtype)
         if self.export_failed is not None:
             check_file(self.export_failed, "--export-failed")

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from afdcli.classify.pictures import Picture, source_of
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.errors import PhotoError
 from afdcli.models.plug import ViewTensors
 from afdcli.view.batch import Layout

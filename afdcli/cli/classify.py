@@ -92,7 +92,7 @@ def classify(
 
     from afdcli.classify.settings import Settings
     from afdcli.cli.classify_run import rehearse, run
-    from afdcli.codec.read import Limits
+    from afdcli.codec.limits import Limits
     from afdcli.models.shipped import DEFAULT
 
     settings = Settings(

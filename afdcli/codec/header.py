@@ -7,7 +7,8 @@ from pathlib import Path
 
 from afdcli.codec.decode import packed_jpeg, read_size
 from afdcli.codec.jpeg_header import parse_header
-from afdcli.codec.read import Limits, identify, jpeg_quality, read_file
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import identify, jpeg_quality, read_file
 from afdcli.errors import ErrorCode, PhotoError
 
 _HEAD = 1 << 18  # bytes; the header of most JPEGs, with its thumbnail and profile, is shorter

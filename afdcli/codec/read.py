@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from afdcli.codec.decode import check_size, decode, packed_jpeg
@@ -23,6 +23,7 @@ from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import estimate_quality
 from afdcli.codec.jpeg_rows import can_be_completed, share_of_rows, with_end_marker
 from afdcli.codec.jxl import JxlHeader, parse_jxl
+from afdcli.codec.limits import Limits
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.pixel_dct import Coefficients
 from afdcli.codec.plugins import missing_plugin
@@ -38,20 +39,6 @@ _MIN_SALVAGED = 0.25  # share of the rows
 _PIECE = 1 << 20  # bytes read at a time
 # Pillow's pixel limit, standard error and jpeglib's choice of library are state of the process.
 _ONE_AT_A_TIME = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits above which a file is refused with TOO_LARGE before it is decoded.
-
-    Attributes:
-        max_pixels: width x height. From the default on Pillow suspects a
-            decompression bomb.
-        max_bytes: size of the file in bytes.
-    """
-
-    max_pixels: int = 178_956_970
-    max_bytes: int = 1 << 30
 
 
 def read_photo(

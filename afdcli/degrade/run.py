@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
-from afdcli.codec.read import Limits, read_photo
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names, lies_in
 from afdcli.degrade.tally import Tally

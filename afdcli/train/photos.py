@@ -13,9 +13,10 @@ from PIL import Image
 
 from afdcli.codec.decode import decode, packed_jpeg
 from afdcli.codec.header import read_header
+from afdcli.codec.limits import Limits
 from afdcli.codec.photo import Photo
 from afdcli.codec.raster import Extras
-from afdcli.codec.read import Limits, identify, read_file
+from afdcli.codec.read import identify, read_file
 from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.errors import PhotoError, UsageError
 from afdcli.inputs.discover import discover

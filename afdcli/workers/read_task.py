@@ -8,7 +8,8 @@ from pathlib import Path
 
 from afdcli.codec.exif import Exif
 from afdcli.codec.header import Header, read_header
-from afdcli.codec.read import Limits, read_photo
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Source

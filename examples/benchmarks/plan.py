@@ -24,7 +24,7 @@ from pathlib import Path
 import pandas as pd
 from protocols import arguments, load
 
-from afdcli.codec.read import Limits
+from afdcli.codec.limits import Limits
 from afdcli.inputs.discover import discover
 from afdcli.workers.read_task import prepared
 

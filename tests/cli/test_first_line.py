@@ -14,7 +14,7 @@ _UP_TO_FIRST_LINE = """
 import sys
 from afdcli.cli import console
 def say_loading(name, quiet=False):
-    print(name, *({"torch", "timm", "torchvision", "pandas"} & set(sys.modules)))
+    print(name, *({"torch", "timm", "torchvision", "pandas", "numpy", "PIL"} & set(sys.modules)))
     raise SystemExit(7)
 console.say_loading = say_loading
 from afdcli.cli.main import app

@@ -15,7 +15,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["afdcli.codec"]):
-    from afdcli.codec import Limits, read_photo
+    from afdcli.codec.limits import Limits
+    from afdcli.codec.read import read_photo
     from afdcli.errors import PhotoError
 
 LIMITS = Limits(max_pixels=1 << 22)

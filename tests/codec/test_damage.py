@@ -11,7 +11,7 @@ import pytest
 from kit.pictures import encoded, patched, scene
 from PIL import Image
 
-from afdcli.codec import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 
 EOI = b"\xff\xd9"

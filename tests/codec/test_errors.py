@@ -18,7 +18,8 @@ from kit.pictures import (
 )
 from PIL import Image
 
-from afdcli.codec import Limits, read_photo
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")

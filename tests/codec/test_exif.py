@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.TiffImagePlugin import IFDRational
 
-from afdcli.codec import read_photo
 from afdcli.codec.exif import Exif, read_exif
+from afdcli.codec.read import read_photo
 
 PIXELS = scene(24, 40)
 TAKEN = Exif("2024-05-01T12:30:59", 48.8583701, -0.5)

@@ -16,7 +16,7 @@ from kit.pictures import (
 )
 from PIL import Image
 
-from afdcli.codec import read_photo
+from afdcli.codec.read import read_photo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 

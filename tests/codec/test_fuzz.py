@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from kit.pictures import encoded, heic, jxl_of_jpeg, scene
 from PIL import Image
 
-from afdcli.codec import Limits, read_photo
 from afdcli.codec.jpeg_dct import CoefficientsError, coefficient_refusal, file_coefficients
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.errors import PhotoError
 
 SECONDS = 60  # for each file, on a busy machine

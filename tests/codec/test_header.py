@@ -13,7 +13,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from afdcli.codec.header import Header, read_header
-from afdcli.codec.read import Limits, read_photo
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 
 LIMITS = Limits()

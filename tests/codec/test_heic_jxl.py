@@ -17,9 +17,11 @@ from kit.profiles import DISPLAY_P3, rgb_profile
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
-from afdcli.codec import Limits, plugins, read_photo
+from afdcli.codec import plugins
 from afdcli.codec.exif import Exif
 from afdcli.codec.jxl import parse_jxl
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.codec.sniff import sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inspect.facts import find_facts

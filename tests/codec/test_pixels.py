@@ -10,7 +10,8 @@ import pytest
 from kit.pictures import encoded, frame_at, patched, scene, segment
 from PIL import Image
 
-from afdcli.codec import Limits, read_photo
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 
 PIXELS = scene(48, 64)

@@ -10,8 +10,8 @@ from kit.pictures import encoded, scene
 from kit.profiles import ADOBE_RGB, DISPLAY_P3, SRGB, cmyk_profile, rgb_profile
 from PIL import Image, ImageCms
 
-from afdcli.codec import read_photo
 from afdcli.codec.photo import Photo
+from afdcli.codec.read import read_photo
 from afdcli.train.photos import load_pixels
 from afdcli.view.build import build_view
 from afdcli.view.crop import benchmark_crop, upright

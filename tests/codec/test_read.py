@@ -21,11 +21,11 @@ from kit.pictures import (
 )
 from PIL import Image
 
-from afdcli.codec import read_photo
 from afdcli.codec.jpeg_dct import CoefficientsError, file_coefficients
 from afdcli.codec.jpeg_header import parse_header
 from afdcli.codec.jpeg_quality import standard_tables
 from afdcli.codec.pixel_dct import LEVEL_SHIFT
+from afdcli.codec.read import read_photo
 
 FROM_PIXELS = "coefficients computed from decoded pixels"
 

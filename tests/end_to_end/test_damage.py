@@ -11,7 +11,7 @@ from kit import command
 from kit.classify import afd, jpeg, table
 from kit.pictures import encoded, scene
 
-from afdcli.codec import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.errors import ErrorCode, PhotoError
 
 

@@ -10,9 +10,9 @@ from kit.inspecting import facts_of, saved
 from kit.pictures import encoded, scene
 from PIL import Image
 
-from afdcli.codec import read_photo
 from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
 from afdcli.codec.photo import Photo
+from afdcli.codec.read import read_photo
 from afdcli.inspect.facts import spectrum
 
 

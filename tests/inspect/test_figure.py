@@ -12,7 +12,7 @@ from kit.pictures import encoded, scene
 from matplotlib.colors import Normalize
 from PIL import Image
 
-from afdcli.codec import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.inspect.axes import COLOURS, one_line, overlay
 from afdcli.inspect.figure import draw, make_figure
 from afdcli.inspect.maps import MapScale, draw_map

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from typer.testing import Result
 
-from afdcli.codec import read_photo
 from afdcli.codec.photo import Photo
+from afdcli.codec.read import read_photo
 from afdcli.inspect.facts import FileFacts, find_facts
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.loader import Backbone

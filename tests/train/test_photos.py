@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from afdcli.cli.main import app
-from afdcli.codec import read_photo
+from afdcli.codec.read import read_photo
 from afdcli.train.photos import collect, load_pixels, reasons
 from afdcli.view.crop import upright
 

@@ -16,7 +16,8 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.pixel_dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.read import read_photo
 from afdcli.constants import CONTEXT_EXTRAS
-from afdcli.view import ViewSpec, build_view
+from afdcli.view.build import build_view
+from afdcli.view.spec import ViewSpec
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
 ORIENTATIONS = range(1, 9)

@@ -12,7 +12,8 @@ from timm.data import create_transform, resolve_data_config
 
 from afdcli.codec.photo import Photo
 from afdcli.errors import BackboneError
-from afdcli.view import ViewSpec, build_view, spec_from_data_config
+from afdcli.view.build import build_view
+from afdcli.view.spec import ViewSpec, spec_from_data_config
 
 SIZES = [(224, 224), (375, 500), (500, 375), (100, 80), (257, 341), (1, 300), (7, 5)]
 INPUTS = [(3, 224, 224), (3, 160, 240), (3, 149, 149)]

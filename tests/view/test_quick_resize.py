@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from kit.pictures import encoded, scene, without_middle
 
+from afdcli.codec.limits import Limits
 from afdcli.codec.photo import Photo
-from afdcli.codec.read import Limits, read_photo
-from afdcli.view import ViewSpec, build_view, quick_resize
+from afdcli.codec.read import read_photo
+from afdcli.view import quick_resize
+from afdcli.view.build import build_view
 from afdcli.view.resize import reduction
+from afdcli.view.spec import ViewSpec
 from afdcli.workers.read_task import prepared
 
 FAST = ViewSpec(near=None, resize="fast")

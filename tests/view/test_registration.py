@@ -22,7 +22,9 @@ from torchvision.transforms import CenterCrop
 
 from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
-from afdcli.view import View, ViewSpec, build_view, dct_angle_map, step_map
+from afdcli.view.build import build_view
+from afdcli.view.maps import dct_angle_map, step_map
+from afdcli.view.spec import View, ViewSpec
 
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 ORIENTATIONS = range(1, 9)

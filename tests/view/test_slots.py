@@ -78,7 +78,7 @@ def test_a_killed_reader_leaves_nothing(tmp_path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     code = (
-        "import sys; from pathlib import Path; from afdcli.codec import read_photo\n"
+        "import sys; from pathlib import Path; from afdcli.codec.read import read_photo\n"
         "from afdcli.view.batch import Layout, Slots\n"
         "slots = Slots(Layout(224, 224), 4); print('ready', flush=True)\n"
         "while True: read_photo(Path(sys.argv[1]))"
