@@ -15,6 +15,8 @@ GRID_CHANNELS = 2 * COMPONENTS * FREQUENCIES
 CONTEXT_EXTRAS = ("exact", "log_scale_y", "log_scale_x", "log_chroma_y", "log_chroma_x")
 #: Length of `View.file_context`.
 CONTEXT_CHANNELS = COMPONENTS * FREQUENCIES + len(CONTEXT_EXTRAS)
+#: log1p(1024): of the largest DC coefficient of an 8-bit JPEG block, 8 x 128.
+LOG1P_DC = 6.93
 
 #: The method's own words, which screens and pages explain where they first appear.
 WORDS = {

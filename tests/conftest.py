@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
         slow[item.path] += item.get_closest_marker("slow") is not None
-    last = {"test_int8", "test_openvino"}
+    last = {"test_int8", "test_openvino", "test_start"}
     items.sort(key=lambda item: (item.path.stem in last, -slow[item.path]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,6 +37,14 @@ class Arithmetic:
     def name(self) -> str:
         """The precision as in the metadata: "bfloat16, close calls in float32"."""
         return str(self.precision).removeprefix("torch.") + (_EXACT_SUFFIX if self.exact else "")
+
+    @classmethod
+    def of(cls, name: str, runtime: str, batch_size: int) -> Arithmetic:
+        """The settings whose precision has that *name*. Raises ValueError: it is none."""
+        precision = getattr(torch, name.removesuffix(_EXACT_SUFFIX), None)
+        if not isinstance(precision, torch.dtype):
+            raise ValueError(f"{name} is no precision")
+        return cls(precision, name.endswith(_EXACT_SUFFIX), runtime, batch_size)
 
 
 def choose_arithmetic(settings: Settings, device: str) -> Arithmetic:
@@ -81,11 +90,10 @@ def _requested(settings: Settings, device: str) -> Arithmetic:
 def _recorded(settings: Settings) -> Arithmetic:
     """Read the numerical settings from the metadata of the earlier run."""
     facts = earlier_metadata(settings.out)
-    name = str(facts.get("precision"))
-    precision = getattr(torch, name.removesuffix(_EXACT_SUFFIX), None)
     runtime, size = facts.get("runtime"), facts.get("batch_size")
-    if isinstance(precision, torch.dtype) and isinstance(runtime, str) and isinstance(size, int):
-        return Arithmetic(precision, name.endswith(_EXACT_SUFFIX), runtime, size)
+    if isinstance(runtime, str) and isinstance(size, int):
+        with suppress(ValueError):
+            return Arithmetic.of(str(facts.get("precision")), runtime, size)
     raise UsageError(
         f"--resume: the metadata of {settings.out} lack precision, runtime or batch size;"
         " start again with --overwrite, or give another --out"

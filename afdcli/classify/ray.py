@@ -105,7 +105,7 @@ class RayRun:
         remote: Any = ray.remote  # its types know nothing of methods
         reader = remote(num_cpus=0.5)(Reader)
         network = remote(num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
-        there = replace(absolute(settings), labels=None, resume=False, device=str(setup.device))
+        there = replace(absolute(settings), labels=None, resume=False, device=setup.device)
         self._teams = [
             _Team.of(lambda: reader.remote(setup.spec, settings, setup.batch_size), setup.workers),
             _Team.of(lambda: network.remote(there, setup.arithmetic), _actors(settings)),

@@ -1,108 +1,74 @@
-"""Prepare a classify run: load classifier, AFD module and labels; choose device and runtime."""
+"""Prepare a classify run: classifier, AFD module and network, labels, columns, sizes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from afdcli.classify.arithmetic import Arithmetic, choose_arithmetic
+from afdcli.classify.recorded import find, keep, key_of_start
 from afdcli.classify.settings import Settings
+from afdcli.classify.start import Start
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.inference.cascade import PASS, Cascade, close_margin
+from afdcli.inference.cascade import PASS, Cascade, Networks
+from afdcli.inference.network import Network
 from afdcli.inference.predictor import ImageResult, Predictor
-from afdcli.inference.runtime import run_somewhere
-from afdcli.inference.torch_threads import keep_to_quota
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels, load_labels
-from afdcli.models.afd_classifier import AFDClassifier
-from afdcli.models.afd_file import LoadedModule, find_module, view_of
-from afdcli.models.bn_folding import fold_batch_norms
-from afdcli.models.device import batch_size, choose_device
-from afdcli.models.loader import Backbone, load_backbone
+from afdcli.models.device import batch_size, kind_of
 from afdcli.results.metadata import backbone_facts, module_facts
 from afdcli.results.rows import Columns, Row
 from afdcli.storage.paths import Url
 from afdcli.view.batch import Layout
-from afdcli.view.spec import ViewSpec
 from afdcli.workers.cpus import available_cpus
 from afdcli.workers.read_task import ReadResult
 
+if TYPE_CHECKING:
+    from afdcli.classify.arithmetic import Arithmetic
+
 
 @dataclass(frozen=True)
-class Setup:
+class Setup(Start):
     """A classify run that is ready to start.
 
     Attributes:
         settings: options of the run.
-        backbone: the classifier.
-        module: its AFD module; None to classify without AFD.
-        note: sentences for the user about module and runtime, or "".
+        networks: classifier and module as one network, and how sure it is.
         labels: the true classes; None without ``--labels``.
         columns: columns of the results.
-        device: where the network runs.
-        precision: dtype that *network* computes in.
-        network: classifier and module as one network that returns a `Prediction`.
-        exact: the same network in float32, which re-runs low-margin predictions; None if they are
-            not re-run.
-        runtime: runtime of *network*, "torch" or "openvino".
-        features: number of pooled features, with ``--embeddings``; None without.
         batch_size: pictures per pass.
         workers: number of processes that read files.
     """
 
     settings: Settings
-    backbone: Backbone
-    module: LoadedModule | None
-    note: str
+    networks: Networks
     labels: Labels | None
     columns: Columns
-    device: torch.device
-    precision: torch.dtype
-    network: nn.Module
-    exact: nn.Module | None
-    runtime: str
-    features: int | None
     batch_size: int
     workers: int
 
     @property
-    def spec(self) -> ViewSpec:
-        """The view that workers build: what the classifier and the module need as input."""
-        return view_of(self.backbone, self.module)
-
-    @property
     def arithmetic(self) -> Arithmetic:
         """Numerical settings of the run."""
-        exact = self.exact is not None
-        return Arithmetic(self.precision, exact, self.runtime, self.batch_size)
+        from afdcli.classify.arithmetic import Arithmetic  # loads torch
+
+        return Arithmetic.of(self.precision, self.runtime, self.batch_size)
 
     def cascade(self) -> Cascade:
-        """A new cascade: *network*, and *exact* for low-margin predictions."""
-        if self.exact is None:
-            return Cascade(self._predictor(self.network, self.batch_size), threads=self._threads)
-        exact = self._predictor(self.exact, PASS)
-        self.network.to(self.device)
-        layout, device = Layout.of(self.spec), self.device
-        integers = self.precision == torch.int8
-        margin = close_margin(self.network, self.exact, layout, device, self.batch_size, integers)
-        quick = self._predictor(self.network, self.batch_size, margin)
-        return Cascade(quick, exact, threads=self._threads)
+        """A new cascade of the networks."""
+        networks = self.networks
+        margin = networks.margin(Layout.of(self.spec), self.batch_size)
+        quick = self._predictor(networks.quick, self.batch_size, margin)
+        exact = None if networks.exact is None else self._predictor(networks.exact, PASS)
+        # Two batches at the same time on the CPU, unless the network is compiled.
+        one = kind_of(self.device) != "cpu" or self.settings.compile
+        return Cascade(quick, exact, threads=1 if one else 2)
 
-    @property
-    def _threads(self) -> int:
-        """Batches that run at the same time: two on the CPU, unless the network is compiled."""
-        return 1 if self.device.type != "cpu" or self.settings.compile else 2
-
-    def _predictor(self, network: nn.Module, batch_size: int, margin: float = 0.0) -> Predictor:
+    def _predictor(self, network: Network, batch_size: int, margin: float = 0.0) -> Predictor:
         return Predictor(
             network,
             Layout.of(self.spec),
             self.backbone.class_names,
-            device=self.device,
             batch_size=batch_size,
             topk=self.columns.topk,
             margin=margin,
@@ -148,12 +114,12 @@ class Setup:
             "afd_note": self.note,
             "columns": self.columns.names,
             "topk": self.columns.topk,
-            "device": str(self.device),
+            "device": self.device,
             "runtime": self.runtime,
-            "precision": self.arithmetic.name,
+            "precision": self.precision,
             "batch_size": self.batch_size,
             "workers": self.workers,
-            "threads": torch.get_num_threads(),
+            "threads": self.threads,
         }
 
 
@@ -169,78 +135,39 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
             `afdcli.errors`.
     """
     settings.check()
-    keep_to_quota()
-    device = torch.device(choose_device(settings.device))
-    backbone = _backbone(settings)
-    module = find_module(settings.afd, backbone)
-    fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
-    arithmetic = arithmetic or choose_arithmetic(settings, device.type)
-    plugged = AFDClassifier(
-        backbone,
-        module,
-        settings.compare,
-        arithmetic.precision,
-        features=settings.embeddings is not None,
-    ).eval()
-    running = run_somewhere(
-        plugged,
-        arithmetic.runtime,
-        device.type,
-        compiled=settings.compile,
-        exact=arithmetic.exact,
-    )
+    key = None if arithmetic is not None else key_of_start(settings)
+    loaded = None if key is None else find(key)
+    if loaded is None:
+        from afdcli.classify.loading import load  # loads torch
+
+        loaded = load(settings, arithmetic)
+        if key is not None:
+            keep(key, loaded)
+    start, spec, names = loaded.start, loaded.start.spec, loaded.start.backbone.class_names
     return Setup(
+        **vars(start),
         settings=settings,
-        backbone=backbone,
-        module=module,
-        note="; ".join(filter(None, (_note(settings.afd, module), running.note))),
-        labels=load_labels(settings.labels, backbone.class_names) if settings.labels else None,
+        networks=loaded.networks,
+        labels=load_labels(settings.labels, names) if settings.labels else None,
         columns=Columns(
-            topk=min(settings.topk, len(backbone.class_names)),
+            topk=min(settings.topk, len(names)),
             labels=settings.labels is not None,
             compare=settings.compare,
             exif=settings.exif,
             min_prob=settings.min_prob,
         ),
-        device=device,
-        precision=arithmetic.precision,
-        network=running.network,
-        exact=running.exact,
-        runtime=running.runtime,
-        features=plugged.features.width if plugged.features is not None else None,
-        batch_size=arithmetic.batch_size
-        or batch_size(device, backbone.spec.height, backbone.spec.width),
-        workers=settings.workers or _workers(device),
+        batch_size=loaded.batch_size
+        or settings.batch_size
+        or batch_size(start.device, spec.height, spec.width),
+        workers=settings.workers or _workers(start.device),
     )
 
 
-def _backbone(settings: Settings) -> Backbone:
-    """Load the classifier, with the view as the options request."""
-    backbone = load_backbone(
-        settings.backbone,
-        checkpoint=settings.checkpoint,
-        imports=settings.imports,
-        class_names=settings.class_names,
-    )
-    near = None if settings.near == "resize" else backbone.spec.near
-    spec = replace(backbone.spec, near=near, icc=settings.icc, resize=settings.resize)
-    return replace(backbone, spec=spec)
-
-
-def _note(afd: str, module: LoadedModule | None) -> str:
-    """What to tell the user about the module, or ""."""
-    if module is not None:
-        return module.note
-    if afd == "off":
-        return "AFD is off (--afd off)"
-    return "this installation has no AFD module for this backbone: classified without AFD"
-
-
-def _workers(device: torch.device) -> int:
+def _workers(device: str) -> int:
     """Number of processes that read files: one per core, even if the network needs the cores too.
 
     A heavy classifier still gets all cores, because workers sleep while enough pictures are
     waiting. A light one would wait for pictures if only half of the cores read them.
     """
     cores = available_cpus()
-    return cores if device.type == "cpu" else max(1, cores - 1)
+    return cores if kind_of(device) == "cpu" else max(1, cores - 1)

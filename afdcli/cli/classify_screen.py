@@ -55,7 +55,7 @@ def summary_facts(summary: Summary, setup: Setup) -> dict[str, Any]:
         "metadata": str(metadata_path(setup.settings.out)),
         "backbone": setup.backbone.name,
         "afd": module_facts(setup.module),
-        "device": str(setup.device),
+        "device": setup.device,
         **counts,
         "images_per_second": round(summary.rate, 2),
         "labels": dict(summary.labels.most_common(_JSON_LABELS)),
@@ -166,11 +166,10 @@ def _afd(setup: Setup) -> str:
     place = "in front of the classifier"
     if module.plug == "stem":
         place = f"behind the stem, the classifier's first layers ({module.where})"
-    config = module.module.config
-    if config.stages:
-        place += f", also at {len(config.stages)} blocks"
-    if config.norm_layers:
-        place += f" and {len(config.norm_layers)} normalisations"
+    if module.stages:
+        place += f", also at {len(module.stages)} blocks"
+    if module.places:
+        place += f" and {len(module.places)} normalisations"
     return f"on: {module.path.name}, {place}"
 
 

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from afdcli.constants import LOG1P_DC
 from afdcli.core.config import AFDConfig
 
 LARGEST_DC = 1024.0  # of an 8-bit JPEG block: 8 x 128
-LOG1P_DC = 6.93  # log1p(1024)
 LARGEST_LOG_STEP = 5.55  # log(256)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
 
+from afdcli.inference.network import Arrays, Network
 from afdcli.inference.predictor import ImageResult, Predictor, is_out_of_memory
 from afdcli.view.batch import Batch, Layout
 from afdcli.view.spec import View
@@ -38,10 +38,9 @@ _FALLBACK = 0.3  # nats, enough for a MobileNet
 
 
 def close_margin(
-    quick: nn.Module,
-    exact: nn.Module,
+    quick: Network,
+    exact: Network,
     layout: Layout,
-    device: torch.device,
     batch_size: int,
     integers: bool = False,
 ) -> float:
@@ -60,30 +59,29 @@ def close_margin(
     pixels = np.stack([_clouds(rng, height, width) for _ in range(_TRIALS)])
     grid = rng.normal(0, 20, (_TRIALS, channels, rows, columns)).astype(np.float16)
     file_context = rng.uniform(0, 3, (_TRIALS, length)).astype(np.float32)
-    inputs = [torch.from_numpy(array).to(device) for array in (pixels, grid, file_context)]
+    inputs = (pixels, grid, file_context)
     try:
-        with torch.inference_mode():
-            rough = _in_passes(quick, inputs, batch_size)
-            fine = _in_passes(exact, inputs, PASS)
+        rough, fine = _in_passes(quick, inputs, batch_size), _in_passes(exact, inputs, PASS)
     except (RuntimeError, MemoryError) as problem:
         if not is_out_of_memory(problem):
             raise
         return _FALLBACK  # `Predictor` will halve its batch
-    best = fine.topk(min(_BEST, fine.shape[1])).indices
-    error = (rough - fine).gather(1, best)
+    best = np.argsort(-fine, axis=1)[:, :_BEST]
+    if best.shape[1] < 2:
+        return 0.0
+    error = np.take_along_axis(rough - fine, best, axis=1)
     # The difference of two logits has twice the variance of one.
-    return confidence * float((2 * error.var(1)).mean().sqrt()) if best.shape[1] > 1 else 0.0
+    return confidence * float(np.sqrt((2 * error.var(axis=1, ddof=1)).mean()))
 
 
-def _in_passes(network: nn.Module, inputs: list[Tensor], size: int) -> Tensor:
-    """Logits (n, K), float64 on the CPU, in batches of *size*; the last batch repeats inputs."""
+def _in_passes(network: Network, inputs: Arrays, size: int) -> NDArray[np.float64]:
+    """Logits (n, K) in batches of *size*; the last batch repeats inputs."""
     count = len(inputs[0])
     logits = []
     for start in range(0, count, size):
-        rows = torch.arange(start, start + size) % count
-        answers = network(*(tensor[rows] for tensor in inputs)).logits
-        logits.append(answers.cpu().double())  # Apple's MPS has no float64
-    return torch.cat(logits)[:count]
+        rows = np.arange(start, start + size) % count
+        logits.append(network(*(array[rows] for array in inputs)).logits.astype(np.float64))
+    return np.concatenate(logits)[:count]
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -95,6 +93,32 @@ def _clouds(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uin
     total -= total.min()
     picture: NDArray[np.uint8] = (255 * total / total.max()).astype(np.uint8)
     return picture
+
+
+@dataclass
+class Networks:
+    """The networks of a run.
+
+    Attributes:
+        quick: classifier and module.
+        exact: the same in float32, which re-runs low-margin predictions; None if they are not
+            re-run.
+        integers: *quick* computes in int8.
+        measured: the margin, if it is known; see `margin`.
+    """
+
+    quick: Network
+    exact: Network | None = None
+    integers: bool = False
+    measured: float | None = None
+
+    def margin(self, layout: Layout, batch_size: int) -> float:
+        """The margin of `close_margin`, measured once; 0 without an exact network."""
+        if self.exact is None:
+            return 0.0
+        if self.measured is None:
+            self.measured = close_margin(self.quick, self.exact, layout, batch_size, self.integers)
+        return self.measured
 
 
 class _Running(NamedTuple):
@@ -127,9 +151,7 @@ class Cascade:
         self._free = deque(quick.new_batch() for _ in range(_BATCHES - 1))
         self._running: deque[_Running] = deque()
         self._threads = threads
-        cores = torch.get_num_threads()
-        # set_num_threads applies to the calling thread.
-        self._pool = ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(cores))
+        self._pool = ThreadPoolExecutor(threads)
         self.batch = quick.new_batch()
 
     def fresh(self) -> Cascade:

@@ -20,8 +20,9 @@ from typing import Any
 from afdcli.codec.encode import Compression, compress
 from afdcli.codec.read import read_photo
 from afdcli.errors import ModuleError, PhotoError
+from afdcli.inference.convert import CLASSIFIER, log_channels
 from afdcli.inference.model_cache import derived_key, kept
-from afdcli.inference.openvino import CLASSIFIER, import_openvino, prepare_for
+from afdcli.inference.openvino import import_openvino, prepared
 from afdcli.inputs.discover import discover
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.export import quiet
@@ -38,7 +39,7 @@ def quantised_file(file: Path, network: AFDClassifier) -> Path:
     """The model in *file* with 8-bit convolutions; quantised unless it is cached.
 
     Args:
-        file: from `afdcli.inference.openvino.model_file`.
+        file: from `afdcli.inference.convert.model_file`.
         network: the network that *file* was converted from.
 
     Raises:
@@ -66,9 +67,13 @@ def _quantised(model: Any, network: AFDClassifier) -> Any:
     import_openvino()  # before nncf, which would enable its telemetry
     import nncf
 
-    prepare = prepare_for(network)
     views = [
-        list(prepare([array[None] for array in (view.pixels, view.grid, view.file_context)]))
+        list(
+            prepared(
+                [array[None] for array in (view.pixels, view.grid, view.file_context)],
+                log_channels(network),
+            )
+        )
         for view in drawn_views(network.spec)
     ]
     exact = nncf.IgnoredScope(names=sorted(set(names) - set(inner)), validate=False)

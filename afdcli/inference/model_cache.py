@@ -18,12 +18,14 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 import afdcli
-from afdcli.models.afd_classifier import AFDClassifier
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from afdcli.models.afd_classifier import AFDClassifier
 
 #: Size limit of the cache, bytes.
 LIMIT = 2 << 30
@@ -41,8 +43,7 @@ def kept(key: str, make: Callable[[Path], None]) -> Path:
     folder = cache_folder() / key
     file = folder / "model.xml"
     if file.exists():
-        with suppress(OSError):  # the model only looks less recently used
-            os.utime(folder)
+        touch(folder)
         return file
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
@@ -51,11 +52,18 @@ def kept(key: str, make: Callable[[Path], None]) -> Path:
             part.rename(folder)
         except OSError:
             if not file.exists():  # else another run has just written the same model
-                raise
+                shutil.rmtree(folder, ignore_errors=True)  # it holds a part of one
+                part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     shrink(folder.parent, keep=folder)
     return file
+
+
+def touch(folder: Path) -> None:
+    """Mark the model in *folder* as used just now."""
+    with suppress(OSError):  # it only looks less recently used
+        os.utime(folder)
 
 
 def cache_folder() -> Path:
@@ -105,7 +113,7 @@ def shrink(folder: Path, keep: Path, limit: int | None = None) -> None:
 
 def derived_key(file: Path, package: str, inputs: Iterable[Path]) -> str:
     """The cache key of a model that *package* makes of the cached model *file* and of *inputs*."""
-    digest = hashlib.sha256(repr((file.parent.name, package, _version(package))).encode())
+    digest = hashlib.sha256(repr((file.parent.name, package, version_of(package))).encode())
     for path in inputs:
         content = path.read_bytes()
         digest.update(repr((path.name, len(content))).encode() + content)
@@ -114,12 +122,14 @@ def derived_key(file: Path, package: str, inputs: Iterable[Path]) -> str:
 
 def key_of(network: AFDClassifier) -> str:
     """The cache key of *network* in float32: equal only if everything it computes is equal."""
+    import torch  # not above: cached models are found without it
+
     digest = hashlib.sha256()
 
     def add(*values: object) -> None:
         digest.update(repr(values).encode())
 
-    add([(name, _version(name)) for name in _PACKAGES])
+    add([(name, version_of(name)) for name in _PACKAGES])
     add(network.view, network.compare, network.takes_log_grid, network.site.plug)
     add(network.features and network.features.layer)
     for file in _sources(network):
@@ -132,7 +142,8 @@ def key_of(network: AFDClassifier) -> str:
     return digest.hexdigest()[:32]
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The version of an installed *package*, which is not imported; "" if there is none."""
     try:
         return version(package)
     except PackageNotFoundError:

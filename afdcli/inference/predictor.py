@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from afdcli.errors import BackboneError, MachineError
+from afdcli.inference.network import Network
 from afdcli.results.rows import TopClass
 from afdcli.view.batch import Batch, Layout
 
@@ -56,17 +55,15 @@ class Predictor:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         layout: Layout,
         class_names: Sequence[str],
         *,
-        device: torch.device,
         batch_size: int,
         topk: int = 1,
         margin: float = 0.0,
     ) -> None:
-        self._network = network.to(device)
-        self._device = device
+        self._network = network
         self._names = class_names
         self._topk = min(topk, len(class_names))
         self._margin = margin
@@ -75,8 +72,7 @@ class Predictor:
 
     def new_batch(self) -> Batch:
         """An empty batch of the requested size."""
-        pinned = self._device.type == "cuda"
-        return Batch(self._layout, self._most, _pinned if pinned else np.zeros)
+        return Batch(self._layout, self._most, self._network.zeros)
 
     def __call__(self, batch: Batch) -> list[ImageResult]:
         """Answers for the filled part of *batch*, in its order. Safe to call from several threads.
@@ -101,14 +97,12 @@ class Predictor:
             answers += chunk[len(answers) - start :]
         return answers[: batch.filled]
 
-    @torch.inference_mode()
     def _chunk(self, arrays: list[NDArray[Any]]) -> list[ImageResult]:
-        inputs = [torch.from_numpy(a).to(self._device, non_blocking=True) for a in arrays]
-        logits, direct, drift, pooled = self._network(*inputs)
+        logits, direct, drift, pooled = self._network(*arrays)
         top_classes = self._top_classes(logits)
         plain = [()] * len(top_classes) if direct is None else self._top_classes(direct)
         angles = [None] * len(top_classes) if drift is None else drift.tolist()
-        features = [None] * len(top_classes) if pooled is None else list(pooled.cpu().numpy())
+        features = [None] * len(top_classes) if pooled is None else list(pooled)
         close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
             ImageResult(guess, beside, None if angle is None else round(angle, 4), near, vector)
@@ -117,24 +111,29 @@ class Predictor:
             )
         ]
 
-    def _close(self, logits: Tensor) -> Tensor:
+    def _close(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
         """(B, K) -> (B,) bool."""
         if self._margin <= 0 or logits.shape[1] < 2:
-            return torch.zeros(len(logits), dtype=torch.bool)
-        best = logits.float().topk(2).values.cpu()
-        return best[:, 0] - best[:, 1] <= self._margin
+            return np.zeros(len(logits), dtype=bool)
+        best = np.partition(logits, -2, axis=1)  # the largest two are the last two
+        with np.errstate(invalid="ignore"):
+            near: NDArray[np.bool_] = best[:, -1] - best[:, -2] <= self._margin
+        return near
 
-    def _top_classes(self, logits: Tensor) -> list[tuple[TopClass, ...] | None]:
-        logits = logits.cpu()
+    def _top_classes(self, logits: NDArray[np.float32]) -> list[tuple[TopClass, ...] | None]:
         if logits.ndim != 2 or logits.shape[1] != len(self._names):
             raise BackboneError(
                 f"the backbone's output has shape {tuple(logits.shape)}, not one number for each"
                 f" of its {len(self._names)} classes; use --class-names FILE or another backbone"
             )
+        with np.errstate(invalid="ignore"):  # not a number: that row has no classes
+            exact = logits.astype(np.float64)
+            powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+            probs = powers / powers.sum(axis=1, keepdims=True)
         # Stable, so that equal probabilities stay in class order.
-        probs, order = logits.double().softmax(1).sort(dim=1, descending=True, stable=True)
-        best = zip(probs[:, : self._topk].tolist(), order[:, : self._topk].tolist(), strict=True)
-        return [self._top(row, classes) for row, classes in best]
+        order = np.argsort(-probs, axis=1, kind="stable")[:, : self._topk]
+        best = np.take_along_axis(probs, order, axis=1)
+        return [self._top(*row) for row in zip(best.tolist(), order.tolist(), strict=True)]
 
     def _top(self, probs: list[float], classes: list[int]) -> tuple[TopClass, ...] | None:
         if not all(math.isfinite(prob) for prob in probs):
@@ -153,8 +152,7 @@ class Predictor:
                 "out of memory with a single picture; use a smaller --backbone or --device cpu"
             ) from error
         self.size = min(self.size, size // 2)
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        self._network.free_memory()
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -162,9 +160,3 @@ def is_out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
     words = ("out of memory", "can't allocate", "not enough memory", "failed to allocate")
     return isinstance(error, MemoryError) or any(word in text for word in words)
-
-
-def _pinned(shape: tuple[int, ...], kind: Any) -> Any:
-    """Zeros in page-locked memory, from which CUDA copies faster."""
-    dtype = torch.from_numpy(np.empty(0, kind)).dtype
-    return torch.zeros(shape, dtype=dtype, pin_memory=True).numpy()

@@ -9,10 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.errors import ModuleError, UsageError
+from afdcli.inference.convert import graph_of, model_file
 from afdcli.inference.int8 import quantised_file
-from afdcli.inference.openvino import OpenVINONetwork, model_file
+from afdcli.inference.network import Network
+from afdcli.inference.openvino import OpenVINONetwork
+from afdcli.inference.torch_network import TorchNetwork
 from afdcli.inference.torch_threads import in_streams, twin
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
+from afdcli.models.device import kind_of
 from afdcli.models.precision import keep_logits_exact
 
 RUNTIMES = ("auto", "torch", "openvino")
@@ -58,16 +62,16 @@ class Running(NamedTuple):
     """A network in its runtime.
 
     Attributes:
-        network: returns a `Prediction`.
+        network: classifier and module.
         runtime: "torch" or "openvino".
         note: why "auto" fell back to torch, or "".
         exact: the same network in float32, for low-margin predictions; or None.
     """
 
-    network: nn.Module
+    network: Network
     runtime: str
     note: str = ""
-    exact: nn.Module | None = None
+    exact: Network | None = None
 
 
 def run_somewhere(
@@ -81,6 +85,7 @@ def run_somewhere(
     """Bring *plugged* into the runtime *name*; "auto" falls back to torch if that fails.
 
     Args:
+        device: torch device, such as "cuda:1".
         compiled: use ``torch.compile``; "auto" then means torch.
         exact: also prepare the network in float32.
 
@@ -91,7 +96,8 @@ def run_somewhere(
     precision = plugged.site.precision
     if compiled and name not in ("auto", "torch"):
         raise UsageError(f"--compile works in torch only, not with --runtime {name}")
-    runtime = choose_runtime("torch" if compiled else name, device, precision)
+    kind = kind_of(device)
+    runtime = choose_runtime("torch" if compiled else name, kind, precision)
     note = ""
     if runtime != "torch":
         plugged.site.precision = torch.float32  # of the model; OpenVINO lowers it at run time
@@ -99,9 +105,10 @@ def run_somewhere(
             network = with_log_grid(plugged)
             file = model_file(network)
             quick = quantised_file(file, network) if precision == torch.int8 else file
-            net = OpenVINONetwork(quick, network, precision)
-            fine = OpenVINONetwork(file, network, torch.float32) if exact else None
-            return Running(net, runtime, exact=fine)
+            threads = torch.get_num_threads()
+            net = OpenVINONetwork(graph_of(quick, network, precision), threads)
+            same = OpenVINONetwork(graph_of(file, network, torch.float32), threads)
+            return Running(net, runtime, exact=same if exact else None)
         except ModuleError as error:
             if name != "auto" or precision == torch.int8:
                 raise
@@ -110,8 +117,9 @@ def run_somewhere(
     if precision != torch.float32:
         keep_logits_exact(plugged.site.net)
     # torch caches compiled kernels itself.
-    here = _Compiled(plugged) if compiled else in_streams(plugged, device)
-    return Running(here, "torch", note, in_streams(in_float32(plugged), device) if exact else None)
+    here = TorchNetwork(_Compiled(plugged) if compiled else in_streams(plugged, kind), device)
+    fine = in_streams(in_float32(plugged), kind) if exact else None
+    return Running(here, "torch", note, None if fine is None else TorchNetwork(fine, device))
 
 
 def in_float32(plugged: AFDClassifier) -> AFDClassifier:

@@ -13,6 +13,7 @@ from afdcli.codec.photo import Photo
 from afdcli.constants import CELL
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inference.predictor import Predictor
+from afdcli.inference.torch_network import TorchNetwork
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
@@ -91,10 +92,9 @@ def predict(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> In
     spec = backbone.spec if loaded is None else replace(network.spec, means=True)
     view = build_view(photo, spec)
     predictor = Predictor(
-        network,
+        TorchNetwork(network),
         Layout.of(spec),
         backbone.class_names,
-        device=torch.device("cpu"),
         batch_size=1,
         topk=len(backbone.class_names),
     )

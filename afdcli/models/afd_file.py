@@ -18,6 +18,7 @@ from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
 from afdcli.models import shipped as weights
+from afdcli.models.facts import ModuleFacts
 from afdcli.models.hooks import Plug
 from afdcli.models.loader import Backbone
 from afdcli.storage.text import clean
@@ -46,6 +47,13 @@ class LoadedModule:
     path: Path
     sha256: str
     note: str = ""
+
+    @property
+    def facts(self) -> ModuleFacts:
+        """What is said about it."""
+        config = self.module.config
+        stages, places = tuple(config.stage_names), tuple(config.norm_layer_names)
+        return ModuleFacts(self.plug, self.where, stages, places, self.path, self.sha256)
 
 
 def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:

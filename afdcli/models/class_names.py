@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
-
 from afdcli.errors import BackboneError
 
 #: Where mappings are looked for in a larger one: config.json of transformers and of timm, and
@@ -93,6 +91,9 @@ def _configured(count: int, config: Mapping[str, Any], own_weights: bool) -> Cla
 
 def _imagenet(count: int, config: Mapping[str, Any], own_weights: bool) -> ClassNames:
     """ImageNet's names where timm's tag says so, or the number of outputs suggests it."""
+    # Not above: it loads torch, and the file is needed where nothing else does.
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
     subset = infer_imagenet_subset({"num_classes": count})
     tag = str(config.get("tag") or "")
     if subset is None or not (_DATASET.search(tag) or not tag):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import torch
-
 from afdcli.errors import UsageError
 
 #: Largest batch by kind of device; larger ones are no faster.
@@ -20,6 +18,8 @@ def choose_device(name: str) -> str:
     Raises:
         UsageError: no such device, or not on this machine.
     """
+    import torch  # not above: a start on the CPU may need the rest of this file alone
+
     present = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -27,7 +27,7 @@ def choose_device(name: str) -> str:
     }
     if name == "auto":
         return next(kind for kind, here in present.items() if here)
-    kind = name.split(":", 1)[0]
+    kind = kind_of(name)
     if kind not in present:
         raise UsageError(f"--device {name}: choose auto, cpu, cuda or mps")
     if not present[kind]:
@@ -35,22 +35,30 @@ def choose_device(name: str) -> str:
     return name
 
 
-def batch_size(device: torch.device, height: int, width: int) -> int:
+def batch_size(device: str, height: int, width: int) -> int:
     """Pictures per pass: a power of two that the machine's memory has room for.
 
     It depends on the total memory, not on what is free: the same in every run, so that rows are the
     same to the last digit. A batch that still runs out of memory is halved.
     """
-    room = _SHARE[device.type] * _memory(device) / (_BYTES_PER_PIXEL * height * width)
-    size = LARGEST_BATCH[device.type]
+    kind = kind_of(device)
+    room = _SHARE[kind] * _memory(device) / (_BYTES_PER_PIXEL * height * width)
+    size = LARGEST_BATCH[kind]
     while size > 1 and size > room:
         size //= 2
     return size
 
 
-def _memory(device: torch.device) -> int:
+def kind_of(device: str) -> str:
+    """ "cuda" of "cuda:1"."""
+    return device.partition(":")[0]
+
+
+def _memory(device: str) -> int:
     """Bytes of the device, used or not."""
-    if device.type == "cuda":
+    if kind_of(device) == "cuda":
+        import torch
+
         return int(torch.cuda.get_device_properties(device).total_memory)
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

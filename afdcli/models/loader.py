@@ -20,8 +20,9 @@ from afdcli.errors import BackboneError
 from afdcli.models import hub
 from afdcli.models.checkpoint import load_weights
 from afdcli.models.class_names import ClassNames, find_class_names
+from afdcli.models.facts import ClassifierFacts
 from afdcli.models.imports import import_source
-from afdcli.models.packaged import create_packaged, find_package
+from afdcli.models.packaged import create_packaged, find_package, weights_file
 from afdcli.models.shipped import DEFAULT
 from afdcli.view.spec import ViewSpec, spec_from_data_config
 
@@ -43,6 +44,8 @@ class Backbone:
         names_from: where the class names came from, for the metadata of a run.
         note: a sentence for the user if the class names are assumed, or "".
         options: command-line options that select this classifier, shell-quoted.
+        files: all files that its weights and names were read from; None if these are not known, as
+            for the hub and for imported code.
     """
 
     name: str
@@ -55,6 +58,14 @@ class Backbone:
     names_from: str = ""
     note: str = ""
     options: str = ""
+    files: tuple[Path, ...] | None = None
+
+    @property
+    def facts(self) -> ClassifierFacts:
+        """What is said about it."""
+        return ClassifierFacts(
+            self.name, self.spec, self.class_names, self.origin, self.names_from, self.note
+        )
 
 
 def load_backbone(
@@ -84,13 +95,14 @@ def load_backbone(
     stored_names: tuple[str, ...] | None = None
     package = find_package(name)
     own_weights = checkpoint is None
+    weights: Path | None = None  # the only file that they were read from
     if checkpoint is not None:
         net = _build(name)
         stored_names = load_weights(net, checkpoint)
-        origin = checkpoint.name
+        origin, weights = checkpoint.name, checkpoint
     elif package is not None:
         net = create_packaged(name, package)
-        origin = f"package {package.distribution}"
+        origin, weights = f"package {package.distribution}", weights_file(package)
     elif is_pretrained(name):
         net = hub.create_pretrained(name)
         origin = f"timm hub: {hub.hub_id(name) or name}"
@@ -120,6 +132,7 @@ def load_backbone(
         names_from=names.source,
         note=names.note,
         options=_options(name, checkpoint, imports),
+        files=None if imports or weights is None else (weights, *filter(None, (class_names,))),
     )
 
 

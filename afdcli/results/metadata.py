@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,8 +15,7 @@ from afdcli import __version__
 from afdcli.storage.paths import Place, replace_text
 
 if TYPE_CHECKING:
-    from afdcli.models.afd_file import LoadedModule
-    from afdcli.models.loader import Backbone
+    from afdcli.models.facts import ClassifierFacts, ModuleFacts
 
 PACKAGES = (
     *("torch", "timm", "numpy", "jpeglib", "cykooz-resizer"),
@@ -41,7 +40,7 @@ def versions() -> dict[str, str]:
     return found | {package: _version(package) for package in PACKAGES}
 
 
-def backbone_facts(backbone: Backbone) -> dict[str, Any]:
+def backbone_facts(backbone: ClassifierFacts) -> dict[str, Any]:
     """Metadata of the classifier; sizes in pixels, ``crop_pct`` a fraction from 0 to 1."""
     spec = backbone.spec
     return {
@@ -57,18 +56,9 @@ def backbone_facts(backbone: Backbone) -> dict[str, Any]:
     }
 
 
-def module_facts(loaded: LoadedModule | None) -> dict[str, Any] | None:
+def module_facts(module: ModuleFacts | None) -> dict[str, Any] | None:
     """Metadata of the AFD module; None without a module."""
-    if loaded is None:
-        return None
-    return {
-        "plug": loaded.plug,
-        "where": loaded.where,
-        "stages": loaded.module.config.stage_names,
-        "places": loaded.module.config.norm_layer_names,
-        "path": str(loaded.path),
-        "sha256": loaded.sha256,
-    }
+    return None if module is None else {**asdict(module), "path": str(module.path)}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from afdcli.codec.encode import PAPER_QUALITIES, Codec, Compression
@@ -168,15 +169,17 @@ class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 @torch.inference_mode()
-def outcomes(net: nn.Module, views: Views, targets: np.ndarray) -> np.ndarray:
+def outcomes(net: Callable[..., Any], views: Views, targets: np.ndarray) -> np.ndarray:
     """(photos, 2) bool: right directly, where *net* compares, and right with the module."""
     loader = DataLoader(views, 16, num_workers=2, multiprocessing_context="spawn")
     answers = []
     for pixels, grid, file_context in loader:
         prediction = net(pixels, grid, file_context)
         direct = prediction.logits if prediction.direct is None else prediction.direct
-        answers.append(torch.stack([direct.argmax(1), prediction.logits.argmax(1)], 1))
-    return torch.cat(answers).numpy() == targets[:, None]
+        # Arrays of `afdcli.inference.network.Network`, or tensors.
+        best = [np.asarray(logits).argmax(1) for logits in (direct, prediction.logits)]
+        answers.append(np.stack(best, 1))
+    return np.concatenate(answers) == targets[:, None]
 
 
 def labelled(

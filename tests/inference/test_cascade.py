@@ -12,10 +12,11 @@ import torch
 from kit.classify import afd, table
 from torch import Tensor, nn
 
-from afdcli.classify import setup
+from afdcli.inference import cascade
 from afdcli.inference.cascade import PASS, Cascade, close_margin
 from afdcli.inference.predictor import ImageResult, Predictor
 from afdcli.inference.runtime import in_float32
+from afdcli.inference.torch_network import TorchNetwork
 from afdcli.models import precision
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.loader import load_backbone
@@ -49,10 +50,9 @@ def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:
     quick, exact = Stand(0.0), Stand(-0.05)
-    cpu = torch.device("cpu")
     opinions = Cascade(
-        Predictor(quick, LAYOUT, CLASSES, device=cpu, batch_size=size, margin=margin),
-        Predictor(exact, LAYOUT, CLASSES, device=cpu, batch_size=PASS),
+        Predictor(TorchNetwork(quick), LAYOUT, CLASSES, batch_size=size, margin=margin),
+        Predictor(TorchNetwork(exact), LAYOUT, CLASSES, batch_size=PASS),
     )
     said: dict[int, int] = {}
     in_batch: list[int] = []
@@ -93,7 +93,7 @@ def test_close_calls_do_not_depend_on_the_batch(size: int) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_labels_of_auto_are_those_of_float32(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "close_margin", lambda *_: 9.0)  # everything is a close call
+    monkeypatch.setattr(cascade, "close_margin", lambda *_: 9.0)  # everything is a close call
     assert afd(kit, "photos", "--precision", "auto", "--compare").exit_code == 1
     auto = table()
     said = json.loads(Path("results.csv.meta.json").read_text())["precision"]
@@ -109,7 +109,7 @@ def test_labels_of_auto_are_those_of_float32(kit: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("here")
 def test_close_calls_survive_a_resume(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "close_margin", lambda *_: 0.5)
+    monkeypatch.setattr(cascade, "close_margin", lambda *_: 0.5)
     assert afd(kit, "photos").exit_code == 1
     whole = Path("results.csv").read_bytes()
     for cut in range(0, len(whole), max(1, len(whole) // 5)):
@@ -142,7 +142,7 @@ def batch(opinions: Cascade, *values: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
     slow, said = Slow(), []
-    forward = Predictor(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=2)
+    forward = Predictor(TorchNetwork(slow), LAYOUT, CLASSES, batch_size=2)
     opinions = Cascade(forward, threads=threads)
 
     def take(answer: ImageResult) -> None:
@@ -164,7 +164,7 @@ def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> Non
 def test_error_of_the_network_reaches_the_caller() -> None:
     slow = Slow(broken=2)
     slow.let_go.set()
-    forward = Predictor(slow, LAYOUT, CLASSES, device=torch.device("cpu"), batch_size=1)
+    forward = Predictor(TorchNetwork(slow), LAYOUT, CLASSES, batch_size=1)
     opinions = Cascade(forward, threads=2)
     said: list[ImageResult] = []
     batch(opinions, 1)
@@ -192,9 +192,9 @@ def test_only_want_of_memory_gives_a_default_margin(message: str) -> None:
         def forward(self, pixels: Tensor, grid: Tensor, side: Tensor) -> Prediction:
             raise RuntimeError(message)
 
-    cpu = torch.device("cpu")
+    network = TorchNetwork(Refuses())
     if "memory" in message:
-        assert close_margin(Refuses(), Refuses(), LAYOUT, cpu, 4) == 0.3
+        assert close_margin(network, network, LAYOUT, 4) == 0.3
         return
     with pytest.raises(RuntimeError, match="do not fit"):
-        close_margin(Refuses(), Refuses(), LAYOUT, cpu, 4)
+        close_margin(network, network, LAYOUT, 4)

@@ -77,6 +77,12 @@ def test_a_model_is_made_once(cache: Path) -> None:
     assert [path.name for path in cache_folder().iterdir()] == ["a"]
 
 
+def test_a_model_that_is_there_in_part_is_made_again() -> None:
+    (cache_folder() / "a" / "f32").mkdir(parents=True)
+    (cache_folder() / "a" / "start.json").touch()
+    assert kept("a", make).is_file()
+
+
 def test_what_cannot_be_made_leaves_nothing() -> None:
     def fail(folder: Path) -> None:
         make(folder)

@@ -15,7 +15,7 @@ from kit.classify import afd, table
 
 from afdcli.core import AFDModule, weights_file
 from afdcli.errors import UsageError
-from afdcli.inference import openvino
+from afdcli.inference import convert
 from afdcli.inference.runtime import choose_runtime, run_somewhere
 from afdcli.models import export
 from afdcli.models.afd_classifier import AFDClassifier
@@ -66,6 +66,7 @@ def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_no
 
 _MANY_AT_ONCE = """
 import sys
+import numpy as np
 import torch
 from afdcli.models.loader import load_backbone
 from afdcli.models.afd_classifier import AFDClassifier
@@ -75,8 +76,9 @@ torch.set_num_threads(8)
 plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
 network = run_somewhere(plugged, "openvino", "cpu").network
 sys.setswitchinterval(1e-6)
-pixels = torch.zeros(8, 64, 64, 3, dtype=torch.uint8)
-print(len(network(pixels, torch.zeros(8, 384, 8, 8), torch.zeros(8, 197)).logits))
+pixels = np.zeros((8, 64, 64, 3), np.uint8)
+grid, file_context = np.zeros((8, 384, 8, 8), np.float32), np.zeros((8, 197), np.float32)
+print(len(network(pixels, grid, file_context).logits))
 """
 
 
@@ -127,8 +129,8 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
         expected = plugged(*inputs)
     got = run_somewhere(plugged, "openvino", "cpu").network(*inputs)
     plain = AFDClassifier(backbone, None)(*inputs)
-    assert torch.allclose(got.logits, expected.logits, atol=1e-3)
-    assert not torch.allclose(got.logits, plain.logits, atol=1e-2)
+    assert np.allclose(got.logits, expected.logits, atol=1e-3)
+    assert not np.allclose(got.logits, plain.logits, atol=1e-2)
 
 
 def test_compile_is_for_torch(kit: Path, here: Path) -> None:
@@ -153,7 +155,7 @@ def test_auto_falls_back_to_torch_and_says_so(
     kit: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(photos.parent / "cache"))
-    monkeypatch.setattr(openvino, "TOLERANCE", -1.0)
+    monkeypatch.setattr(convert, "TOLERANCE", -1.0)
     result = afd(kit, photos, "--runtime", "auto")
     assert result.exit_code == 1, result.output
     facts = json.loads(Path("results.csv.meta.json").read_text())

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from afdcli.errors import AfdError
 from afdcli.inference.predictor import Predictor
+from afdcli.inference.torch_network import TorchNetwork
 from afdcli.models import device as engine_device
 from afdcli.models.afd_classifier import Prediction
 from afdcli.view.batch import Layout
@@ -38,8 +39,7 @@ LAYOUT = Layout(16, 16)
 
 def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | None]:
     names = [str(i) for i in range(9)]
-    cpu = torch.device("cpu")
-    forward = Predictor(network, LAYOUT, names, device=cpu, batch_size=batch_size)
+    forward = Predictor(TorchNetwork(network), LAYOUT, names, batch_size=batch_size)
     batch = forward.new_batch()
     for value in values:
         batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
@@ -72,12 +72,11 @@ def test_an_output_that_is_no_number_fails_only_its_picture() -> None:
 
 
 def test_batch_size_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
     sizes = []
     for gigabytes in (64, 4, 1, 0.01):
         monkeypatch.setattr(engine_device, "_memory", lambda _, n=gigabytes: int(n * 2**30))
-        sizes.append(engine_device.batch_size(cpu, 224, 224))
+        sizes.append(engine_device.batch_size("cpu", 224, 224))
     assert sizes == [16, 8, 2, 1]
-    assert engine_device.batch_size(cpu, 32, 32) == 1
+    assert engine_device.batch_size("cpu", 32, 32) == 1
     monkeypatch.undo()
-    assert engine_device.batch_size(cpu, 16, 16) == 16
+    assert engine_device.batch_size("cpu", 16, 16) == 16
