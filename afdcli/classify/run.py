@@ -25,9 +25,7 @@ from afdcli.inputs.labels import Labels
 from afdcli.results.claim import found_at
 from afdcli.results.embeddings import Embeddings, EmbeddingSink
 from afdcli.results.metadata import RunMetadata
-from afdcli.results.origins import Origins
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
-from afdcli.results.retry import list_failed
 from afdcli.results.rows import FAILED, Row
 from afdcli.results.summary import Summary, write_counted
 from afdcli.results.writers import Sink, journal, open_sink
@@ -97,6 +95,9 @@ def classify(
                 summary.notes.append(warning)
             metadata.write(status, summary.counts())
     if (failed := setup.settings.export_failed) is not None:
+        from afdcli.results.origins import Origins  # these load pandas
+        from afdcli.results.retry import list_failed
+
         summary.retry = list_failed(setup.settings.out, Origins(setup.settings.inputs), failed)
     return summary
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.results.retry import Retry
 from afdcli.results.rows import DAMAGED, FAILED, Row
 from afdcli.results.writers import Sink
 from afdcli.storage.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from afdcli.results.retry import Retry
 
 FIRST_ROWS = 20  # classified rows that are kept to be shown
 FIRST_FAILED = 5  # failed rows that are kept to be shown
