@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
 
 from afdcli.cli import classify_options as own
-from afdcli.cli import options
-from afdcli.cli.command import ConfigOption, running_origins
-from afdcli.cli.console import say_if_slow
+from afdcli.cli import console, options
+from afdcli.cli.command import ConfigOption, command_line, running_origins
+from afdcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from afdcli.classify.settings import Settings
+    from afdcli.classify.setup import Setup
+    from afdcli.inputs.inputs import Inputs
 
 
 def classify(
@@ -79,7 +89,7 @@ def classify(
     if rows_per_part is None and is_url(results):  # file://, too
         rows_per_part = ROWS_PER_PART
     check_out(target, rows_per_part)
-    with say_if_slow("looking for images …", quiet):
+    with console.say_if_slow("looking for images …", quiet):
         inputs = Inputs(
             paths,
             exclude=exclude or (),
@@ -91,7 +101,6 @@ def classify(
         )
 
     from afdcli.classify.settings import Settings
-    from afdcli.cli.classify_run import rehearse, run
     from afdcli.codec.limits import Limits
     from afdcli.models.shipped import DEFAULT
 
@@ -136,6 +145,79 @@ def classify(
         sources=running_origins(),
     )
     if dry_run:
-        rehearse(inputs, settings, quiet=quiet, as_json=as_json)
-        return
-    run(inputs, settings, results, quiet=quiet, as_json=as_json, overwrite=overwrite)
+        _rehearse(inputs, settings, quiet, as_json)
+    else:
+        _run(inputs, settings, results, quiet, as_json, overwrite)
+
+
+def _run(
+    inputs: Inputs, settings: Settings, results: str, quiet: bool, as_json: bool, overwrite: bool
+) -> None:
+    """Classify, show progress and summary. Raises typer.Exit unless all went well."""
+    from afdcli.results.claim import claimed
+
+    settings.check()
+    claim = partial(claimed, resume=settings.resume, overwrite=overwrite)
+    embeddings = settings.embeddings
+    beside = claim(embeddings, option="--embeddings") if embeddings else nullcontext()
+    with console.stop_politely(), claim(settings.out), beside:
+        # After the lock is taken, so that a second run to the same --out fails at once.
+        setup = _loaded(settings, quiet)
+        from afdcli.classify.run import classify
+        from afdcli.cli.classify_screen import show_summary, summary_facts
+        from afdcli.cli.live import Live
+
+        with Live(console.err(quiet), inputs) as live:
+            try:
+                summary = classify(inputs, setup, live.update, command_line(), inputs.skipped)
+            except KeyboardInterrupt:
+                how = "--resume instead of --overwrite" if overwrite else "--resume"
+                message = f"afd: interrupted; {live.done} rows are in {results}; to continue, run"
+                console.say(f"{message} the same command with {how}")
+                raise typer.Exit(console.EXIT_INTERRUPTED) from None
+    if inputs.unlisted:
+        summary.notes.append(
+            f"{len(inputs.unlisted)} folders could not be listed, e.g. {inputs.unlisted[0]}"
+        )
+    code = console.run_code(summary.failures, summary.classified, inputs.unlisted)
+    if as_json:
+        console.print_json(
+            {"command": command_line(), "exit_code": code, **summary_facts(summary, setup)}
+        )
+    else:
+        show_summary(console.out(quiet), summary, setup)
+    console.end_run(code, "classified", summary.failed, results)
+
+
+def _rehearse(inputs: Inputs, settings: Settings, quiet: bool, as_json: bool) -> None:
+    """Show what `_run` would do."""
+    if settings.resume:
+        raise UsageError("--dry-run shows a whole run: omit --resume")
+    settings.check()
+    with console.stop_politely():
+        setup = _loaded(settings, quiet)
+        from afdcli.classify.dry_run import dry_run
+        from afdcli.cli.dry_run_screen import dry_run_facts, show_dry_run
+        from afdcli.cli.live import Live
+
+        with Live(console.err(quiet), inputs) as live:
+            found = dry_run(inputs, setup, live.begin)
+    if as_json:
+        console.print_json({"command": command_line(), **dry_run_facts(found, setup, inputs)})
+    else:
+        show_dry_run(console.out(quiet), found, setup, inputs)
+
+
+def _loaded(settings: Settings, quiet: bool) -> Setup:
+    console.say_loading(settings.backbone, quiet)
+
+    from afdcli.workers.supervisor import start_server
+
+    if settings.engine == "local":  # Ray starts its own processes
+        start_server()
+
+    from afdcli.classify.setup import set_up
+    from afdcli.models.memory import keep_freed_memory
+
+    keep_freed_memory()
+    return set_up(settings)

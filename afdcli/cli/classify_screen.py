@@ -9,16 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.cli.after import (
-    Failed,
-    failed_facts,
-    files_table,
-    next_command,
-    retry_lines,
-    show_failed,
-    show_next,
-)
-from afdcli.cli.console import duration, reasons
+from afdcli.cli import console
 from afdcli.constants import WORDS
 from afdcli.inputs.inputs import skipped_text
 from afdcli.models.class_names import NUMBERS
@@ -38,12 +29,12 @@ def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
     """Print the first answers, failed files, counts, and the next command to run."""
     if summary.first:
         screen.print(_answers(summary, setup.columns))
-    show_failed(screen, _failed(summary), summary.failures, setup.settings.out)
-    screen.print(_counts(summary, setup))
+    console.show_failed(screen, _failed(summary), summary.failures, setup.settings.out)
+    console.print_facts(screen, "afd classify", _lines(summary, setup))
     if summary.classified:
-        show_next(screen, *_next(setup))
+        console.show_next(screen, *_next(setup))
     if summary.retry is not None and setup.settings.export_failed is not None:
-        for line in retry_lines(summary.retry, setup.settings.export_failed):
+        for line in console.retry_lines(summary.retry, setup.settings.export_failed):
             screen.print(line, soft_wrap=True)
 
 
@@ -59,10 +50,10 @@ def summary_facts(summary: Summary, setup: Setup) -> dict[str, Any]:
         **counts,
         "images_per_second": round(summary.rate, 2),
         "labels": dict(summary.labels.most_common(_JSON_LABELS)),
-        "first_failed": failed_facts(_failed(summary)),
+        "first_failed": console.failed_facts(_failed(summary)),
         "notes": summary.notes,
         "retry": summary.retry and {"files": summary.retry.listed, "note": summary.retry.remark},
-        "next": next_command(*_next(setup)) if summary.classified else None,
+        "next": console.next_command(*_next(setup)) if summary.classified else None,
     }
 
 
@@ -70,7 +61,7 @@ def _next(setup: Setup) -> tuple[object, ...]:
     return "afd", "report", setup.settings.out
 
 
-def _failed(summary: Summary) -> list[Failed]:
+def _failed(summary: Summary) -> list[console.Failed]:
     return [(row.path, row.error, row.note) for row in summary.first_failed]
 
 
@@ -79,7 +70,7 @@ def _answers(summary: Summary, columns: Columns) -> Table:
     few = summary.classified <= FIRST_ROWS
     rows = summary.first if few else summary.first[:FEW]
     title = "answers" if few else f"first {FEW} answers"
-    table = files_table(title)
+    table = console.files_table(title)
     table.add_column("label", overflow="fold")
     table.add_column("prob", justify="right", no_wrap=True)
     if columns.compare:
@@ -102,15 +93,6 @@ def _cells(row: Row, columns: Columns) -> Iterator[str]:
         yield "right" if row.target == best.index else row.target_label
 
 
-def _counts(summary: Summary, setup: Setup) -> Table:
-    table = Table(show_header=False, title="afd classify", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _lines(summary, setup):
-        table.add_row(name, Text(text))  # Text: file and class names are not markup
-    return table
-
-
 def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     yield "images", _images(summary)
     numbered = " without names (set them with --class-names)" * (
@@ -119,7 +101,10 @@ def _lines(summary: Summary, setup: Setup) -> Iterator[tuple[str, str]]:
     classes = f"{len(setup.backbone.class_names)} classes{numbered}"
     yield "classifier", f"{setup.backbone.name}, {classes}"
     yield "AFD", _afd(setup)
-    yield "speed", f"{summary.rate:.1f} images/s on {setup.device} ({duration(summary.seconds)})"
+    yield (
+        "speed",
+        f"{summary.rate:.1f} images/s on {setup.device} ({console.duration(summary.seconds)})",
+    )
     if summary.labelled:
         if summary.compared:
             yield "top-1 without AFD", _share(summary.direct_correct, summary.labelled)
@@ -155,7 +140,7 @@ def _images(summary: Summary) -> str:
     text = (
         f"{summary.rows:,}{resumed}: {summary.classified:,} classified, {summary.failures:,} failed"
     )
-    text += f" ({reasons(summary.failed)})" if summary.failed else ""
+    text += f" ({console.reasons(summary.failed)})" if summary.failed else ""
     return f"{text}; {skipped_text(summary.skipped)}" if summary.skipped.total() else text
 
 

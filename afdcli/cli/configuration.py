@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +146,6 @@ def plain(value: Any) -> Any:
     """*value* as JSON and TOML can hold it."""
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
     return str(value) if isinstance(value, Path) else value
 
 

@@ -9,25 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afdcli.cli import options
-from afdcli.cli.after import print_json
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption, command_line
-from afdcli.cli.console import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_SOME_FAILED,
-    EXIT_USAGE,
-    err,
-    out,
-    say_all_failed,
-    stop_politely,
-)
 from afdcli.cli.help import COMPRESSION, OUTPUT, SPEED
 from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from afdcli.codec.encode import Codec, Recipe
+    from afdcli.degrade.run import Settings
+    from afdcli.degrade.tally import Tally
+    from afdcli.inputs.inputs import Inputs
 
 _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
@@ -119,7 +113,6 @@ def degrade(
         _qualities(qf, severity, rounds is not None), rounds or 1, codec, subsampling
     )
 
-    from afdcli.cli.degrade_screen import facts, show_summary
     from afdcli.cli.live import Live
     from afdcli.degrade.manifest import NAME
     from afdcli.degrade.run import Settings, check_sources
@@ -130,7 +123,7 @@ def degrade(
     from afdcli.workers.listing import Lister
     from afdcli.workers.pool import MEMORY_LIMIT
 
-    paths = sources or ["."]
+    paths, manifest = sources or ["."], folder / NAME
     check_sources([path for path in paths if path != STDIN], folder)
     inputs = Inputs(
         paths,
@@ -140,26 +133,36 @@ def degrade(
         lister=Lister(timeout, MEMORY_LIMIT),
     )
     settings = Settings(recipes, folder, crop, seed, workers, timeout, overwrite)
-    with stop_politely(), Live(err(quiet), inputs) as live:
+    with console.stop_politely(), Live(console.err(quiet), inputs) as live:
         try:
-            tally = run(
-                inputs, settings, [p for p in paths if p != STDIN and not is_url(p)], live.update
-            )
+            local = [path for path in paths if path != STDIN and not is_url(path)]
+            tally = run(inputs, settings, local, live.update)
         except KeyboardInterrupt:
-            message = f"afd: interrupted; {live.done} images are in {folder / NAME}"
-            err().print(message, markup=False, soft_wrap=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-    nothing = tally.failures > 0 and not tally.compressed
-    some = tally.failures > 0 or bool(inputs.unlisted)
-    code = EXIT_USAGE if nothing else EXIT_SOME_FAILED if some else EXIT_OK
+            console.say(f"afd: interrupted; {live.done} images are in {manifest}")
+            raise typer.Exit(console.EXIT_INTERRUPTED) from None
+    code = console.run_code(tally.failures, tally.compressed, inputs.unlisted)
+    following = ("afd", "classify", folder, "--compare")
+    failed = [(entry.source, entry.error, entry.note) for entry in tally.first_failed]
     if as_json:
-        print_json({"command": command_line(), "exit_code": code, **facts(tally, folder, inputs)})
+        facts = {
+            "command": command_line(),
+            "exit_code": code,
+            "out": str(folder),
+            "manifest": str(manifest),
+            **tally.counts(),
+            "skipped": dict(inputs.skipped),
+            "unlisted": inputs.unlisted,
+            "first_failed": console.failed_facts(failed),
+            "next": console.next_command(*following) if tally.files else None,
+        }
+        console.print_json(facts)
     else:
-        show_summary(out(quiet), tally, settings, inputs)
-    if nothing:
-        say_all_failed("written", tally.failed, str(folder / NAME))
-    if code:
-        raise typer.Exit(code)
+        screen = console.out(quiet)
+        console.show_failed(screen, failed, tally.failures, manifest)
+        console.print_facts(screen, "afd degrade", _summary(tally, settings, inputs))
+        if tally.files:
+            console.show_next(screen, *following)
+    console.end_run(code, "written", tally.failed, str(manifest))
 
 
 def _qualities(qf: str | None, severity: str | None, drawn: bool) -> list[int | None]:
@@ -198,3 +201,43 @@ def _numbers(option: str, text: str) -> list[int]:
             raise UsageError(f"{option} {text}: {first}..{last} is empty")
         found |= dict.fromkeys(range(first, last + 1))
     return list(found)
+
+
+def _summary(tally: Tally, settings: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    from rich.filesize import decimal
+
+    from afdcli.degrade.manifest import NAME
+    from afdcli.inputs.inputs import skipped_text
+
+    images = f"{tally.done:,}: {tally.compressed:,} compressed, {tally.failures:,} failed"
+    images += f" ({console.reasons(tally.failed)})" if tally.failures else ""
+    images += f"; {skipped_text(inputs.skipped)}" if inputs.skipped.total() else ""
+    yield "images", images
+    each = f", {len(settings.recipes)} per image" if len(settings.recipes) > 1 else ""
+    replaced = f", {tally.replaced:,} of them replaced older ones" if tally.replaced else ""
+    yield "written", f"{console.counted(tally.files, 'file')}{each}{replaced}"
+    yield "compression", _recipe(settings.recipes)
+    if tally.files:
+        before, after = decimal(tally.bytes_before), decimal(tally.bytes_after)
+        ratio = tally.bytes_before / tally.bytes_after
+        yield "size", f"{before} before, {after} after: {ratio:.1f} to 1"
+    yield "speed", f"{tally.rate:.1f} images/s ({console.duration(tally.seconds)})"
+    if unlisted := inputs.unlisted:
+        yield (
+            "note",
+            f"{console.counted(len(unlisted), 'folder')} could not be listed, e.g. {unlisted[0]}",
+        )
+    yield "results", f"{settings.out} (manifest: {settings.out / NAME})"
+
+
+def _recipe(recipes: tuple[Recipe, ...]) -> str:
+    first = recipes[0]
+    last = ", ".join(str(recipe.quality) for recipe in recipes)
+    if first.quality is None:
+        quality = "quality factors drawn from the paper's"
+    elif first.rounds > 1:
+        quality = f"the last at quality factor {last}"
+    else:
+        quality = f"quality factor {last}"
+    rounds = f"{first.rounds} rounds, " if first.rounds > 1 else ""
+    return f"{first.codec} {first.subsampling}, {rounds}{quality}"

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from afdcli.classify.expected_gain import BANDS, Band, bands, verdict
-from afdcli.cli.after import Failed, failed_facts, show_failed
-from afdcli.cli.console import duration, reasons
+from afdcli.cli import console
 from afdcli.inputs.inputs import Inputs, skipped_text
 from afdcli.models.measured import PROTOCOL, Measured, measured
 from afdcli.results.claim import found_at
@@ -34,13 +33,8 @@ def show_dry_run(screen: Console, found: DryRun, setup: Setup, inputs: Inputs) -
         screen.print(_qualities(found, numbers))
         screen.print(Text(_note(numbers), style="dim"))
     first = _failed(found)[:FIRST_FAILED]
-    show_failed(screen, first, len(found.failures), "a run's results")
-    table = Table(show_header=False, title="dry run: nothing was written", title_justify="left")
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _lines(found, setup, inputs):
-        table.add_row(name, Text(text))
-    screen.print(table)
+    console.show_failed(screen, first, len(found.failures), "a run's results")
+    console.print_facts(screen, "dry run: nothing was written", _lines(found, setup, inputs))
 
 
 def dry_run_facts(found: DryRun, setup: Setup, inputs: Inputs) -> dict[str, Any]:
@@ -54,7 +48,7 @@ def dry_run_facts(found: DryRun, setup: Setup, inputs: Inputs) -> dict[str, Any]
         "looked_at": found.looked_at,
         "codecs": dict(found.codecs),
         "unreadable": dict(found.errors),
-        "first_failed": failed_facts(_failed(found)[:FIRST_FAILED]),
+        "first_failed": console.failed_facts(_failed(found)[:FIRST_FAILED]),
         "qualities": [
             {"first": b.first, "last": b.last, "images": b.images, "gains": list(b.gains)}
             for b in _bands(found, numbers)
@@ -146,7 +140,7 @@ def _verdict(found: DryRun, setup: Setup) -> str:
     return verdict(_bands(found, _numbers(setup)), found.looked_at)
 
 
-def _failed(found: DryRun) -> list[Failed]:
+def _failed(found: DryRun) -> list[console.Failed]:
     return [(failure.path, failure.error, failure.note) for failure in found.failures]
 
 
@@ -154,17 +148,20 @@ def _lines(found: DryRun, setup: Setup, inputs: Inputs) -> Iterator[tuple[str, s
     skipped = f"; {skipped_text(inputs.skipped)}" if inputs.skipped.total() else ""
     yield "images", f"{found.images:,}{skipped}"
     if found.errors:
-        yield "cannot be read", f"{reasons(found.errors)}, of {found.looked_at:,} looked at"
+        yield "cannot be read", f"{console.reasons(found.errors)}, of {found.looked_at:,} looked at"
     yield "will AFD help?", _verdict(found, setup)
     if found.rate:
         yield (
             "time",
-            f"about {duration(found.seconds)} at {found.rate:.1f} images/s on {setup.device},"
-            f" from {found.timed.rows:,} images that were classified",
+            f"about {console.duration(found.seconds)} at {found.rate:.1f} images/s on"
+            f" {setup.device}, from {found.timed.rows:,} images that were classified",
         )
     timed = found.timed
     if timed.failures:
-        yield "failed", f"{timed.failures:,} of these {timed.rows:,} ({reasons(timed.failed)})"
+        yield (
+            "failed",
+            f"{timed.failures:,} of these {timed.rows:,} ({console.reasons(timed.failed)})",
+        )
     if setup.labels is not None:
         yield "labels", f"{timed.labelled:,} of these {timed.rows:,} have one"
     if timed.median_drift is not None:

@@ -80,7 +80,6 @@ def default(parameter: Any) -> str:
     value = parameter.default
     if value is None or isinstance(value, (bool, tuple, list)) or value == "":
         return ""
-    value = getattr(value, "value", value)  # of an Enum
     if isinstance(value, float):
         return f"{value:g}"
     return str(value) if isinstance(value, str | int | Path) else ""

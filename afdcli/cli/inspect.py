@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from afdcli.cli import options
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import out, say_loading
 from afdcli.cli.help import OUTPUT
 from afdcli.cli.options import argument, option
 from afdcli.errors import AfdError, PhotoError, UsageError
@@ -57,7 +56,7 @@ def inspect(
     target = _target(file, sheet) if picture else None
     try:
         photo = read_photo(file, salvage=True, icc=icc)
-        say_loading(backbone or DEFAULT, quiet)
+        console.say_loading(backbone or DEFAULT, quiet)
 
         from afdcli.inspect.facts import find_facts
         from afdcli.inspect.figure import draw
@@ -79,7 +78,7 @@ def inspect(
         raise AfdError(f"{clean(str(file))}: {error}") from error
     if target is not None:
         _write(target, draw(photo, facts, inspection, target.suffix[1:].lower()))
-    screen = out(quiet)
+    screen = console.out(quiet)
     show(screen, facts, inspection, net, module)
     if target is not None:
         screen.print(f"figure: {clean(str(target))}", markup=False, highlight=False, soft_wrap=True)

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afdcli.cli import options
-from afdcli.cli.after import retry_lines
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import err, out, say_if_slow
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import argument, option
-from afdcli.cli.report_page import check_page, save, write_page
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from afdcli.report.summary import Report
-    from afdcli.report.table import Table
     from afdcli.storage.paths import Place
-
-
-class Format(str, Enum):
-    """Format of standard output."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
 
 
 def report(
@@ -98,8 +82,8 @@ def report(
         bool, option("--all", OUTPUT, "Show all groups and changes, not only the 15 largest.")
     ] = False,
     form: Annotated[
-        Format, option("-f,--format table|csv|json|markdown", OUTPUT, "Format of standard output.")
-    ] = Format.table,
+        str, option("-f,--format table|csv|json|markdown", OUTPUT, "Format of standard output.")
+    ] = "table",
     to: Annotated[
         Path | None,
         option(
@@ -149,17 +133,20 @@ def report(
     """
     from afdcli.storage.paths import place
 
-    if as_json and form is not Format.table:
+    if form not in ("table", "csv", "json", "markdown"):
+        raise UsageError(f"--format {form}: choose table, csv, json or markdown")
+    if as_json and form != "table":
         raise UsageError("--json is short for --format json: give only one")
-    form = Format.json if as_json else form
+    form = "json" if as_json else form
     paths = [place(name) for name in results or ["results.csv"]]
     reference, plain = (place(name) if name is not None else None for name in (clean, direct))
     files = (*paths, reference, plain, only, exclude, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
-    _check_target(to, inputs)
-    check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
-    with say_if_slow("reading the results …"):
-        from afdcli.cli.report_failed import show_all_failed
+    if to is not None:
+        _check_target("--out", to, tuple(_FORMATS), inputs)
+    _check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
+    with console.say_if_slow("reading the results …"):
+        from afdcli.cli.report_output import View, save, show_all_failed, write_page
         from afdcli.report.groups import DEFAULT
         from afdcli.report.html.page import page_columns
         from afdcli.report.load import load_runs
@@ -179,20 +166,59 @@ def report(
         columns = list(dict.fromkeys(by or default))
         extra = page_columns(runs) if html is not None else ()
         reports = summarise(runs, list(dict.fromkeys((*columns, *extra))))
-    view = _View(tuple(columns), show_all, bool(by))
+    view = View(reports, tuple(columns), show_all, bool(by))
     if html is not None:
-        write_page(html, runs, reports, _remarks(reports), photos, maps)
+        write_page(html, runs, reports, view.remarks, photos, maps)
     if to is not None:
-        save(to, _document(_FORMATS[to.suffix.lower()], reports, view))
-    if form is Format.table and all(report.all_failed for report in reports):
-        show_all_failed(out(), runs, reports)
-    elif form is Format.table:
-        _print(reports, view)
+        save(to, view.text(_FORMATS[to.suffix.lower()]))
+    if form != "table":
+        typer.echo(view.text(form), nl=False)
+    elif all(report.all_failed for report in reports):
+        show_all_failed(runs, reports)
     else:
-        typer.echo(_document(form, reports, view), nl=False)
-    if form is Format.csv:
-        for remark in _remarks(reports):
-            err().print(remark, markup=False, highlight=False, soft_wrap=True)
+        from afdcli.report.render import to_console
+
+        to_console(console.out(), view.tables(), view.remarks)
+    if form == "csv":
+        for remark in view.remarks:
+            console.say(remark)
+
+
+_FORMATS = {".csv": "csv", ".json": "json", ".md": "markdown"}
+
+
+def _check_target(option: str, to: Path, suffixes: tuple[str, ...], taken: Sequence[Path]) -> None:
+    """Raise UsageError if *to* cannot be written, or is one of the files *taken*."""
+    if to.suffix.lower() not in suffixes:
+        raise UsageError(f"{option} {to}: the name must end in {', '.join(suffixes)}")
+    if any(to.resolve() == path.resolve() for path in taken):
+        raise UsageError(
+            f"{option} {to}: would overwrite another file of this report; choose another name"
+        )
+    check_file(to, option)
+
+
+def _check_page(
+    html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path], listing: bool
+) -> None:
+    """Check that the page can be written, before any slow work.
+
+    Args:
+        taken: the other files that are read or written.
+        listing: *photos* also serves to find the failed files.
+
+    Raises:
+        UsageError: a wrong name, or no such folder.
+    """
+    if maps and photos is None:
+        raise UsageError("--maps shows pictures: it needs --photos DIR")
+    if html is None:
+        if photos is not None and not listing:
+            raise UsageError("--photos adds pictures to the page: it needs --html FILE")
+        return
+    _check_target("--html", html, (".html", ".htm"), taken)
+    if photos is not None and not photos.is_dir():
+        raise UsageError(f"--photos {photos}: no such folder")
 
 
 def _export_failed(paths: Sequence[Place], file: Path, photos: Path | None) -> None:
@@ -205,65 +231,5 @@ def _export_failed(paths: Sequence[Place], file: Path, photos: Path | None) -> N
         raise UsageError(f"--export-failed {file}: would overwrite the results")
     check_file(file, "--export-failed")
     origins = Origins.of(paths[0], [photos] if photos else ())
-    retry = list_failed(paths[0], origins, file)
-    for line in retry_lines(retry, file):
-        err().print(line, soft_wrap=True)
-
-
-_FORMATS = {".csv": Format.csv, ".json": Format.json, ".md": Format.markdown}
-
-
-@dataclass(frozen=True)
-class _View:
-    """Which parts of a report to show.
-
-    Attributes:
-        columns: breakdowns shown as tables; the summary also has those of the page.
-        everything: show all groups and changes.
-        asked: the user named the columns.
-    """
-
-    columns: tuple[str, ...]
-    everything: bool
-    asked: bool
-
-    def tables(self, reports: list[Report]) -> list[Table]:
-        """All tables."""
-        from afdcli.report.headline import report_tables
-
-        shown = [replace(r, groups={by: r.groups[by] for by in self.columns}) for r in reports]
-        return report_tables(shown, self.everything, self.asked)
-
-
-def _document(form: Format, reports: list[Report], view: _View) -> str:
-    """The report as text, in any format but `Format.table`."""
-    from afdcli.report import render
-    from afdcli.report.summary import tidy
-
-    if form is Format.csv:
-        return render.to_csv(tidy(reports, view.everything))
-    if form is Format.json:
-        return render.to_json(tidy(reports, view.everything), _remarks(reports))
-    return render.to_markdown(view.tables(reports), _remarks(reports))
-
-
-def _print(reports: list[Report], view: _View) -> None:
-    from afdcli.report.render import to_console
-
-    to_console(out(), view.tables(reports), _remarks(reports))
-
-
-def _remarks(reports: list[Report]) -> list[str]:
-    from afdcli.storage.text import clean
-
-    return list(dict.fromkeys(clean(remark) for report in reports for remark in report.remarks))
-
-
-def _check_target(to: Path | None, inputs: list[Path]) -> None:
-    if to is None:
-        return
-    if to.suffix.lower() not in _FORMATS:
-        raise UsageError(f"--out {to}: the name must end in {', '.join(_FORMATS)}")
-    if any(to.resolve() == path.resolve() for path in inputs):
-        raise UsageError(f"--out {to}: would overwrite an input of the report; choose another name")
-    check_file(to)
+    for line in console.retry_lines(list_failed(paths[0], origins, file), file):
+        console.err().print(line, soft_wrap=True)

@@ -13,16 +13,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from afdcli.cli import options
+from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
-from afdcli.cli.console import (
-    EXIT_INTERRUPTED,
-    EXIT_SOME_FAILED,
-    EXIT_USAGE,
-    err,
-    out,
-    stop_politely,
-)
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import argument, option
 from afdcli.errors import UsageError
@@ -102,7 +94,7 @@ def sort(
         afd sort results.csv --to sorted --min-prob 0.5
         afd sort --undo sorted/afd-moves.jsonl
     """
-    with stop_politely():
+    with console.stop_politely():
         if undo is not None:
             if results is not None or to is not None:
                 raise UsageError(
@@ -136,13 +128,13 @@ def _sorting(
 
 def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
     try:
-        with _progress(err(quiet)) as on_rows:
+        with _progress(console.err(quiet)) as on_rows:
             done = sorting.count(on_rows) if dry_run else sorting.run(on_rows)
     except KeyboardInterrupt:
         message = "afd: interrupted; the same command goes on; the list of moves in"
-        err().print(f"{message} {sorting.into} undoes it", markup=False, soft_wrap=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    screen = out(quiet)
+        console.say(f"{message} {sorting.into} undoes it")
+        raise typer.Exit(console.EXIT_INTERRUPTED) from None
+    screen = console.out(quiet)
     if done.folders:
         screen.print(_folders(done))
     for line in _lines(done, sorting, dry_run):
@@ -151,7 +143,9 @@ def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
     if done.moves is not None:
         screen.print(Text(f"undo: afd sort --undo {shlex.quote(str(done.moves))}"), soft_wrap=True)
     if done.problems.counts:
-        raise typer.Exit(EXIT_SOME_FAILED if done.folders or done.in_place else EXIT_USAGE)
+        raise typer.Exit(
+            console.EXIT_SOME_FAILED if done.folders or done.in_place else console.EXIT_USAGE
+        )
 
 
 _DONE = {"move": "moved", "copy": "copied", "link": "linked"}
@@ -198,14 +192,14 @@ def _pictures(count: int) -> str:
 def _show_problems(problems: Problems, title: str) -> None:
     for reason, count in problems.counts.most_common():
         line = f"{title}: {count:,}, e.g. {problems.first[reason]}: {reason}"
-        err().print(Text.assemble(("afd:", "bold red"), f" {line}"), soft_wrap=True)
+        console.err().print(Text.assemble(("afd:", "bold red"), f" {line}"), soft_wrap=True)
 
 
 def _undo(path: Path, quiet: bool) -> None:
     from afdcli.sort.undo import undo
 
     done = undo(path)
-    screen = out(quiet)
+    screen = console.out(quiet)
     screen.print(f"{_pictures(done.put_back)} put back")
     if done.removed:
         screen.print(f"{done.removed:,} copies and links removed")
@@ -213,7 +207,7 @@ def _undo(path: Path, quiet: bool) -> None:
         screen.print(f"{done.already:,} had been put back or removed already")
     _show_problems(done.problems, "not put back")
     if done.problems.counts:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(console.EXIT_SOME_FAILED)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import typer
 
 from afdcli.cli import console, options
 from afdcli.cli import train_options as own
-from afdcli.cli.after import print_json
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.train_inputs import (
     backbone_names,
@@ -126,7 +125,7 @@ def train(
         )
     if as_json:
         facts = screen.outcome_facts(outcome, out, plan, photos)
-        print_json({"command": command_line(), **facts})
+        console.print_json({"command": command_line(), **facts})
     else:
         screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
