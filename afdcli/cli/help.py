@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ SPEED = "Speed"
 LIMITS = "Limits"
 GENERAL = "General"
 PANELS = (INPUT, CLASSIFIER, AFD, COMPRESSION, TRAINING, OUTPUT, SPEED, LIMITS, GENERAL)
+_COMMANDS = "Commands"
+_ORDER = (_COMMANDS, *PANELS)
 
 _GAP = 2
 _FRAME = 4  # border and padding of a panel
@@ -92,56 +94,36 @@ def show(screen: Console, command: Any, context: typer.Context) -> None:
         screen.print()
         screen.print(Text(paragraph))
     screen.print()
-    shown: dict[str, list[Any]] = defaultdict(list)
+    panels: dict[str, list[tuple[Text, Text]]] = defaultdict(list)
+    for name, each in getattr(command, "commands", {}).items():
+        panels[_COMMANDS].append((Text(name), Text(each.help.split("\n\n")[0])))
     for parameter in command.get_params(context):
         if not getattr(parameter, "hidden", False):
-            shown[getattr(parameter, "rich_help_panel", None) or GENERAL].append(parameter)
-    column = _column(screen, [names(p) for some in shown.values() for p in some])
-    commands = [c for c in getattr(command, "commands", {}).values() if not c.hidden]
-    if commands:
-        rows = [(Text(c.name), Text(c.help.split("\n\n")[0])) for c in commands]
-        _panel(screen, "Commands", rows, column)
-    for title in sorted(shown, key=_order):
-        _panel(screen, title, ((_styled(names(p)), Text(meaning(p))) for p in shown[title]), column)
+            title = getattr(parameter, "rich_help_panel", None) or GENERAL
+            panels[title].append((_styled(names(parameter)), Text(meaning(parameter))))
+    inside = screen.width - _FRAME
+    lengths = [len(left) for rows in panels.values() for left, _ in rows]
+    column = max((n for n in lengths if n <= max(inside // 3, 20)), default=0)
+    for title in sorted(panels, key=_ORDER.index):
+        lines = Group(*_lines(panels[title], column, inside))
+        screen.print(Panel(lines, title=title, title_align="left", border_style="dim"))
     if command.epilog:
-        lines = (Text(line, overflow="fold") for line in command.epilog.splitlines())
         screen.print("Examples:", style="bold")
-        for line in lines:
-            screen.print(Text("  ") + line, soft_wrap=True)
+        for line in command.epilog.splitlines():
+            screen.print(Text(f"  {line}", overflow="fold"), soft_wrap=True)
 
 
-def _order(title: str) -> int:
-    return PANELS.index(title) if title in PANELS else len(PANELS) - 2
-
-
-def _column(screen: Console, names: list[str]) -> int:
-    """Width of the first column: that of the longest name which takes a third at most."""
-    most = max((screen.width - _FRAME) // 3, 20)
-    return max(len(name) for name in [*names, ""] if len(name) <= most)
-
-
-def _panel(screen: Console, title: str, rows: Iterable[tuple[Text, Text]], column: int) -> None:
-    lines = Group(*_lines(rows, column, screen.width - _FRAME))
-    screen.print(Panel(lines, title=title, title_align="left", border_style="dim"))
-
-
-def _lines(rows: Iterable[tuple[Text, Text]], column: int, inside: int) -> Iterator[Table]:
+def _lines(rows: list[tuple[Text, Text]], column: int, inside: int) -> Iterator[Text | Table]:
     """One row each; a name that is wider than *column* stands on a line of its own."""
     for left, right in rows:
+        if len(left) > column:
+            yield left
+            left = Text("")
         line = Table.grid(padding=(0, _GAP, 0, 0))
         line.add_column(width=column)
         line.add_column(width=max(inside - column - _GAP, 10))
-        if len(left) > column:
-            yield _alone(left)
-            left = Text("")
         line.add_row(left, right)
         yield line
-
-
-def _alone(text: Text) -> Table:
-    line = Table.grid()
-    line.add_row(text)
-    return line
 
 
 def _styled(text: str) -> Text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
@@ -26,29 +26,32 @@ from afdcli.inputs.inputs import Inputs
 EVERY_S = 30.0
 
 
-class Lines:
-    """Prints *line()* every `EVERY_S` seconds where there is no terminal. A context manager."""
+def bar(screen: Console, *columns: ProgressColumn, transient: bool = True) -> Progress:
+    """A progress bar; nothing is drawn without a terminal, or if *screen* is quiet."""
+    shown = screen.is_terminal and not screen.quiet
+    return Progress(*columns, console=screen, disable=not shown, transient=transient)
 
-    def __init__(self, screen: Console, line: Callable[[], str]) -> None:
-        self._screen = screen
-        self._line = line
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._print, name="afd-progress", daemon=True)
 
-    def _print(self) -> None:
-        while not self._end.wait(EVERY_S):
+@contextmanager
+def lines(screen: Console, line: Callable[[], str]) -> Iterator[None]:
+    """Print *line()* every `EVERY_S` seconds where there is no terminal."""
+    end = threading.Event()
+
+    def show() -> None:
+        while not end.wait(EVERY_S):
             with suppress(OSError, ValueError):  # standard error may be closed; the run goes on
-                self._screen.print(self._line(), markup=False, highlight=False, soft_wrap=True)
+                screen.print(line(), markup=False, highlight=False, soft_wrap=True)
 
-    def __enter__(self) -> Lines:
-        if not (self._screen.is_terminal or self._screen.quiet):
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        if self._thread.ident is not None:  # else it was not started
-            self._thread.join()
+    if screen.is_terminal or screen.quiet:
+        yield
+        return
+    thread = threading.Thread(target=show, name="afd-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 @contextmanager
@@ -63,17 +66,17 @@ def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]
         A function to call with how many are done, and how many there are.
     """
     done = total = 0
-    shown = screen.is_terminal and not screen.quiet
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
-    bar = Progress(*columns, console=screen, disable=not shown, transient=True)
-    task = bar.add_task(what, total=None)
+    shown = bar(
+        screen, TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn()
+    )
+    task = shown.add_task(what, total=None)
 
     def update(now: int, of: int) -> None:
         nonlocal done, total
         done, total = now, of
-        bar.update(task, completed=now, total=of)
+        shown.update(task, completed=now, total=of)
 
-    with bar, Lines(screen, lambda: f"{done:,} of {total:,} {what}"):
+    with shown, lines(screen, lambda: f"{done:,} of {total:,} {what}"):
         yield update
 
 
@@ -107,17 +110,10 @@ class Live:
         self._rate = 0.0
         self._inputs = inputs
         self._counter = None if screen.quiet else inputs.counter()
-        self._lines = Lines(screen, self.line)
-        self._bar = Progress(
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            _Rate(self),
-            TextColumn("{task.fields[failed]}", style="red"),
-            TimeRemainingColumn(),
-            console=screen,
-            disable=screen.quiet or not screen.is_terminal,
-            transient=True,
-        )
+        self._screen, self._stack = screen, ExitStack()
+        failed = TextColumn("{task.fields[failed]}", style="red")
+        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), _Rate(self), failed)
+        self._bar = bar(screen, *columns, TimeRemainingColumn())
         self._task = self._bar.add_task("", total=None, failed="")
 
     @property
@@ -149,25 +145,20 @@ class Live:
         of = "" if total is None else f" of {total:,}"
         if not self.done:
             return f"{self.rate}{of}"
-        return f"{self.done:,}{of} images, {self.rate}, {self._failures:,} failed, {self._left()}"
-
-    def _left(self) -> str:
-        if self.total is None or not self._rate:
-            return "time left unknown"
-        return f"{duration(max(0, self.total - self.done) / self._rate)} left"
+        left = "time left unknown"
+        if total is not None and self._rate:
+            left = f"{duration(max(0, total - self.done) / self._rate)} left"
+        return f"{self.done:,}{of} images, {self.rate}, {self._failures:,} failed, {left}"
 
     def __enter__(self) -> Live:
-        self._bar.start()
+        self._stack.enter_context(self._bar)
         if self._counter is not None:
-            self._counter.__enter__()
-        self._lines.__enter__()
+            self._stack.enter_context(self._counter)
+        self._stack.enter_context(lines(self._screen, self.line))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lines.__exit__()
-        if self._counter is not None:
-            self._counter.__exit__()
-        self._bar.stop()
+        self._stack.close()
 
 
 class _Rate(ProgressColumn):

@@ -100,30 +100,28 @@ def sort(
                 raise UsageError(
                     "--undo takes only the list of moves: give neither RESULTS nor --to"
                 )
-            _undo(undo, quiet)
+            _undo(undo, console.out(quiet))
             return
         if to is None:
             raise UsageError("give --to DIR, the folder to sort into (or --undo FILE)")
         if link and copy:
             raise UsageError("--link and --copy exclude each other")
         check_folder(to, "--to")
+
+        from afdcli.results.origins import Origins
+        from afdcli.results.read import check_suffix
+        from afdcli.sort.plan import Plan
+        from afdcli.sort.run import Sorting
+        from afdcli.storage.paths import place
+
+        where = place(results or "results.csv")
+        check_suffix(where)
         how = "link" if link else "copy" if copy else "move"
-        sorting = _sorting(results or "results.csv", to, by, min_prob, how, photos or [])
+        sorting = Sorting(where, to, Plan(by, min_prob), Origins.of(where, photos or []), how)
         _sort(sorting, dry_run, quiet)
 
 
-def _sorting(
-    results: str, to: Path, by: str, min_prob: float | None, how: str, photos: list[Path]
-) -> Sorting:
-    from afdcli.results.origins import Origins
-    from afdcli.results.read import check_suffix
-    from afdcli.sort.plan import Plan
-    from afdcli.sort.run import Sorting
-    from afdcli.storage.paths import place
-
-    where = place(results)
-    check_suffix(where)
-    return Sorting(where, to, Plan(by, min_prob), Origins.of(where, photos), how)
+_DONE = {"move": "moved", "copy": "copied", "link": "linked"}
 
 
 def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
@@ -143,12 +141,8 @@ def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
     if done.moves is not None:
         screen.print(Text(f"undo: afd sort --undo {shlex.quote(str(done.moves))}"), soft_wrap=True)
     if done.problems.counts:
-        raise typer.Exit(
-            console.EXIT_SOME_FAILED if done.folders or done.in_place else console.EXIT_USAGE
-        )
-
-
-_DONE = {"move": "moved", "copy": "copied", "link": "linked"}
+        some = done.folders or done.in_place
+        raise typer.Exit(console.EXIT_SOME_FAILED if some else console.EXIT_USAGE)
 
 
 def _folders(done: Sorted) -> Table:
@@ -165,28 +159,19 @@ def _folders(done: Sorted) -> Table:
 
 
 def _lines(done: Sorted, sorting: Sorting, dry_run: bool) -> Iterator[str]:
-    total = done.folders.total()
-    would = "would be " * dry_run
+    pictures = console.counted(done.folders.total(), "picture")
+    folders = console.counted(len(done.folders), "folder")
+    verb = "would be " * dry_run + _DONE[sorting.how]
     earlier = f" ({done.resumed:,} of them earlier)" if done.resumed else ""
-    folders = f"{len(done.folders):,} folder{'s' * (len(done.folders) != 1)}"
-    verb = f"{would}{_DONE[sorting.how]}"
-    yield f"{_pictures(total)} {verb} into {folders} in {sorting.into}{earlier}"
+    yield f"{pictures} {verb} into {folders} in {sorting.into}{earlier}"
     if done.copied_out:
         yield f"{done.copied_out:,} of them were copied out of archives or URLs, which stay"
     if done.in_place:
-        yield f"{_pictures(done.in_place)} already in place"
+        yield f"{console.counted(done.in_place, 'picture')} already in place"
     if done.valueless:
-        stay = (
-            "stays where it is: its row"
-            if done.valueless == 1
-            else "stay where they are: their rows"
-        )
-        has = "has" if done.valueless == 1 else "have"
-        yield f"{_pictures(done.valueless)} {stay} {has} no {sorting.plan.by}"
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture{'s' * (count != 1)}"
+        one = done.valueless == 1
+        stay = "stays where it is: its row has" if one else "stay where they are: their rows have"
+        yield f"{console.counted(done.valueless, 'picture')} {stay} no {sorting.plan.by}"
 
 
 def _show_problems(problems: Problems, title: str) -> None:
@@ -195,12 +180,11 @@ def _show_problems(problems: Problems, title: str) -> None:
         console.err().print(Text.assemble(("afd:", "bold red"), f" {line}"), soft_wrap=True)
 
 
-def _undo(path: Path, quiet: bool) -> None:
+def _undo(path: Path, screen: Console) -> None:
     from afdcli.sort.undo import undo
 
     done = undo(path)
-    screen = console.out(quiet)
-    screen.print(f"{_pictures(done.put_back)} put back")
+    screen.print(f"{console.counted(done.put_back, 'picture')} put back")
     if done.removed:
         screen.print(f"{done.removed:,} copies and links removed")
     if done.already:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from afdcli.cli import console, options
 from afdcli.cli import train_options as own
 from afdcli.cli.command import ConfigOption, command_line
-from afdcli.cli.train_inputs import (
-    backbone_names,
-    check_out,
-    check_unused,
-    collect_photos,
-    load_backbones,
-)
 from afdcli.errors import UsageError
-from afdcli.train.settings import Settings
+from afdcli.models.shipped import DEFAULT
+from afdcli.storage.writable import check_file
+from afdcli.train.settings import Settings, checkpoint_path
+
+if TYPE_CHECKING:
+    from afdcli.models.loader import Backbone
+    from afdcli.train.photos import PhotoSet
 
 DEFAULTS = Settings()
 
@@ -69,11 +70,10 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
-    if out.suffix != ".safetensors":
-        raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
-    check_out(out, [checkpoint, *(Path(item.partition("=")[2]) for item in backbone or ())])
-    check_unused(out, resume, overwrite)
-    console.say_loading(", ".join(backbone_names(backbone)), quiet)
+    named = [item.partition("=") for item in backbone or [DEFAULT]]
+    weights = [checkpoint, *(Path(file) for _, _, file in named)]
+    _check_out(out, weights, resume, overwrite)
+    console.say_loading(", ".join(name for name, _, _ in named), quiet)
 
     from afdcli.cli import train_screen as screen
     from afdcli.models.device import choose_device
@@ -99,12 +99,12 @@ def train(
         seed=seed,
     )
     with console.say_if_slow("checking the photos …", quiet):
-        photos = collect_photos(data, exclude, settings)
+        photos = _collect_photos(data, exclude, settings)
     screen.say_skipped(photos, quiet)
 
     from afdcli.train import run as session
 
-    backbones = load_backbones(backbone, checkpoint, imports)
+    backbones = _load_backbones(backbone or [DEFAULT], checkpoint, imports)
     plan = session.make_plan(
         backbones, "stem" if plug == "stem" else "input", preset, plug_at, chosen
     )
@@ -130,3 +130,65 @@ def train(
         screen.say_outcome(outcome, out, plan, quiet)
     if outcome.interrupted:
         raise typer.Exit(console.EXIT_INTERRUPTED)
+
+
+def _check_out(out: Path, weights: Sequence[Path | None], resume: bool, overwrite: bool) -> None:
+    """Refuse names that cannot be written, or whose file would be lost, with a UsageError."""
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
+    written = (out, checkpoint_path(out))
+    for path in written:
+        check_file(path)
+    for file in filter(None, weights):
+        if file.name and file.resolve() in {path.resolve() for path in written}:
+            raise UsageError(
+                f"--out {out}: would overwrite the weights {file}; choose another name"
+            )
+    if resume and overwrite:
+        raise UsageError(
+            "--resume continues from the checkpoint, --overwrite drops it: give only one"
+        )
+    there = [path for path in written if path.exists()]
+    if there and not (resume or overwrite):
+        raise UsageError(
+            f"{there[0]} exists: use --resume to continue its training, --overwrite to replace it,"
+            " or another --out"
+        )
+
+
+def _load_backbones(
+    named: Sequence[str], checkpoint: Path | None, imports: list[str] | None
+) -> list[Backbone]:
+    """The classifiers given as NAME or NAME=FILE."""
+    from afdcli.models.loader import load_backbone
+
+    if len(named) > 1 and checkpoint is not None:
+        raise UsageError(
+            "--checkpoint works with one backbone; for several, use --backbone NAME=FILE"
+        )
+    backbones = []
+    for item in named:
+        name, _, file = item.partition("=")
+        weights = Path(file) if file else checkpoint
+        backbones.append(load_backbone(name, checkpoint=weights, imports=imports or ()))
+    return backbones
+
+
+def _collect_photos(data: list[Path], exclude: Path | None, settings: Settings) -> PhotoSet:
+    """Find the photos in the --data folders, without those listed in --exclude-list."""
+    from afdcli.train.photos import collect
+
+    for folder in data:
+        if folder.is_file():
+            raise UsageError(f"--data {folder}: takes a folder; unpack an archive first")
+        if not folder.is_dir():
+            raise UsageError(f"--data {folder}: no such folder")
+    listed: set[str] = set()
+    if exclude is not None:
+        try:
+            listed = set(exclude.read_text(encoding="utf-8").splitlines())
+        except OSError as error:
+            raise UsageError(
+                f"--exclude-list {exclude} cannot be read: {error.strerror}"
+            ) from error
+    return collect(data, settings.validation, settings.seed, listed)

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
-from afdcli.cli import console
-from afdcli.cli.live import Lines
+from afdcli.cli import console, live
 from afdcli.constants import WORDS
 from afdcli.train.photos import PhotoSet, reasons
 
@@ -35,8 +33,7 @@ def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
     screen = console.err(quiet)
     columns = (BarColumn(bar_width=16), TextColumn("{task.percentage:>3.0f}%"))
     more = (TimeElapsedColumn(), TextColumn("{task.description}"))
-    shown = screen.is_terminal and not quiet
-    bar = Bar(*columns, *more, console=screen, disable=not shown)
+    bar = live.bar(screen, *columns, *more, transient=False)
     task = bar.add_task("starting", total=1.0)
     line = "starting"
 
@@ -45,18 +42,15 @@ def training_bar(quiet: bool) -> Iterator[Callable[[Progress], None]]:
         bar.update(task, completed=p.share, description=_line(p))
         line = f"step {p.step:,}, {p.share:.0%}, {_line(p)}"
 
-    with bar, Lines(screen, lambda: line):
+    with bar, live.lines(screen, lambda: line):
         yield show
 
 
 def say_skipped(photos: PhotoSet, quiet: bool) -> None:
     """Report files that cannot be trained on."""
     if photos.skipped:
-        console.err(quiet).print(
-            f"skipped {len(photos.skipped):,} files that cannot be trained on:"
-            f" {reasons(photos.skipped)}",
-            markup=False,
-        )
+        skipped = f"skipped {len(photos.skipped):,} files that cannot be trained on"
+        console.say(f"{skipped}: {reasons(photos.skipped)}", quiet)
 
 
 def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
@@ -66,12 +60,12 @@ def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
     if plan.plug == "stem":
         place = f"behind the stem ({WORDS['stem']}): {plan.where}"
     stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
-    console.err(quiet).print(
+    console.say(
         f"{names}: module of width {plan.config.width} {place}, {plan.config.channels} channels"
         f"{f', at {stages}' if stages else ''}"
         f"{f', at {layers} normalisations' if layers else ''}; "
         f"{len(photos.training)} photos, {len(photos.validation)} more held out",
-        markup=False,
+        quiet,
     )
 
 
@@ -101,9 +95,10 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     state = "interrupted after" if outcome.interrupted else "trained"
     screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; module: {out}")
     if s.divergence > (1 - _LEAST) * s.divergence_direct:
-        console.err(quiet).print(
+        console.say(
             "the module has learnt almost nothing: the output divergence is as large as without "
             "it. Train longer (--minutes) or with a lower learning rate (--lr)",
+            quiet,
         )
     if outcome.interrupted:
         screen.print("to continue, run the same command with --resume")
@@ -112,10 +107,8 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
 
 
 def _next(out: Path, plan: Plan) -> str:
-    options = plan.backbones[0].options
-    return " ".join(
-        filter(None, ("afd classify PHOTOS", options, f"--afd {shlex.quote(str(out))}"))
-    )
+    words = ("afd classify PHOTOS", plan.backbones[0].options, f"--afd {shlex.quote(str(out))}")
+    return " ".join(filter(None, words))
 
 
 def outcome_facts(outcome: Outcome, out: Path, plan: Plan, photos: PhotoSet) -> dict[str, Any]:
@@ -130,11 +123,9 @@ def outcome_facts(outcome: Outcome, out: Path, plan: Plan, photos: PhotoSet) -> 
         "steps": outcome.steps,
         "minutes": round(outcome.minutes, 2),
         "interrupted": outcome.interrupted,
-        "validation": {name: _finite(value) for name, value in asdict(outcome.score).items()},
+        "validation": {  # JSON has no word for NaN
+            name: value if math.isfinite(value) else None
+            for name, value in asdict(outcome.score).items()
+        },
         "next": None if outcome.interrupted else _next(out, plan),
     }
-
-
-def _finite(number: float) -> float | None:
-    """*number*; None if JSON has no word for it."""
-    return number if math.isfinite(number) else None
