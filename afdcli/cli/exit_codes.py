@@ -33,9 +33,6 @@ _MACHINE = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files on this machine",
 }
-_CURES = {
-    errno.EMFILE: "raise the limit, as in `ulimit -n 1024`",
-}
 _NO_MEMORY = re.compile(r"can't allocate|cannot allocate|out of memory|bad_alloc|not enough memory")
 _SEE_DEBUG = "run with --debug for the traceback"
 
@@ -43,23 +40,15 @@ _SEE_DEBUG = "run with --debug for the traceback"
 class Group(TyperGroup):
     """The commands of ``afd``. Their errors print no traceback without --debug."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
         """Parse, run the command, and exit."""
         words = sys.argv[1:] if args is None else list(args)
         debug = "--debug" in words
         output = os.fstat(1)
         try:
-            code = super().main(
-                words, prog_name or "afd", complete_var, False, windows_expand_args, **extra
-            )
+            code = super().main(words, prog_name or "afd", **{**extra, "standalone_mode": False})
             sys.stdout.flush()  # at exit, a failure would print a traceback
         except SystemExit as end:
             if not isinstance(end.__context__, BrokenPipeError):
@@ -163,9 +152,9 @@ def _no_folder(error: OSError) -> bool:
 
 
 def _cure(error: OSError) -> str:
-    cure = "set TMPDIR to a folder that is writable" if _no_folder(error) else None
-    cure = cure or _CURES.get(error.errno or 0)
-    return f"; {cure}" if cure else ""
+    if _no_folder(error):
+        return "; set TMPDIR to a folder that is writable"
+    return "; raise the limit, as in `ulimit -n 1024`" if error.errno == errno.EMFILE else ""
 
 
 def _one_line(error: BaseException) -> str:
@@ -197,13 +186,8 @@ def prepare(debug: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if not debug:
-        threading.excepthook = _thread_ended
+        threading.excepthook = lambda gone: gone.exc_value and tell(gone.exc_value)
         sys.unraisablehook = lambda _: None  # libraries complain while Python exits
-
-
-def _thread_ended(gone: threading.ExceptHookArgs) -> None:
-    if gone.exc_value is not None:
-        tell(gone.exc_value)
 
 
 def _drop_unwritten() -> None:
