@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from afdcli.codec.exif import read_exif, without_exif
 from afdcli.codec.jxl import decode_jxl, parse_jxl
+from afdcli.codec.photo import Photo
 from afdcli.codec.plugins import missing_plugin, open_heic
 from afdcli.codec.png import lacks_rows, without_ancillary
 from afdcli.codec.profile import Profile, profile_of
 from afdcli.codec.quiet import captured_stderr
-from afdcli.codec.raster import Extras, Raster, Reduce
 from afdcli.codec.refusal import decode_error
 from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.codec.tiff import cut_jpeg_strips, replace_raw_mode
@@ -25,9 +26,27 @@ from afdcli.errors import ErrorCode, PhotoError
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _MIN_IS_WHITE = 0
 
+#: From the stored (width, height) of a JPEG to 1, 2, 4 or 8: one over its size once decoded.
+Reduce = Callable[[int, int], int]
 
-def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
-    """Decode the first frame of an image file.
+
+@dataclass(frozen=True)
+class Extras:
+    """What to read of a file besides its pixels, and in which size.
+
+    Attributes:
+        icc: the colour profile; False ignores it.
+        exif: time and place.
+        reduce: lets a JPEG be decoded smaller; None: never.
+    """
+
+    icc: bool = True
+    exif: bool = False
+    reduce: Reduce | None = None
+
+
+def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Photo:
+    """Decode the first frame of an image file; coefficients and what tables say are left out.
 
     Transparent pictures are composited over white: a plain ``convert("RGB")`` would show the hidden
     colours of transparent pixels. If every pixel is transparent, alpha is ignored. 16-bit grey is
@@ -35,12 +54,6 @@ def decode(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
     orientation is 1; AVIF's ``irot`` and ``imir`` are reported as the orientation. CMYK with a
     profile is converted to sRGB here; other profiles are returned. Not thread-safe: one call at a
     time per process.
-
-    Args:
-        codec: as in `Photo.codec`.
-        data: bytes of the file.
-        max_pixels: larger pictures are refused.
-        extras: what else to read.
 
     Raises:
         PhotoError: TOO_LARGE, before anything is decoded; TRUNCATED or CORRUPT if Pillow fails or
@@ -66,11 +79,7 @@ def packed_jpeg(data: bytes, max_pixels: int) -> bytes:
 
 @contextmanager
 def _errors_named(codec: str, data: bytes, max_pixels: int) -> Iterator[None]:
-    """Turn what a decoder raises into a `PhotoError`, and keep its messages off the screen.
-
-    Raises:
-        PhotoError: see `decode`.
-    """
+    """Turn what a decoder raises into a `PhotoError`, and keep its messages off the screen."""
     if missing := missing_plugin(codec):
         raise PhotoError(ErrorCode.UNSUPPORTED, missing)
     said: list[str] = []
@@ -105,7 +114,7 @@ def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
     return width, height
 
 
-def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster:
+def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Photo:
     notes: tuple[str, ...] = ()
     stored = None
     try:
@@ -140,7 +149,7 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Raster
     if profile is not None and profile.mode == "CMYK":
         profile = None  # already applied
     notes = tuple(filter(None, (*notes, *more, remark)))
-    return Raster(rgb, orientation, notes, profile, exif, stored)
+    return Photo(rgb, codec, orientation, notes=notes, profile=profile, exif=exif, stored=stored)
 
 
 def _load(codec: str, data: bytes, max_pixels: int) -> Image.Image:

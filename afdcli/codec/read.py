@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from afdcli.codec.decode import check_size, decode, packed_jpeg
+from afdcli.codec.decode import Extras, Reduce, check_size, decode, packed_jpeg
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
     UNUSUAL,
@@ -27,7 +27,6 @@ from afdcli.codec.limits import Limits
 from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.codec.pixel_dct import Coefficients
 from afdcli.codec.plugins import missing_plugin
-from afdcli.codec.raster import Extras, Raster, Reduce
 from afdcli.codec.refusal import jpeg_error
 from afdcli.codec.sniff import RAW, SNIFF_BYTES, is_raw, sniff, sniff_foreign
 from afdcli.errors import ErrorCode, PhotoError
@@ -81,7 +80,7 @@ def read_photo(
                 photo = _read_jpeg(jpeg, limits, salvage, extras)
                 return _packed(photo, parse_jxl(data))
             if codec != "jpeg":
-                return _read_other(codec, data, limits, extras)
+                return decode(codec, data, limits.max_pixels, extras)
             return _read_jpeg(data, limits, salvage, extras)
     except MemoryError as error:
         raise PhotoError(ErrorCode.OUT_OF_MEMORY, "not enough memory to read it") from error
@@ -145,18 +144,6 @@ def identify(data: bytes) -> str:
     raise PhotoError(ErrorCode.NOT_AN_IMAGE, reason)
 
 
-def _read_other(codec: str, data: bytes, limits: Limits, extras: Extras) -> Photo:
-    raster = decode(codec, data, limits.max_pixels, extras)
-    return Photo(
-        raster.image,
-        codec,
-        orientation=raster.orientation,
-        notes=raster.notes,
-        profile=raster.profile,
-        exif=raster.exif,
-    )
-
-
 def _packed(photo: Photo, header: JxlHeader) -> Photo:
     """The *photo* of the JPEG that a JPEG XL file holds."""
     if (photo.width, photo.height) != (header.width, header.height):
@@ -172,30 +159,25 @@ def _read_jpeg(data: bytes, limits: Limits, salvage: bool, extras: Extras) -> Ph
     if not header.complete or coefficient_refusal(header):
         extras = whole
     if header.complete:
-        raster = _decode_jpeg(data, header, limits, extras)
+        photo = _decode_jpeg(data, header, limits, extras)
     elif salvage and can_be_completed(data, header):
-        raster = _decode_jpeg(with_end_marker(data, header), header, limits, extras)
+        photo = _decode_jpeg(with_end_marker(data, header), header, limits, extras)
     else:
         _decode_jpeg(data, header, limits, extras)  # raises if something else is wrong
         raise PhotoError(ErrorCode.TRUNCATED, _ENDS_EARLY)
-    coefficients, damage, notes = _coefficients(data, header, raster)
-    if raster.stored and (damage or coefficients is None):
-        raster = _decode_jpeg(data, header, limits, whole)
-    if damage and raster.image.getcolors(1) is not None:
+    coefficients, damage, notes = _coefficients(data, header, photo)
+    if photo.stored and (damage or coefficients is None):
+        photo = _decode_jpeg(data, header, limits, whole)
+    if damage and photo.image.getcolors(1) is not None:
         message = f"{damage}; what is there has a single colour"
         raise PhotoError(ErrorCode.TRUNCATED, message)
-    return Photo(
-        image=raster.image,
-        codec="jpeg",
-        orientation=raster.orientation,
+    return replace(
+        photo,
         quality=jpeg_quality(header),
         subsampling=header.subsampling,
         progressive=header.progressive,
-        notes=(*_damage_notes(damage, data, header), *raster.notes, *notes),
+        notes=(*_damage_notes(damage, data, header), *photo.notes, *notes),
         file_coefficients=coefficients,
-        profile=raster.profile,
-        exif=raster.exif,
-        stored=raster.stored,
     )
 
 
@@ -208,7 +190,7 @@ def _check_jpeg_size(header: JpegHeader, limits: Limits) -> None:
     check_size(header.width, header.height, limits.max_pixels)
 
 
-def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, extras: Extras) -> Raster:
+def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, extras: Extras) -> Photo:
     """Decode *data*, with a reason from the parsed header if Pillow fails."""
     try:
         return decode("jpeg", data, limits.max_pixels, extras)
@@ -220,11 +202,11 @@ def _decode_jpeg(data: bytes, header: JpegHeader, limits: Limits, extras: Extras
 
 
 def _coefficients(
-    data: bytes, header: JpegHeader, raster: Raster
+    data: bytes, header: JpegHeader, photo: Photo
 ) -> tuple[Coefficients | None, str, tuple[str, ...]]:
     """The file's own coefficients or None, what is damaged ("" if nothing), and notes."""
     refusal = coefficient_refusal(header)
-    if not refusal and (raster.stored or raster.image.size) != (header.width, header.height):
+    if not refusal and (photo.width, photo.height) != (header.width, header.height):
         refusal = "two sizes in one file"
     if refusal:
         return None, _damage(data, header), (f"{refusal}: {_FROM_PIXELS}",)
