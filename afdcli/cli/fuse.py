@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from afdcli.cli import console, options
-from afdcli.cli.after import print_json
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import CLASSIFIER, OUTPUT
@@ -91,7 +90,7 @@ def fuse(
     else:
         facts = _export(module, out, kind, backbone, checkpoint, imports, screen)
     if as_json:
-        print_json({"command": command_line(), "module": str(out), "format": kind, **facts})
+        console.print_json({"command": command_line(), "module": str(out), "format": kind, **facts})
 
 
 def _fuse(module: Path, out: Path, screen: Console) -> dict[str, Any]:

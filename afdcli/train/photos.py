@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from afdcli.codec.decode import decode, packed_jpeg
+from afdcli.codec.decode import Extras, decode, packed_jpeg
 from afdcli.codec.header import read_header
 from afdcli.codec.limits import Limits
-from afdcli.codec.photo import Photo
-from afdcli.codec.raster import Extras
 from afdcli.codec.read import identify, read_file
 from afdcli.codec.sniff import PILLOW_NAMES
 from afdcli.errors import PhotoError, UsageError
@@ -122,11 +120,9 @@ def load_pixels(path: Path, icc: bool = True) -> NDArray[np.uint8] | None:
         data = read_file(path, limits)
         if identify(data) == "jxl":
             data = packed_jpeg(data, limits.max_pixels) or data
-        codec = identify(data)
-        raster = decode(codec, data, limits.max_pixels, Extras(icc))
+        return upright(decode(identify(data), data, limits.max_pixels, Extras(icc)))
     except PhotoError:
         return None
-    return upright(Photo(raster.image, codec, raster.orientation, profile=raster.profile))
 
 
 def _names(folders: list[Path]) -> str:
