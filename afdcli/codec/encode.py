@@ -67,16 +67,13 @@ def compress(pixels: NDArray[np.uint8], rounds: Sequence[Compression]) -> bytes:
         pixels: (H, W, 3) uint8 RGB.
         rounds: at least one.
 
-    Returns:
-        The bytes of the file that the last round wrote.
-
     Raises:
         PhotoError: TOO_LARGE for the codec.
         UsageError: the installed Pillow cannot write the codec.
     """
     data = b""
     for number, step in enumerate(rounds):
-        image = _decode(data) if number else Image.fromarray(pixels)
+        image = Image.open(io.BytesIO(data)).convert("RGB") if number else Image.fromarray(pixels)
         data = _encode(image, step)
     return data
 
@@ -146,10 +143,6 @@ def severity(level: int) -> int:
     return PAPER_QUALITIES[level - 1]
 
 
-def _decode(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data)).convert("RGB")
-
-
 def _encode(image: Image.Image, step: Compression) -> bytes:
     require(step.codec)
     longest = _LONGEST_SIDE[step.codec]
@@ -158,13 +151,11 @@ def _encode(image: Image.Image, step: Compression) -> bytes:
             f"{image.width}x{image.height}: {step.codec} allows at most {longest} pixels a side"
         )
         raise PhotoError(ErrorCode.TOO_LARGE, message)
-    options: dict[str, Any] = {"quality": step.quality}
+    options: dict[str, Any] = {"quality": step.quality, "subsampling": step.subsampling}
     if step.codec == "webp":
-        options |= {"method": 4}
-    else:
-        options |= {"subsampling": step.subsampling}
+        options = {"quality": step.quality, "method": 4}
     if step.codec == "avif":
-        options |= {"max_threads": 1}  # the workers already use all cores
+        options["max_threads"] = 1  # the workers already use all cores
     file = io.BytesIO()
     image.save(file, step.codec.upper(), **options)
     return file.getvalue()

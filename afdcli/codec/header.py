@@ -34,10 +34,6 @@ class Header:
 def read_header(source: Path | bytes, limits: Limits) -> Header:
     """Read the header of one image file. Its pixels may still be damaged.
 
-    Args:
-        source: path of a regular file, or the bytes of one.
-        limits: on the size of the file and of the picture.
-
     Raises:
         PhotoError: there is no usable header; see `afdcli.codec.read.read_photo`.
     """

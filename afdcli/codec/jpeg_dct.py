@@ -97,7 +97,6 @@ def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, st
     Not thread-safe: it redirects standard error and standard output of the process.
 
     Args:
-        data: bytes of the file.
         header: of *data*; `coefficient_refusal` must be "".
 
     Returns:
@@ -107,33 +106,24 @@ def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, st
     Raises:
         CoefficientsError: libjpeg cannot read the file.
     """
-    count = len(header.components)
-    quick = levels_of(header.essential(data), header)
-    if quick is not None:
-        return _coefficients(quick, [header.tables[c.table] for c in header.components], header), ""
-    levels = [np.zeros((*header.blocks(i), 8, 8), np.int16) for i in range(count)]
-    tables, numbers, warning = _read(data, header, levels)
-    return _coefficients(levels, [tables[number] for number in numbers[:count]], header), warning
-
-
-def _coefficients(
-    levels: Sequence[NDArray[np.int16]], tables: Sequence[NDArray[np.uint16]], header: JpegHeader
-) -> Coefficients:
+    levels, warning = levels_of(header.essential(data), header), ""
+    tables = [header.tables[component.table] for component in header.components]
+    if levels is None:
+        count = len(header.components)
+        levels = [np.zeros((*header.blocks(i), 8, 8), np.int16) for i in range(count)]
+        read, numbers, warning = _read(data, header, levels)
+        tables = [read[number] for number in numbers[:count]]
     planes = tuple(
         Plane(plane, table.astype(np.float32), header.block_size(i))
         for i, (plane, table) in enumerate(zip(levels, tables, strict=True))
     )
-    return Coefficients(planes=planes, exact=True)
+    return Coefficients(planes=planes, exact=True), warning
 
 
 def scan_warning(data: bytes, header: JpegHeader) -> str:
     """libjpeg's warning or error about the scans of a file, "" if none; reads no coefficients.
 
-    Not thread-safe, like `file_coefficients`.
-
-    Args:
-        data: bytes of the file.
-        header: of *data*; `reading_refusal` must be "".
+    Not thread-safe, like `file_coefficients`. `reading_refusal` of *header* must be "".
     """
     try:
         return _read(data, header, ())[2]

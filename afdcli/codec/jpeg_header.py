@@ -30,21 +30,14 @@ _JPEG_LS = 0xF7  # start of a JPEG-LS frame (ITU-T T.87)
 _MARKER = re.compile(rb"\xff+[\x01-\xfe]")
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
+#: ZIGZAG[k] = 8 * v + u of the k-th entry of a DQT segment: diagonals, in turn up and down.
 ZIGZAG = np.array(
-    [  # ZIGZAG[k] = 8 * v + u of the k-th entry of a DQT segment
-        *(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5),
-        *(12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28),
-        *(35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51),
-        *(58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63),
-    ]
+    sorted(range(64), key=lambda n: (n // 8 + n % 8, n % 8 if (n // 8 + n) % 2 == 0 else n // 8))
 )
 
 
 def parse_header(data: bytes) -> JpegHeader:
     """Parse the markers of a JPEG file.
-
-    Args:
-        data: bytes of the file.
 
     Raises:
         PhotoError: NOT_AN_IMAGE without a start-of-image marker; UNSUPPORTED for JPEG-LS; TRUNCATED

@@ -7,7 +7,7 @@ ITU-T T.81 annex K by ``50 / q`` below 50 and by ``2 - q / 50`` from 50 on, roun
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,28 +27,15 @@ LUMA = np.array(
     ]
 )
 #: T.81 table K.2, same shape and order.
-CHROMA = np.array(
-    [
-        [17, 18, 24, 47, 99, 99, 99, 99],
-        [18, 21, 26, 66, 99, 99, 99, 99],
-        [24, 26, 56, 99, 99, 99, 99, 99],
-        [47, 66, 99, 99, 99, 99, 99, 99],
-        [99, 99, 99, 99, 99, 99, 99, 99],
-        [99, 99, 99, 99, 99, 99, 99, 99],
-        [99, 99, 99, 99, 99, 99, 99, 99],
-        [99, 99, 99, 99, 99, 99, 99, 99],
-    ]
-)
+CHROMA = np.full((8, 8), 99)
+CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
 def standard_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """The luma and chroma tables that libjpeg writes, (8, 8) uint16 with values 1 to 255.
 
-    Args:
-        quality: quality factor, 1 to 100.
-
     Raises:
-        ValueError: *quality* is out of range.
+        ValueError: *quality* is not a quality factor, 1 to 100.
     """
     if not 1 <= quality <= 100:
         raise ValueError(f"quality factor {quality}: must be 1 to 100")
@@ -69,36 +56,29 @@ def estimate_quality(luma: NDArray[Any], chroma: NDArray[Any] | None = None) -> 
         luma: table of the first component.
         chroma: table of the second component; None for a grey, RGB-coded or CMYK picture.
     """
-    found = _standard().get((luma.tobytes(), None if chroma is None else chroma.tobytes()))
-    if found:
-        return float(found)
     if chroma is None:
-        return _nearest(luma.ravel(), LUMA.ravel())
-    steps = np.concatenate([luma.ravel(), chroma.ravel()])
-    return _nearest(steps, np.concatenate([LUMA.ravel(), CHROMA.ravel()]))
+        return _quality(luma[None], 0)
+    return _quality(np.stack([luma, chroma]), 0)
 
 
 def chroma_quality(chroma: NDArray[Any]) -> float:
     """As `estimate_quality`, from an (8, 8) chroma table only."""
-    found = _standard_chroma().get(chroma.astype(np.uint16).tobytes())
-    return float(found) if found else _nearest(chroma.ravel(), CHROMA.ravel())
+    return _quality(chroma[None], 1)
 
 
-@lru_cache(maxsize=1)
-def _standard() -> dict[tuple[bytes, bytes | None], int]:
-    known: dict[tuple[bytes, bytes | None], int] = {}
-    for quality in range(1, 101):
-        luma, chroma = (table.tobytes() for table in standard_tables(quality))
-        known[luma, chroma] = known[luma, None] = quality
-    return known
+@cache
+def _standard(first: int, count: int) -> dict[bytes, int]:
+    """Quality factor by the bytes of *count* of its tables, from luma (0) or chroma (1) on."""
+    tables = {quality: np.stack(standard_tables(quality)) for quality in range(1, 101)}
+    return {both[first : first + count].tobytes(): quality for quality, both in tables.items()}
 
 
-@lru_cache(maxsize=1)
-def _standard_chroma() -> dict[bytes, int]:
-    return {standard_tables(quality)[1].tobytes(): quality for quality in range(1, 101)}
-
-
-def _nearest(steps: NDArray[Any], base: NDArray[Any]) -> float:
+def _quality(tables: NDArray[Any], first: int) -> float:
+    """Quality factor of *tables*, (n, 8, 8), of which the first is that of luma (0) or chroma."""
+    count = len(tables)
+    if found := _standard(first, count).get(tables.astype(np.uint16).tobytes()):
+        return float(found)
+    steps, base = tables.ravel(), np.stack([LUMA, CHROMA])[first : first + count].ravel()
     # Entries at the ends of the 8-bit range may be clipped and then say little about the scale.
     free = (steps > 1) & (steps != 255)
     if free.any():

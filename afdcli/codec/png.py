@@ -24,7 +24,6 @@ def without_ancillary(data: bytes, helpful: bool = True) -> tuple[bytes, str]:
     """*data* with only its critical chunks, and a note that names the bad ones.
 
     Args:
-        data: bytes of a PNG file.
         helpful: also keep valid chunks on transparency, colours and orientation.
     """
     kept, bad = [data[:_SIGNATURE]], []
@@ -43,20 +42,12 @@ def lacks_rows(image: Image.Image, data: bytes) -> bool:
 
     Pillow reports nothing and leaves missing rows at 0. The data are unpacked and counted only if
     one of the last two rows is 0; those are the rows that Adam7 writes last.
-
-    Args:
-        image: as Pillow decoded it.
-        data: bytes of the file.
     """
-    rows = range(max(0, image.height - 2), image.height)
-    if not any(_is_zero(image.crop((0, y, image.width, y + 1))) for y in rows):
+    rows = (image.crop((0, y, image.width, y + 1)) for y in range(image.height)[-2:])
+    if all(any(row.tobytes()) for row in rows):
         return False
     wanted = _raw_bytes(data)
     return _unpacked_at_most(data, wanted) < wanted
-
-
-def _is_zero(row: Image.Image) -> bool:
-    return not any(row.tobytes())
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

@@ -43,25 +43,19 @@ class Profile:
 
 
 def profile_of(image: Image.Image) -> tuple[Profile | None, str]:
-    """The colour profile of an opened *image*, and a note; see `find_profile`."""
-    data = image.info.get("icc_profile")
-    return find_profile(data, image.mode) if isinstance(data, bytes) and data else (None, "")
-
-
-def find_profile(data: bytes, mode: str) -> tuple[Profile | None, str]:
-    """The profile in *data* for a picture of Pillow's *mode*, and a note.
+    """The colour profile of an opened *image*, and a note.
 
     The profile is None if it is sRGB, broken, or made for other colours. In the last two cases the
     note says why it is ignored; otherwise it is "".
     """
-    kind = "CMYK" if mode == "CMYK" else "L" if mode in ("1", "L", "LA") else "RGB"
+    data, mode = image.info.get("icc_profile"), image.mode
+    if not isinstance(data, bytes) or not data:
+        return None, ""
     profile, problem = _open_profile(data)
-    if profile is None:
-        return None, f"colour profile ignored: {problem}" if problem else ""
-    if profile.mode != kind:
-        other = {"L": "grey"}.get(profile.mode, profile.mode)
-        return None, f"colour profile ignored: it is for {other} pictures"
-    return profile, ""
+    kind = "CMYK" if mode == "CMYK" else "L" if mode in ("1", "L", "LA") else "RGB"
+    if profile is not None and profile.mode != kind:
+        problem = f"it is for {'grey' if profile.mode == 'L' else profile.mode} pictures"
+    return (None, f"colour profile ignored: {problem}") if problem else (profile, "")
 
 
 @functools.lru_cache(maxsize=16)  # photos of one camera share a profile

@@ -32,14 +32,14 @@ def decode_error(
     """The `PhotoError` for an exception that Pillow raised.
 
     Args:
-        codec: as in `Photo.codec`.
-        data: bytes of the file.
-        error: what Pillow raised.
         said: lines that libraries used by Pillow wrote to standard error.
         limit: most pixels allowed.
     """
     if isinstance(error, Image.DecompressionBombError):
-        return _too_many_pixels(str(error), limit)
+        # Pillow's message names a limit twice as high; its first number is the picture's size.
+        count = re.search(r"\d+", str(error))
+        size = f"{count[0]} pixels are" if count else "the picture is"
+        return PhotoError(ErrorCode.TOO_LARGE, f"{size} more than the limit of {limit} pixels")
     words = _reason(codec, data, error).split("\n")[0]
     everything = " ".join([words, *said]).lower()
     if codec == "avif" and (large := _large_avif(data)):
@@ -56,13 +56,6 @@ def decode_error(
     if words.startswith("Generic Error"):  # of libjxl, which says no more
         return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are corrupt or end too early")
     return PhotoError(ErrorCode.CORRUPT, f"the {codec} data are corrupt: {words}")
-
-
-def _too_many_pixels(message: str, limit: int) -> PhotoError:
-    """Pillow's message names a limit twice as high; its first number is the picture's size."""
-    count = re.search(r"\d+", message)
-    size = f"{count.group()} pixels are" if count else "the picture is"
-    return PhotoError(ErrorCode.TOO_LARGE, f"{size} more than the limit of {limit} pixels")
 
 
 def _reason(codec: str, data: bytes, error: Exception) -> str:

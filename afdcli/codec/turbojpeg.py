@@ -58,7 +58,7 @@ def levels_of(essential: bytes, header: JpegHeader) -> list[NDArray[np.int16]] |
 
     Args:
         essential: `JpegHeader.essential` of the file.
-        header: `afdcli.codec.jpeg_dct.coefficient_refusal` must be "".
+        header: of the file; `afdcli.codec.jpeg_dct.coefficient_refusal` must be "".
 
     Returns:
         None if libturbojpeg is missing, or has an error or a warning about the file.
