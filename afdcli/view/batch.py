@@ -213,12 +213,10 @@ class Batch:
 
     def add(self, view: View) -> None:
         """Copy *view* into the next free row."""
-        i = self.filled
-        self.pixels[i], self.grid[i], self.file_context[i] = (
-            view.pixels,
-            view.grid,
-            view.file_context,
-        )
+        for array, row in zip(
+            self.arrays, (view.pixels, view.grid, view.file_context), strict=True
+        ):
+            array[self.filled] = row
         self.filled += 1
 
     def clear(self) -> None:

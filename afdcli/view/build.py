@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from afdcli.codec.photo import Photo
 from afdcli.codec.pixel_dct import Coefficients, pixel_coefficients
-from afdcli.constants import CELL, COMPONENTS, CONTEXT_CHANNELS, FREQUENCIES
+from afdcli.constants import COMPONENTS, CONTEXT_CHANNELS, FREQUENCIES
+from afdcli.view.batch import Layout
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool
 from afdcli.view.orientation import Turn, turn
@@ -41,7 +42,7 @@ def build_view(photo: Photo, spec: ViewSpec, into: View | None = None) -> View:
     """
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    view = into or empty_view(spec)
+    view = into or View(*(np.empty(*field) for field in Layout.of(spec).fields))
     view.pixels[:] = render(photo, turned, where, spec)
     coefficients = photo.file_coefficients
     if spec.coefficients == "file":
@@ -60,16 +61,6 @@ def build_view(photo: Photo, spec: ViewSpec, into: View | None = None) -> View:
     else:
         _pack(_pool_view(view.pixels, where, spec.means), _UPRIGHT, view.grid)
     return view
-
-
-def empty_view(spec: ViewSpec) -> View:
-    """The arrays of a view for *spec*, not filled."""
-    cells = (-(-spec.height // CELL), -(-spec.width // CELL))
-    return View(
-        np.empty((spec.height, spec.width, 3), np.uint8),
-        np.empty((spec.grid_channels, *cells), np.float16),
-        np.empty(CONTEXT_CHANNELS, np.float32),
-    )
 
 
 def view_pixels(photo: Photo, spec: ViewSpec) -> NDArray[np.uint8]:

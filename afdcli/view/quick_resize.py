@@ -12,7 +12,6 @@ resizing the whole picture, and 0.004 % of the values differ, by 1.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from PIL import Image
 
@@ -22,27 +21,10 @@ except ImportError:  # pragma: no cover  (installed wherever it has wheels)
     RustResizer = None
 
 
-class Filter(NamedTuple):
-    """A resampling filter.
-
-    Attributes:
-        pillow: of Pillow.
-        reach: in pixels of the smaller picture.
-        number: in ``cykooz_resizer.structs.FilterType``.
-    """
-
-    pillow: Image.Resampling
-    reach: float
-    number: int
-
-
-#: By their names in `afdcli.view.spec.Interpolation`. Not "nearest" and "box": they decide at sharp
+#: How far a filter reaches, in pixels of the smaller picture, and its number in
+#: ``cykooz_resizer.structs.FilterType``. "nearest" and "box" are missing: they decide at sharp
 #: limits, and the least rounding puts a pixel on the other side.
-FILTERS = {
-    "bilinear": Filter(Image.Resampling.BILINEAR, 1.0, 2),
-    "bicubic": Filter(Image.Resampling.BICUBIC, 2.0, 3),
-    "lanczos": Filter(Image.Resampling.LANCZOS, 3.0, 5),
-}
+FILTERS = {"bilinear": (1.0, 2), "bicubic": (2.0, 3), "lanczos": (3.0, 5)}
 _CONVOLUTION = 2  # of ``cykooz_resizer.structs.Algorithm``
 
 Box = tuple[float, float, float, float]
@@ -68,22 +50,22 @@ def quick_resize(
             in between, so the order matters where the filter overshoots. For a picture that lies
             on its side, this is the order of the upright picture.
     """
-    kernel = FILTERS[interpolation]
+    reach, kernel = FILTERS[interpolation]
     left, top, right, bottom = box
     if RustResizer is None:
         # Rounding may put the box a hair outside the picture, which Pillow refuses.
         inside = (left, top, min(right, image.width), min(bottom, image.height))
-        return image.resize(size, kernel.pillow, box=inside)
+        return image.resize(size, Image.Resampling[interpolation.upper()], box=inside)
     width, height = size
     x, y = (left, right - left), (top, bottom - top)
     if columns_first:
-        return _convolved(image, size, kernel.number, (*x, *y))
+        return _convolved(image, size, kernel, (*x, *y))
     # The library starts with y: so x alone first, for the rows that y needs.
-    margin = kernel.reach * max(1.0, y[1] / height) + 1
+    margin = reach * max(1.0, y[1] / height) + 1
     first = max(0, math.floor(top - margin))
     last = min(image.height, math.ceil(bottom + margin))
-    rows = _convolved(image, (width, last - first), kernel.number, (*x, first, last - first))
-    return _convolved(rows, size, kernel.number, (0, width, top - first, y[1]))
+    rows = _convolved(image, (width, last - first), kernel, (*x, first, last - first))
+    return _convolved(rows, size, kernel, (0, width, top - first, y[1]))
 
 
 def _convolved(

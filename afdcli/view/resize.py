@@ -14,24 +14,6 @@ from afdcli.view.orientation import Turn
 from afdcli.view.quick_resize import FILTERS, quick_resize
 from afdcli.view.spec import ViewSpec
 
-_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "hamming": Image.Resampling.HAMMING,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-_TRANSPOSES = {  # (transpose, flip_y, flip_x) -> Pillow's method
-    (False, False, True): Image.Transpose.FLIP_LEFT_RIGHT,
-    (False, True, True): Image.Transpose.ROTATE_180,
-    (False, True, False): Image.Transpose.FLIP_TOP_BOTTOM,
-    (True, False, False): Image.Transpose.TRANSPOSE,
-    (True, False, True): Image.Transpose.ROTATE_270,
-    (True, True, True): Image.Transpose.TRANSVERSE,
-    (True, True, False): Image.Transpose.ROTATE_90,
-}
-
 #: A reduced picture is at least this many times as large as the resized one. At 4, 15 % of the
 #: resized values differ by 1 and 0.004 % by 2; at 3, 0.1 % differ by more than 1; at 2, 2 %.
 _REDUCING_GAP = 4.0
@@ -87,12 +69,12 @@ def _exact(photo: Photo, turn: Turn, where: Geometry, spec: ViewSpec) -> Image.I
     not give timm's exact bits: it rounds the filter's phase differently, and the order of Pillow's
     two passes, with uint8 rounding between them, depends on the sizes.
     """
-    image = _upright(photo.image, turn)
+    image = turn.image(photo.image)
     (top, bottom), (left, right) = where.y.shown, where.x.shown
     if where.y.resized * where.x.resized > _MAX_RESIZED:
         return _resize_crop_alone(image, where, spec)
     if image.size != (where.x.resized, where.y.resized):
-        image = image.resize((where.x.resized, where.y.resized), _FILTERS[spec.interpolation])
+        image = image.resize((where.x.resized, where.y.resized), spec.filter)
     return image.crop((left, top, right, bottom))
 
 
@@ -113,13 +95,7 @@ def _quick(photo: Photo, turn: Turn, where: Geometry, spec: ViewSpec) -> Image.I
     small = quick_resize(
         photo.image, (width, height), spec.interpolation, box, columns_first=turn.transpose
     )
-    return _upright(small, turn)
-
-
-def _upright(stored: Image.Image, turn: Turn) -> Image.Image:
-    """The oriented picture. Pillow transposes large pictures three times as fast as numpy."""
-    method = _TRANSPOSES.get((turn.transpose, turn.flip_y, turn.flip_x))
-    return stored if method is None else stored.transpose(method)
+    return turn.image(small)
 
 
 def _resize_crop_alone(image: Image.Image, where: Geometry, spec: ViewSpec) -> Image.Image:
@@ -127,4 +103,4 @@ def _resize_crop_alone(image: Image.Image, where: Geometry, spec: ViewSpec) -> I
     (top, bottom), (left, right) = where.y.shown, where.x.shown
     y, x = where.y.picture / where.y.resized, where.x.picture / where.x.resized
     box = (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
-    return image.resize((right - left, bottom - top), _FILTERS[spec.interpolation], box=box)
+    return image.resize((right - left, bottom - top), spec.filter, box=box)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from afdcli.constants import GRID_CHANNELS
 from afdcli.errors import BackboneError
@@ -56,6 +57,11 @@ class ViewSpec:
     icc: bool = True
     means: bool = True
     resize: Resize = "exact"
+
+    @property
+    def filter(self) -> Image.Resampling:
+        """Pillow's number of `interpolation`."""
+        return Image.Resampling[self.interpolation.upper()]
 
     @property
     def grid_channels(self) -> int:
@@ -109,12 +115,12 @@ def spec_from_data_config(config: Mapping[str, Any]) -> ViewSpec:
         raise BackboneError(
             f"the classifier takes {channels} input channels; afd supports RGB, 3 channels"
         )
-    if interpolation not in get_args(Interpolation):
-        known = ", ".join(get_args(Interpolation))
-        raise BackboneError(f"unknown interpolation {interpolation!r}; choose from {known}")
-    if crop_mode not in get_args(CropMode):
-        known = ", ".join(get_args(CropMode))
-        raise BackboneError(f"unknown crop mode {crop_mode!r}; choose from {known}")
+    for what, value, kinds in (
+        ("interpolation", interpolation, get_args(Interpolation)),
+        ("crop mode", crop_mode, get_args(CropMode)),
+    ):
+        if value not in kinds:
+            raise BackboneError(f"unknown {what} {value!r}; choose from {', '.join(kinds)}")
     red, green, blue = (round(255 * value) for value in config.get("mean") or IMAGENET_MEAN)
     return ViewSpec(
         height=int(height),
