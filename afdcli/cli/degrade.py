@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from afdcli.codec.encode import Codec, Recipe
-    from afdcli.degrade.run import Settings
-    from afdcli.degrade.tally import Tally
+    from afdcli.degrade.run import Settings, Tally
     from afdcli.inputs.inputs import Inputs
 
 _DEFAULT_QUALITY = 10

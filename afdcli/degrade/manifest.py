@@ -115,11 +115,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_unused(folder: Path) -> None:
-    """Check that *folder* holds no files of an earlier run.
-
-    Raises:
-        UsageError: its manifest has rows.
-    """
+    """Raise UsageError if *folder* holds files of an earlier run: its manifest has rows."""
     path = folder / NAME
     if path.is_file() and path.stat().st_size > len(_HEADER):
         raise UsageError(

@@ -18,13 +18,10 @@ _PART = f".afd-{os.getpid()}.part"
 
 
 class Names:
-    """Assigns a unique output path to each input, in input order.
+    """Assigns a unique output path, with *suffix*, to each input, in input order.
 
     ``a.png`` becomes ``a.jpg``; if that is taken, ``a-2.jpg``, then ``a-3.jpg``. Names that differ
     only in case or Unicode composition count as equal, as on some file systems.
-
-    Args:
-        suffix: suffix of outputs, with the dot.
     """
 
     def __init__(self, suffix: str) -> None:
@@ -35,11 +32,7 @@ class Names:
         self._next: dict[int, int] = {}  # taken path -> lowest number that may be free
 
     def take(self, relative: str) -> PurePosixPath:
-        """Assign an output path, relative to the output folder, to the input *relative*.
-
-        Args:
-            relative: name of the input, as in `afdcli.inputs.found.Found`.
-        """
+        """Assign an output path, relative to the output folder, to the input `Found.relative`."""
         parts = [p for p in unprintable(relative).split("/") if p not in ("", ".", "..")]
         parts = parts or ["unnamed"]
         folder = PurePosixPath()
@@ -111,10 +104,9 @@ class Folder:
             try:
                 part.write_bytes(data)
                 part.replace(target)
-            except BaseException:
+            finally:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
-                raise
         return existed
 
     def _make_parent(self, parent: Path) -> None:

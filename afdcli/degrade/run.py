@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
 from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names, lies_in
-from afdcli.degrade.tally import Tally
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
-from afdcli.inputs.found import Found, Source
+from afdcli.inputs.found import Found
 from afdcli.results.rows import FAILED
+from afdcli.results.summary import FIRST_FAILED
 from afdcli.storage.lock import locked
 from afdcli.storage.text import printable
 from afdcli.storage.uninterrupted import uninterrupted
@@ -58,14 +60,13 @@ class Task:
     """One photo to degrade.
 
     Attributes:
-        path: the photo's file.
+        target: where its outputs go, relative to the folder of each recipe.
         variants: the successive compressions of each recipe.
-        source: the archive or URL to read the photo from; None to read *path*.
     """
 
-    path: Path
+    found: Found
+    target: PurePosixPath
     variants: tuple[tuple[Compression, ...], ...]
-    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -86,31 +87,86 @@ class Degraded:
     note: str
 
 
-@dataclass(frozen=True)
-class Degrade:
-    """The function that workers call, as a picklable object.
+def _degraded(task: Task, crop: int | None) -> Degraded:
+    """Read, orient, crop and compress one photo; called in the workers."""
+    file: Path | bytes = task.found.path
+    if task.found.source is not None:
+        file = read_source(task.found.source, Limits().max_bytes)
+    photo = read_photo(file)
+    pixels = benchmark_crop(photo, crop) if crop else upright(photo)
+    files = tuple(compress(pixels, rounds) for rounds in task.variants)
+    height, width = pixels.shape[:2]
+    before = len(file) if isinstance(file, bytes) else _size(file)
+    return Degraded(files, before, width, height, "; ".join(photo.notes))
+
+
+@dataclass
+class Tally:
+    """Running totals; everything is counted in images but *files* and their bytes.
 
     Attributes:
-        crop: see `Settings`.
+        done: images processed.
+        failed: error code -> number of images.
+        files: files written: one per image and recipe.
+        replaced: files that replaced existing ones.
+        bytes_before, bytes_after: total size of inputs and outputs, over the files written.
+        seconds: time since the start of the run.
+        first_failed: manifest rows of the first `FIRST_FAILED` failed images.
     """
 
-    crop: int | None
+    done: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    replaced: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    seconds: float = 0.0
+    first_failed: list[Entry] = field(default_factory=list, repr=False)
 
-    def __call__(self, task: Task) -> Degraded:
-        """Read, orient, crop and compress one photo.
+    @property
+    def failures(self) -> int:
+        """Number of failed images."""
+        return self.failed.total()
 
-        Raises:
-            PhotoError: the photo cannot be read, or is too large for the codec.
-        """
-        file: Path | bytes = task.path
-        if task.source is not None:
-            file = read_source(task.source, Limits().max_bytes)
-        photo = read_photo(file)
-        pixels = benchmark_crop(photo, self.crop) if self.crop else upright(photo)
-        files = tuple(compress(pixels, rounds) for rounds in task.variants)
-        height, width = pixels.shape[:2]
-        before = len(file) if isinstance(file, bytes) else _size(file)
-        return Degraded(files, before, width, height, "; ".join(photo.notes))
+    @property
+    def compressed(self) -> int:
+        """Number of images that were compressed."""
+        return self.done - self.failures
+
+    @property
+    def rate(self) -> float:
+        """Images per second; 0 before the first one."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+    def add_file(self, entry: Entry, replaced: bool) -> None:
+        """Count a written file; *replaced*: it replaced an existing one."""
+        self.files += 1
+        self.replaced += replaced
+        self.bytes_before += entry.bytes_before or 0
+        self.bytes_after += entry.bytes_after or 0
+
+    def add_image(self, last: Entry, seconds: float) -> None:
+        """Count an image once all its rows are written; *last* is one of them."""
+        self.done += 1
+        self.seconds = seconds
+        if last.status == FAILED:
+            self.failed[last.error] += 1
+            if len(self.first_failed) < FIRST_FAILED:
+                self.first_failed.append(last)
+
+    def counts(self) -> dict[str, Any]:
+        """The totals as plain data for JSON."""
+        return {
+            "images": self.done,
+            "compressed": self.compressed,
+            "failed": dict(self.failed),
+            "files": self.files,
+            "replaced": self.replaced,
+            "bytes_before": self.bytes_before,
+            "bytes_after": self.bytes_after,
+            "seconds": round(self.seconds, 2),
+            "images_per_second": round(self.rate, 2),
+        }
 
 
 def degrade(
@@ -160,15 +216,6 @@ def check_sources(sources: Iterable[str | Path], out: Path) -> None:
             raise UsageError(f"{source} is in the output folder {out}: choose another --out")
 
 
-@dataclass(frozen=True)
-class _Job:
-    """An input that was passed to the workers, and its output path."""
-
-    found: Found
-    target: PurePosixPath
-    task: Task
-
-
 class _Run:
     """The loop of `degrade`."""
 
@@ -182,63 +229,53 @@ class _Run:
     def process(self, inputs: Iterable[Found], on_image: Callable[[Tally], None]) -> None:
         settings = self._settings
         workers = settings.workers or available_cpus()
-        jobs: deque[_Job] = deque()  # in input order
-
-        def tasks() -> Iterator[Task]:
-            for found in inputs:
-                jobs.append(self._job(found))
-                yield jobs[-1].task
-
+        work = partial(_degraded, crop=settings.crop)
         started = time.monotonic()
         with WorkerPool(workers, timeout_s=settings.timeout) as pool:
-            work = Degrade(settings.crop)
-            for _, outcome in pool.ordered(work, tasks(), _IN_FLIGHT * workers):
-                last = self._finish(jobs.popleft(), outcome)
+            for task, outcome in pool.ordered(work, map(self._task, inputs), _IN_FLIGHT * workers):
+                last = self._finish(task, outcome)
                 with uninterrupted():
                     self.tally.add_image(last, time.monotonic() - started)
                     on_image(self.tally)
 
-    def _job(self, found: Found) -> _Job:
+    def _task(self, found: Found) -> Task:
         seed, recipes = self._settings.seed, self._settings.recipes
         variants = tuple(recipe.draw(seed, found.relative) for recipe in recipes)
-        return _Job(
-            found, self._names.take(found.relative), Task(found.path, variants, found.source)
-        )
+        return Task(found, self._names.take(found.relative), variants)
 
-    def _finish(self, job: _Job, outcome: Degraded | PhotoError) -> Entry:
+    def _finish(self, task: Task, outcome: Degraded | PhotoError) -> Entry:
         """Write the output files and manifest rows of one input; the last of its rows."""
-        several = len(self._settings.recipes) > 1
-        is_file = job.found.source is None
-        if is_file and self._folder.holds(job.found.path):
+        recipes, is_file = self._settings.recipes, task.found.source is None
+        if is_file and self._folder.holds(task.found.path):
             message = "is in the output folder; outputs are not degraded again"
             outcome = PhotoError(ErrorCode.UNREADABLE, message)
-        if isinstance(outcome, Degraded):
-            bytes_before = outcome.bytes_before
-        else:
-            bytes_before = _size(job.found.path) if is_file else None
-        for number, (recipe, rounds) in enumerate(
-            zip(self._settings.recipes, job.task.variants, strict=True)
-        ):
+        for number, (recipe, rounds) in enumerate(zip(recipes, task.variants, strict=True)):
             entry = Entry(
-                source=job.found.relative,
+                source=task.found.relative,
                 codec=recipe.codec,
                 qf=";".join(str(step.quality) for step in rounds),
                 subsampling=recipe.subsampling,
-                bytes_before=bytes_before,
             )
             replaced = False
             if isinstance(outcome, PhotoError):
-                entry = replace(entry, status=FAILED, error=str(outcome.code), note=outcome.message)
+                entry = replace(
+                    entry,
+                    status=FAILED,
+                    error=str(outcome.code),
+                    bytes_before=_size(task.found.path) if is_file else None,
+                    note=outcome.message,
+                )
             else:
-                data = outcome.files[number]
-                path = f"qf{recipe.quality}" / job.target if several else job.target
-                replaced = self._folder.write(path, data)
+                several = len(recipes) > 1
+                path = f"qf{recipe.quality}" / task.target if several else task.target
+                replaced = self._folder.write(path, outcome.files[number])
                 entry = replace(
                     entry,
                     output=printable(str(path)),
                     width=outcome.width,
                     height=outcome.height,
-                    bytes_after=len(data),
+                    bytes_before=outcome.bytes_before,
+                    bytes_after=len(outcome.files[number]),
                     note=outcome.note,
                 )
             with uninterrupted():

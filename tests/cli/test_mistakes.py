@@ -128,7 +128,7 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "nowhere"), ("--data nowhere", "no such folder")),
         (("train", "--data", "a.jpg"), ("--data a.jpg",)),
         (("train", "--data", "few"), ("at least 24 photos", "few has 2")),
-        (("train", "--data", "broken"), ("at least 24 photos", "no readable image")),
+        (("train", "--data", "broken"), ("at least 24 photos", "skipped 30")),
         (("train", "--data", "good", "--side", "100"), ("--side 100", "multiple of 8")),
         (("train", "--data", "good", "--out", "m.pt"), ("must end in .safetensors",)),
         (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude-list no.txt",)),
