@@ -109,7 +109,7 @@ def sort(
         check_folder(to, "--to")
 
         from afdcli.results.origins import Origins
-        from afdcli.results.read import check_suffix
+        from afdcli.results.stream import check_suffix
         from afdcli.sort.plan import Plan
         from afdcli.sort.run import Sorting
         from afdcli.storage.paths import place

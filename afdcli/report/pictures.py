@@ -13,12 +13,13 @@ import pandas as pd
 
 from afdcli.errors import UsageError
 from afdcli.report.match import SUFFIX, Positions
-from afdcli.results.read import check_row_lengths
-from afdcli.storage.text import restore
+from afdcli.results.stream import csv_rows
+from afdcli.storage.text import reason_of, restore
 
 #: ``afd degrade`` writes the copies of each quality to a folder, such as ``qf25``.
 _QUALITY_FOLDER = r"(?i)(?:^|(?<=/))(?:qf|quality)[-_]?\d{1,3}(?:\.(?:tar|zip|tar\.gz|tgz))?/"
 _MANIFEST = "manifest.csv"
+_COLUMNS = ("source", "output")
 
 
 def source_pictures(
@@ -62,9 +63,14 @@ def find_manifests(metadata: Mapping[str, object]) -> list[Path]:
     try:
         words = shlex.split(str(metadata.get("command", "")))
         files = [Path(word) / _MANIFEST for word in words[2:]]
-        return [file for file in files if file.is_file() and _read(file) is not None]
+        return [file for file in files if file.is_file() and _is_manifest(file)]
     except (ValueError, OSError):  # not a valid command or file name
         return []
+
+
+def _is_manifest(file: Path) -> bool:
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        return set(_COLUMNS) <= set(next(csv.reader(text), []))
 
 
 def _until_stable(pictures: Positions, evidence: Sequence[Positions]) -> Positions:
@@ -99,11 +105,16 @@ def _by_folder(rows: pd.DataFrame) -> Positions:
 
 def _by_manifest(paths: pd.Series[str], manifest: Path) -> Positions:
     """Codes by source. Paths may begin with parent folders of the manifest's; these are removed."""
-    sources = _read(manifest)
-    if sources is None:
+    try:
+        entries = list(csv_rows(manifest, _COLUMNS))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = reason_of(error)
         raise UsageError(
-            f"{manifest}: not a manifest of afd degrade (it has no columns source and output)"
-        )
+            f"{manifest}: not readable as a manifest of afd degrade: {reason}"
+        ) from error
+    sources = {
+        restore(row["output"]): restore(row["source"]) for row in entries if row and row["output"]
+    }
     best, depth = paths.map(sources), int(paths.str.count("/").max())
     inner = paths
     for _ in range(depth):
@@ -117,21 +128,3 @@ def _by_manifest(paths: pd.Series[str], manifest: Path) -> Positions:
 def _codes(names: pd.Series[Any]) -> Positions:
     codes: Positions = np.asarray(pd.factorize(names)[0], dtype=np.intp)
     return codes
-
-
-def _read(manifest: Path) -> dict[str, str] | None:
-    """Read a manifest as output -> source; None if the file is not a manifest.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    try:
-        check_row_lengths(manifest)
-        table = pd.read_csv(manifest, dtype=str, keep_default_na=False, encoding_errors="replace")
-    except (OSError, ValueError, csv.Error) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{manifest}: cannot be read as a manifest ({reason})") from error
-    if not {"source", "output"} <= set(table.columns):
-        return None
-    table = table[table["output"] != ""]
-    return dict(zip(table["output"].map(restore), table["source"].map(restore), strict=True))

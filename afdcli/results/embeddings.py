@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Row
-from afdcli.results.writers import ROW_GROUP, Sink, journal
+from afdcli.results.stream import ROW_GROUP, stream_results
+from afdcli.results.writers import Sink, journal
 from afdcli.storage.paths import Place, is_url, trouble
 from afdcli.storage.writable import check_file, write_at
 
@@ -170,8 +171,6 @@ class Embeddings:
         number = pa.from_numpy_dtype(self._dtype)
         kind = pa.list_(number, self._width)
         schema = pa.schema([("path", pa.string()), ("embedding", kind)])
-        from afdcli.results.stream import stream_results  # imports pandas
-
         paths = (row["path"] for row in stream_results(self._results))
         with parquet.ParquetWriter(new, schema) as writer:
             for block in self._blocks():

@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from afdcli import __version__
-from afdcli.storage.paths import Place, replace_text
+from afdcli.errors import ResultsError
+from afdcli.storage.paths import Place, is_file, read_text, replace_text
 
 if TYPE_CHECKING:
     from afdcli.models.facts import ClassifierFacts, ModuleFacts
@@ -32,6 +33,24 @@ def metadata_part(metadata: Mapping[str, object], name: str) -> Mapping[str, obj
     """Section *name* of *metadata*; empty if it is missing or, as users may edit it, no mapping."""
     part = metadata.get(name)
     return part if isinstance(part, dict) else {}
+
+
+def read_metadata(path: Place) -> Mapping[str, object]:
+    """The metadata of the results at *path*; empty if there are none.
+
+    Raises:
+        ResultsError: they cannot be read.
+    """
+    beside = metadata_path(path)
+    if not is_file(beside):
+        return {}
+    try:
+        metadata = json.loads(read_text(beside))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{beside}: not readable as JSON ({error}); fix or delete it") from error
+    if not isinstance(metadata, dict):
+        raise ResultsError(f"{beside}: not a JSON object; fix or delete it")
+    return metadata
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import is_archive
-from afdcli.results.metadata import metadata_part
-from afdcli.results.read import no_results, read_metadata
+from afdcli.results.metadata import metadata_part, read_metadata
+from afdcli.results.stream import no_results
 from afdcli.storage.paths import Place, is_url
 from afdcli.storage.text import unprintable
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from afdcli.errors import PhotoError
@@ -26,21 +27,12 @@ UNSURE = "unsure"
 
 Cell = str | int | float | bool | None
 
-#: Types of the columns that are not text. Names are without `DIRECT` prefix and ``_k`` suffix.
-_TYPES: dict[str, type] = {
-    "width": int,
-    "height": int,
-    "quality": float,
-    "drift": float,
-    "index": int,
-    "prob": float,
-    "correct": bool,
-    UNSURE: bool,
-    "target": int,
-    "exif_latitude": float,
-    "exif_longitude": float,
+_FACTS = {
+    **dict.fromkeys(("path", "status", "error", "codec"), str),
+    **dict.fromkeys(("width", "height"), int),
+    **dict.fromkeys(("quality", "drift"), float),
 }
-_EXIF = ("exif_time", "exif_latitude", "exif_longitude")
+_EXIF = {"exif_time": str, "exif_latitude": float, "exif_longitude": float}
 
 
 @dataclass(frozen=True)
@@ -125,55 +117,36 @@ class Columns:
     exif: bool = False
     min_prob: float | None = None
 
+    @cached_property
+    def types(self) -> dict[str, type]:
+        """Type of each column, in file order: str, int, float or bool."""
+        classes: dict[str, type] = {}
+        for tail in self._tails:
+            classes |= {f"label{tail}": str, f"index{tail}": int, f"prob{tail}": float}
+        classes |= {"correct": bool} if self.labels else {}
+        types: dict[str, type] = _FACTS | classes
+        types |= {UNSURE: bool} if self.min_prob is not None else {}
+        types |= {"target": int, "target_label": str} if self.labels else {}
+        types |= {DIRECT + name: kind for name, kind in classes.items()} if self.compare else {}
+        return types | (_EXIF if self.exif else {}) | {"note": str}
+
     @property
     def names(self) -> list[str]:
         """Column names in file order."""
-        classes = ["label", "index", "prob"]
-        for k in range(2, self.topk + 1):
-            classes += [f"label_{k}", f"index_{k}", f"prob_{k}"]
-        if self.labels:
-            classes.append("correct")
-        names = ["path", "status", "error", "codec", "width", "height", "quality", "drift"]
-        names += classes
-        if self.min_prob is not None:
-            names.append(UNSURE)
-        if self.labels:
-            names += ["target", "target_label"]
-        if self.compare:
-            names += [DIRECT + name for name in classes]
-        if self.exif:
-            names += _EXIF
-        return [*names, "note"]
+        return list(self.types)
 
     @property
-    def types(self) -> dict[str, type]:
-        """Type of each column in `names`: str, int, float or bool."""
-        bare = {name: re.sub(r"_\d+$", "", name.removeprefix(DIRECT)) for name in self.names}
-        return {name: _TYPES.get(bare[name], str) for name in self.names}
+    def _tails(self) -> list[str]:
+        """Ends of the names of the columns of each class."""
+        return ["", *(f"_{k}" for k in range(2, self.topk + 1))]
 
     def flatten(self, row: Row) -> dict[str, Cell]:
         """Turn *row* into cells by column name, in the order of `names`; None is an empty cell."""
-        cells: dict[str, Cell] = {
-            "path": row.path,
-            "status": row.status,
-            "error": row.error,
-            "codec": row.codec,
-            "width": row.width,
-            "height": row.height,
-            "quality": row.quality,
-            "drift": row.drift,
-        }
-        cells |= self._flatten_classes(row.top_classes, row.target, "")
+        cells = vars(row) | self._flatten_classes(row.top_classes, row.target, "")
+        cells |= self._flatten_classes(row.direct, row.target, DIRECT)
         if self.min_prob is not None:
             cells[UNSURE] = row.top_classes[0].prob < self.min_prob if row.top_classes else None
-        if self.labels:
-            cells |= {"target": row.target, "target_label": row.target_label}
-        if self.compare:
-            cells |= self._flatten_classes(row.direct, row.target, DIRECT)
-        if self.exif:
-            cells |= {name: getattr(row, name) for name in _EXIF}
-        cells["note"] = row.note
-        return cells
+        return {name: cells[name] for name in self.types}
 
     def restore(self, cells: Mapping[str, Cell]) -> Row:
         """Undo `flatten`. Numbers may be text, as in CSV.
@@ -190,8 +163,7 @@ class Columns:
 
     def _restore_classes(self, values: Mapping[str, Cell], prefix: str) -> tuple[TopClass, ...]:
         top_classes = []
-        for k in range(1, self.topk + 1):
-            tail = "" if k == 1 else f"_{k}"
+        for tail in self._tails:
             label, index, prob = (values[f"{prefix}{n}{tail}"] for n in ("label", "index", "prob"))
             if isinstance(index, int) and isinstance(prob, float):
                 top_classes.append(TopClass(str(label), index, prob))
@@ -201,15 +173,12 @@ class Columns:
         self, top_classes: tuple[TopClass, ...], target: int | None, prefix: str
     ) -> dict[str, Cell]:
         cells: dict[str, Cell] = {}
-        for k in range(1, self.topk + 1):
-            top = top_classes[k - 1] if k <= len(top_classes) else None
-            tail = "" if k == 1 else f"_{k}"
+        for tail, top in zip_longest(self._tails, top_classes[: self.topk]):
             cells[f"{prefix}label{tail}"] = top.label if top else ""
             cells[f"{prefix}index{tail}"] = top.index if top else None
             cells[f"{prefix}prob{tail}"] = top.prob if top else None
-        if self.labels:
-            known = bool(top_classes) and target is not None
-            cells[f"{prefix}correct"] = top_classes[0].index == target if known else None
+        known = top_classes and target is not None
+        cells[f"{prefix}correct"] = top_classes[0].index == target if known else None
         return cells
 
 

@@ -22,11 +22,10 @@ from types import TracebackType
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Cell, Columns, Row
+from afdcli.results.stream import ROW_GROUP
 from afdcli.storage.paths import Place, trouble
 from afdcli.storage.text import neutralise
 from afdcli.storage.writable import check_file
-
-ROW_GROUP = 5_000  # rows per Parquet row group, which is held in memory
 
 
 def journal(path: Path) -> Path:

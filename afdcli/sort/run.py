@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from afdcli.errors import ResultsError
+from afdcli.results.metadata import read_metadata
 from afdcli.results.origins import Origins
-from afdcli.results.read import read_metadata
 from afdcli.results.stream import stream_results
 from afdcli.sort.files import carry_out
 from afdcli.sort.moves import COPY, LINK, LIST, MOVE, Move, MoveList

@@ -39,7 +39,7 @@ LONG = b"path,status,label,prob\n"  # the header of rows with too many cells
     [
         ("gone.csv", None, "gone.csv: no such file"),
         ("x.txt", b"path,status\n", "x.txt: not a results file"),
-        ("x.csv", b"a,b\n1,2\n", "x.csv: not a results file of afd classify: no column path"),
+        ("x.csv", b"a,b\n1,2\n", "x.csv: not readable as results of afd classify: no column path"),
         ("x.csv", b"", "x.csv: not readable"),
         ("x.csv", b"path,status,label,prob\n", "x.csv: no rows yet"),
         ("x.csv", LONG + b"a,ok,b,1,c\n", "x.csv: not readable as results of afd classify: row 1"),
@@ -48,11 +48,15 @@ LONG = b"path,status,label,prob\n"  # the header of rows with too many cells
         ("x.csv", LONG + b"a,ok,b,1\nc,ok,b,1,", "row 2 has 5 cells, but the header has 4"),
         ("x.csv", b"path,status,label,prob\na,ok,b,high\n", "row 1: prob is 'high', not a number"),
         ("x.csv", b"path,status,label,prob\na,ok,b,inf\n", "row 1: prob is 'inf', not a number"),
-        ("x.csv", b"id;name\n1;2\n", "x.csv: not a results file of afd classify: no column path"),
+        (
+            "x.csv",
+            b"id;name\n1;2\n",
+            "x.csv: not readable as results of afd classify: no column path",
+        ),
         (
             "x.csv",
             b"path,status,label,prob,direct_label\na,ok,b,1,b\n",
-            "x.csv: not a results file of afd classify: no column direct_prob",
+            "x.csv: not readable as results of afd classify: no column direct_prob",
         ),
         ("x.csv", b"path,status,label,prob\na,yes,b,1\nc,ok,b,1\n", "row 1 has status 'yes'"),
         ("x.csv", b"\xff\xfe\x00\x01" * 40, "x.csv: not "),

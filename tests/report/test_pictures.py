@@ -140,8 +140,8 @@ def test_unusable_manifests_are_one_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     (tmp_path / "long.csv").write_text("source,output\na,b.png,c\n")
     for name, message in (
-        ("gone.csv", "cannot be read"),
-        ("other.csv", "not a manifest"),
+        ("gone.csv", "No such file"),
+        ("other.csv", "no column source, output"),
         ("long.csv", "row 1 has 3 cells, but the header has 2"),
     ):
         result = run("report", "all.csv", "--manifest", name)

@@ -47,8 +47,12 @@ def test_a_cut_last_row_is_left_out(here: Path, ending: str) -> None:
     ("name", "text", "message"),
     [
         ("r.csv", "a,b\n1,2\n", "no column path, status, label, prob"),
-        ("r.csv", "path,status,label,prob\na,ok,cat,1\nb,ok\nc,ok,cat,1\n", "row 2 has fewer"),
-        ("r.csv", "path,status,label,prob\na,ok,cat,1,2\n", "row 1 has more cells"),
+        (
+            "r.csv",
+            "path,status,label,prob\na,ok,cat,1\nb,ok\nc,ok,cat,1\n",
+            "row 2 has 2 cells, but the header has 4",
+        ),
+        ("r.csv", "path,status,label,prob\na,ok,cat,1,2\n", "row 1 has 5 cells"),
         ("r.csv", "path,status,label,prob\na,good,cat,1\n", "status 'good'"),
         ("r.jsonl", "[]\n", "not a JSON object"),
         ("r.jsonl", "x\n{}\n", "line 1 is not JSON"),
