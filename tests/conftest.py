@@ -19,7 +19,7 @@ from afdcli.cli import console, live
 from afdcli.train import loader, run
 
 # A busy machine is slow at everything, and tests count lines of the screen.
-console.SLOW_S = 60.0
+console.SLOW_S = 3600.0
 live.EVERY_S = 3600.0
 # A process of `afd` builds its options once. Each command of a test would build them again, which
 # takes longer than most commands.

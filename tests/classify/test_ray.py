@@ -38,31 +38,34 @@ def same_rows() -> None:
     pd.testing.assert_frame_equal(other, local, rtol=1e-4)
 
 
-def test_rows_are_those_of_a_local_run(kit: Path, photos: Path) -> None:
+def test_rows_are_those_of_a_local_run_in_parts_too(kit: Path, photos: Path) -> None:
     options = ("photos", "--compare", "--labels", "folders", "--topk", "3", "--batch-size", "4")
     options = (*options, "--exif")
     more = ("--embeddings", "local.npy")
     assert afd(kit, *options, *more, "--out", "local.csv").exit_code == 1
-    more = ("--embeddings", "ray.npy", "--export-failed", "failed.txt")
-    result = afd(kit, *options, *more, "--engine", "ray", "--out", "ray.csv")
+    more = ("--embeddings", "ray.npy", "--export-failed", "failed.txt", "--engine", "ray")
+    more = (*more, "--out", "parts.csv", "--rows-per-part", "5")
+    result = afd(kit, *options, *more)
     assert result.exit_code == 1, result.output
+    joined()
     same_rows()
-    np.testing.assert_allclose(np.load("ray.npy"), np.load("local.npy"), rtol=1e-3, atol=1e-4)
+    same_embeddings()
     assert len(Path("failed.txt").read_text().splitlines()) == 3
-
-
-def test_results_in_parts(kit: Path, photos: Path) -> None:
-    options = ("photos", "--batch-size", "4")
-    afd(kit, *options, "--out", "local.csv")
-    options = (*options, "--engine", "ray", "--out", "parts.csv", "--rows-per-part", "5")
-    options = (*options, "--actors", "1")
-    assert afd(kit, *options).exit_code == 1
-    assert len(list(Path("parts.csv").iterdir())) == 3
     Path("parts.csv/part-00002.csv").unlink()
-    assert afd(kit, *options, "--resume").exit_code == 1
-    rows = pd.concat([table(part) for part in sorted(Path("parts.csv").iterdir())])
-    rows.to_csv("ray.csv", index=False)
+    assert afd(kit, *options, *more, "--actors", "1", "--resume").exit_code == 1
+    joined()
     same_rows()
+    same_embeddings()
+
+
+def joined() -> None:
+    parts = sorted(Path("parts.csv").iterdir())
+    assert len(parts) == 3
+    pd.concat([table(part) for part in parts]).to_csv("ray.csv", index=False)
+
+
+def same_embeddings() -> None:
+    np.testing.assert_allclose(np.load("ray.npy"), np.load("local.npy"), rtol=1e-3, atol=1e-4)
 
 
 DEADLY = """

@@ -44,12 +44,12 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e400", "9" * 40, "", "ten"])
 @pytest.mark.parametrize(
     ("command", "option"), [(c, option) for c, options in NUMBERS.items() for option in options]
 )
-def test_numbers_out_of_range(command: str, option: str, value: str) -> None:
-    one_line(afd(command, *FIRST[command], f"{option}={value}"), 2, option)
+def test_numbers_out_of_range(command: str, option: str) -> None:
+    for value in ("-1", "nan", "inf", "1e400", "9" * 40, "", "ten"):
+        one_line(afd(command, *FIRST[command], f"{option}={value}"), 2, option)
 
 
 def test_every_number_is_tried() -> None:
@@ -205,6 +205,6 @@ def test_folders_of_fewer_than_five_photos(places: Path, kit: Path) -> None:
         folders += ["--data", folder]
     net = [str(word) for word in of_kit(kit)[:4]]
     words = ("--steps", "1", "--batch-size", "2", "--preset", "light", "--out", "n.safetensors")
-    result = afd("train", *dict.fromkeys(folders[1::2], None) and folders, *net, *words)
+    result = afd("train", *folders, *net, *words)
     assert result.exit_code == 0, result.output
     assert "4 held-out photos" in result.stdout

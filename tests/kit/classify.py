@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ LOADING = "loading tiny_test_net …\n"
 CLASSES = ("red", "green", "blue", "stop sign", "grey")
 
 
+@cache
 def jpeg(seed: int, size: tuple[int, int] = (96, 72), quality: int = 60) -> bytes:
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))

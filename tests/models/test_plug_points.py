@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import timm
 import torch
@@ -12,6 +14,13 @@ from afdcli.errors import BackboneError
 from afdcli.models.blocks import blocks_by_stride
 from afdcli.models.front import Front
 from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
+
+
+@cache
+def made(name: str) -> torch.nn.Module:
+    """Random weights take longer than all that is tested of them."""
+    return timm.create_model(name).eval()
+
 
 # (timm name, where, channels, stride, activation), by looking at the architectures.
 STEMS = [
@@ -34,7 +43,7 @@ STEMS = [
 def test_stem_is_found(
     name: str, where: str, channels: int, stride: float, activation: str
 ) -> None:
-    point = find_stem(timm.create_model(name).eval(), (224, 224))
+    point = find_stem(made(name), (224, 224))
     assert (point.where, point.channels, point.stride, point.activation) == (
         where,
         channels,
@@ -44,7 +53,7 @@ def test_stem_is_found(
 
 
 def test_odd_input_size_and_override() -> None:
-    net = timm.create_model("resnet10t").eval()
+    net = made("resnet10t")
     assert find_stem(net, (225, 299)).channels == 64
     assert find_stem(net, (224, 224), at="layer1").channels == 64
     with pytest.raises(BackboneError, match="no such module"):
@@ -54,16 +63,16 @@ def test_odd_input_size_and_override() -> None:
 
 
 def test_light_sits_behind_the_pooling_of_the_stem() -> None:
-    point = find_stem(timm.create_model("resnet10t").eval(), (224, 224), quarter=True)
+    point = find_stem(made("resnet10t"), (224, 224), quarter=True)
     assert (point.where, point.channels, point.stride) == ("maxpool", 64, 4)
     assert point.activation == "relu", "the pooling's input went through it"
-    net = timm.create_model("mobilenetv2_050").eval()
+    net = made("mobilenetv2_050")
     assert find_stem(net, (224, 224), at="blocks.0", quarter=True).where == "blocks.0"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_at_full_resolution_sit_in_front_of_the_pooling(name: str) -> None:
-    net = timm.create_model("resnet10t").eval()
+    net = made("resnet10t")
     where = find_stem(net, (224, 224), quarter=placement_of(name).quarter).where
     assert where == ("maxpool" if name == "light" else "act1")
 
@@ -86,7 +95,7 @@ STAGES = [
 
 @pytest.mark.parametrize(("name", "expected"), STAGES)
 def test_blocks_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
-    found = find_stages(timm.create_model(name).eval(), (224, 224))
+    found = find_stages(made(name), (224, 224))
     assert [(s.where, s.channels, s.stride) for s in found] == expected
 
 
@@ -103,12 +112,12 @@ BLOCKS = {
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_blocks_of_families(name: str) -> None:
-    found = blocks_by_stride(timm.create_model(name).eval(), (224, 224))
+    found = blocks_by_stride(made(name), (224, 224))
     assert tuple(len(found.get(stride, ())) for stride in (4, 8, 16, 32)) == BLOCKS[name]
 
 
 def test_light_corrects_every_second_block_from_an_eighth_on() -> None:
-    net = timm.create_model("tf_efficientnet_lite0").eval()
+    net = made("tf_efficientnet_lite0")
     placement = placement_of("light")
     found = find_stages(net, (224, 224), placement)
     names = ["2.0", "3.0", "3.2", "4.1"]
@@ -129,7 +138,7 @@ def test_light_corrects_every_second_block_from_an_eighth_on() -> None:
     ],
 )
 def test_a_quarter_of_the_resolution(name: str, where: str) -> None:
-    net = timm.create_model(name).eval()
+    net = made(name)
     assert find_stem(net, (224, 224), quarter=True).where == where
 
 
@@ -142,17 +151,19 @@ def test_a_quarter_of_the_resolution(name: str, where: str) -> None:
     ],
 )
 def test_the_front_is_skipped_where_it_is_a_chain(name: str, where: str, expected: bool) -> None:
-    net = timm.create_model(name).eval()
+    net = made(name)
     front = Front(net, where, (224, 224))
     assert front.skippable == expected
     picture, seen = torch.rand(2, 3, 224, 224), []
-    net.get_submodule(where).register_forward_hook(lambda _m, _i, y: seen.append(y.clone()))
+    watched = net.get_submodule(where)
+    hook = watched.register_forward_hook(lambda _m, _i, y: seen.append(y.clone()))
     with torch.no_grad():
         whole = net(picture)
         if expected:
             with front.skipped(seen[0]):
                 assert torch.equal(net(picture[..., :1, :1]), whole)
         assert torch.equal(net(picture), whole)  # nothing stays behind
+    hook.remove()
 
 
 QUARTER = Placement(film_share=0.25)  # of all features
@@ -167,7 +178,7 @@ PLACES = [
 def test_places_are_the_small_ones_behind_the_stem(
     name: str, count: int, first: str, last: str
 ) -> None:
-    net = timm.create_model(name).eval()
+    net = made(name)
     found = find_norm_layers(net, (224, 224), find_stem(net, (224, 224)).where, QUARTER)
     assert len(found) == count
     for place in found:
