@@ -77,7 +77,7 @@ def inspect(
     except PhotoError as error:
         raise AfdError(f"{clean(str(file))}: {error}") from error
     if target is not None:
-        _write(target, draw(photo, facts, inspection, target.suffix[1:].lower()))
+        _write(target, draw(facts, inspection, target.suffix[1:].lower()))
     screen = console.out(quiet)
     show(screen, facts, inspection, net, module)
     if target is not None:

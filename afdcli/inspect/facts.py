@@ -15,7 +15,6 @@ from afdcli.codec.jpeg_quality import chroma_quality, estimate_quality
 from afdcli.codec.photo import Photo
 from afdcli.codec.pixel_dct import pixel_coefficients
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.view.orientation import turn
 
 _NO_TABLES = {
     "avif": "quantisation: AV1 chooses steps per block, and the decoder does not report them",
@@ -25,46 +24,12 @@ _NO_TABLES = {
     "tiff": "quantisation: of a TIFF, only the decoded pixels are read",
     "gif": "quantisation: GIF has none, but is limited to 256 colours",
 }
+_NOT_SAMPLED = ("avif", "heic", "jxl", "webp")
 _LOSSLESS = "earlier compression: a lossless file does not record it"
 _STRIP = 1 << 20  # pixels whose coefficients are held at once
 _RANK = np.add.outer(np.arange(8), np.arange(8))  # v + u
 _NOTHING = 0.01  # root mean square of float32 rounding errors in a flat picture
-_MIDDLE, _HIGH = 4, 8  # ranks at which the middle and the high band begin
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Root mean square of the luma coefficients over all blocks.
-
-    Attributes:
-        rms: (8, 8) float64, ``[v, u]``, JPEG scale, of the stored picture.
-    """
-
-    rms: NDArray[np.float64]
-
-    @property
-    def bands(self) -> tuple[float, float, float] | None:
-        """Shares of the AC energy with v + u of 1 to 3, 4 to 7, 8 to 14; None without any."""
-        energy = np.where((_RANK > 0) & (self.rms > _NOTHING), self.rms**2, 0.0)
-        if not energy.any():
-            return None
-        low, high = energy[_RANK < _MIDDLE], energy[_RANK >= _HIGH]
-        middle = energy[(_RANK >= _MIDDLE) & (_RANK < _HIGH)]
-        total = energy.sum()
-        return float(low.sum() / total), float(middle.sum() / total), float(high.sum() / total)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A quantisation table of the file.
-
-    Attributes:
-        name: the components that use it, e.g. "Cb, Cr".
-        steps: (8, 8) uint16, ``[v, u]`` of the stored picture.
-    """
-
-    name: str
-    steps: NDArray[np.uint16]
+_BANDS = (4, 8)  # ranks at which the middle and the high band begin
 
 
 @dataclass(frozen=True)
@@ -74,44 +39,49 @@ class FileFacts:
     Attributes:
         path: of the file.
         size: bytes.
-        codec: as in `Photo.codec`.
-        stored, upright: (width, height) in pixels, before and after EXIF orientation.
-        orientation: EXIF, 1 to 8.
+        photo: what was read of it.
         process: "baseline", "progressive", ... of a JPEG, else "".
-        subsampling: as in `Photo.subsampling`.
-        quality: estimated IJG quality factor, or None; with that of the luma and chroma tables
-            alone.
-        exact: True where coefficients are the file's own.
-        tables: of a JPEG, () for other codecs.
+        luma_quality, chroma_quality: estimated IJG quality factors of the luma and of the chroma
+            table, each by itself; None without one.
+        tables: the components that use a quantisation table, e.g. "Cb, Cr" -> (8, 8) uint16 steps,
+            ``[v, u]`` of the stored picture; empty for other codecs than JPEG.
         zeros: share of the AC levels that are zero in luma and in chroma; None where the file
             has no such levels at hand.
-        spectrum: energy over the frequencies.
-        notes: the codec's remarks.
-        unknown: what cannot be known from this file, one sentence each.
+        rms: (8, 8) float64, root mean square of the luma coefficients over all blocks, ``[v, u]``,
+            JPEG scale, of the stored picture.
     """
 
     path: Path
     size: int
-    codec: str
-    stored: tuple[int, int]
-    upright: tuple[int, int]
-    orientation: int
+    photo: Photo
     process: str
-    subsampling: str
-    quality: float | None
     luma_quality: float | None
     chroma_quality: float | None
-    exact: bool
-    tables: tuple[Table, ...]
+    tables: dict[str, NDArray[np.uint16]]
     zeros: tuple[float | None, float | None]
-    spectrum: Spectrum
-    notes: tuple[str, ...]
-    unknown: tuple[str, ...]
+    rms: NDArray[np.float64]
 
     @property
     def bits_per_pixel(self) -> float:
         """Of the whole file, metadata included."""
-        return 8 * self.size / (self.stored[0] * self.stored[1])
+        return 8 * self.size / (self.photo.width * self.photo.height)
+
+    @property
+    def bands(self) -> tuple[float, float, float] | None:
+        """Shares of the luma AC energy with v + u of 1 to 3, 4 to 7, 8 to 14; None without any."""
+        energy = np.where((_RANK > 0) & (self.rms > _NOTHING), self.rms**2, 0.0)
+        sums = np.bincount(np.digitize(_RANK, _BANDS).ravel(), weights=energy.ravel())
+        low, middle, high = (float(band) for band in sums / (sums.sum() or 1))
+        return (low, middle, high) if energy.any() else None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What cannot be known from this file, one sentence each."""
+        codec = self.photo.codec
+        if codec == "jpeg" or self.photo.file_coefficients is not None:
+            return ()
+        sampling = ("sampling: not read for this codec",)
+        return (_NO_TABLES.get(codec, _LOSSLESS), *(sampling if codec in _NOT_SAMPLED else ()))
 
 
 def find_facts(path: Path, photo: Photo) -> FileFacts:
@@ -125,58 +95,40 @@ def find_facts(path: Path, photo: Photo) -> FileFacts:
         header = parse_header(path.read_bytes()) if photo.codec == "jpeg" else None
     except OSError as error:
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {error.strerror}") from error
-    height, width = turn(photo.orientation).pair(photo.height, photo.width)
-    luma, chroma = _qualities(header)
+    luma, chroma = (None, None) if header is None else _qualities(header)
     return FileFacts(
         path=path,
         size=size,
-        codec=photo.codec,
-        stored=(photo.width, photo.height),
-        upright=(width, height),
-        orientation=photo.orientation,
-        process=_process(header),
-        subsampling=photo.subsampling,
-        quality=photo.quality,
+        photo=photo,
+        process="" if header is None else _process(header),
         luma_quality=luma,
         chroma_quality=chroma,
-        exact=photo.file_coefficients is not None and photo.file_coefficients.exact,
-        tables=_tables(header),
+        tables={} if header is None else _tables(header),
         zeros=_zeros(photo),
-        spectrum=spectrum(photo),
-        notes=photo.notes,
-        unknown=_unknown(photo),
+        rms=spectrum(photo),
     )
 
 
-def _process(header: JpegHeader | None) -> str:
-    if header is None:
-        return ""
+def _process(header: JpegHeader) -> str:
     names = {0: "baseline", 1: "extended sequential", 3: "lossless"}
     name = "progressive" if header.progressive else names.get(header.process, "")
     coder = "arithmetic coding" if header.process > 8 else ""
-    return ", ".join(part for part in (name, coder) if part)
+    return ", ".join(filter(None, (name, coder)))
 
 
-def _tables(header: JpegHeader | None) -> tuple[Table, ...]:
-    """Tables with the components that use them, in the order of the components."""
-    if header is None:
-        return ()
+def _tables(header: JpegHeader) -> dict[str, NDArray[np.uint16]]:
     letters = {"grey": ["Y"], "YCbCr": ["Y", "Cb", "Cr"], "RGB": ["R", "G", "B"]}
     numbers = [str(i + 1) for i in range(len(header.components))]
-    names = letters.get(header.colours, numbers)
     users: dict[int, list[str]] = {}
-    for name, component in zip(names, header.components, strict=True):
+    components = zip(letters.get(header.colours, numbers), header.components, strict=True)
+    for name, component in components:
         users.setdefault(component.table, []).append(name)
-    return tuple(
-        Table(", ".join(names), header.tables[number])
-        for number, names in users.items()
-        if number in header.tables
-    )
+    known = {n: ", ".join(names) for n, names in users.items() if n in header.tables}
+    return {names: header.tables[number] for number, names in known.items()}
 
 
-def _qualities(header: JpegHeader | None) -> tuple[float | None, float | None]:
-    """Quality factors of the luma and of the chroma table, each by itself."""
-    if header is None or header.colours not in ("grey", "YCbCr"):
+def _qualities(header: JpegHeader) -> tuple[float | None, float | None]:
+    if header.colours not in ("grey", "YCbCr"):
         return None, None
     tables = [header.tables.get(component.table) for component in header.components]
     luma = None if tables[0] is None else estimate_quality(tables[0])
@@ -202,22 +154,13 @@ def _zero_share(*levels: NDArray[np.int16] | NDArray[np.float32]) -> float | Non
     return 1 - float(present) / (63 * blocks)
 
 
-def _unknown(photo: Photo) -> tuple[str, ...]:
-    if photo.codec == "jpeg" or photo.file_coefficients is not None:
-        return ()
-    unknown = [_NO_TABLES[photo.codec]] if photo.codec in _NO_TABLES else [_LOSSLESS]
-    if photo.codec in ("avif", "heic", "jxl", "webp"):
-        unknown.append("sampling: not read for this codec")
-    return tuple(unknown)
-
-
-def spectrum(photo: Photo) -> Spectrum:
-    """Of the file's own coefficients, or else of the block DCT of the decoded pixels."""
+def spectrum(photo: Photo) -> NDArray[np.float64]:
+    """`FileFacts.rms` of the file's own coefficients, or else of the decoded pixels' block DCT."""
     energy, blocks = np.zeros((8, 8)), 0
     for strip in _strips(photo):
         energy += np.square(strip).sum(axis=(0, 1), dtype=np.float64)
         blocks += strip.shape[0] * strip.shape[1]
-    return Spectrum(np.sqrt(energy / blocks))
+    return np.sqrt(energy / blocks)
 
 
 def _strips(photo: Photo) -> Iterator[NDArray[np.float32]]:

@@ -58,22 +58,23 @@ _ENERGY = {1.0: "1", 10.0: "10", 100.0: "100", 1000.0: "1000"}
 _STEPS = {1.0: "1", 10.0: "10", 100.0: "100", 255.0: "255"}
 
 
-def draw(photo: Photo, facts: FileFacts, inspection: Inspection, kind: str = "png") -> bytes:
+def draw(facts: FileFacts, inspection: Inspection, kind: str = "png") -> bytes:
     """The figure as a file: "png" (1420 x 1280 pixels), "svg" or "pdf"."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its font cache
     file = io.BytesIO()
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
-        figure = make_figure(photo, facts, inspection)
+        figure = make_figure(facts, inspection)
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
         figure.savefig(file, format=kind, dpi=_DPI, metadata=undated)
     return file.getvalue()
 
 
-def make_figure(photo: Photo, facts: FileFacts, inspection: Inspection) -> Figure:
+def make_figure(facts: FileFacts, inspection: Inspection) -> Figure:
     """A headline and eleven panels, in three rows."""
     figure = Figure(figsize=_INCHES, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
     rows = figure.add_gridspec(4, 4, height_ratios=(0.18, 1, 1, 1))
     panels = [figure.add_subplot(rows[1 + n // 4, n % 4]) for n in range(10)]
+    photo = facts.photo
     patch = choose_patch(photo, inspection)
     _headline(figure.add_subplot(rows[0, :]), facts)
     _picture(panels[0], photo, inspection, patch)
@@ -91,19 +92,20 @@ def make_figure(photo: Photo, facts: FileFacts, inspection: Inspection) -> Figur
 
 def _headline(ax: Axes, facts: FileFacts) -> None:
     ax.set_axis_off()
-    quality = "quality factor not known" if facts.quality is None else f"QF {facts.quality:g}"
+    photo = facts.photo
+    quality = "quality factor not known" if photo.quality is None else f"QF {photo.quality:g}"
     parts = [
-        " ".join(filter(None, (facts.codec.upper(), facts.process))),
-        size_text(facts),
-        facts.subsampling,
+        " ".join(filter(None, (photo.codec.upper(), facts.process))),
+        size_text(photo),
+        photo.subsampling,
         quality,
         f"{facts.size:,} bytes, {facts.bits_per_pixel:.2f} bits per pixel",
     ]
     below = one_line("   ".join(filter(None, parts)), 150)
     ax.text(0, 0.95, one_line(facts.path.name, 80), fontsize=20, va="top")
     ax.text(0, 0.4, below, fontsize=12, color=PALE, va="top")
-    if any(note.startswith("damaged") for note in facts.notes):
-        notes = one_line("; ".join(facts.notes), 170)
+    if photo.damage:
+        notes = one_line("; ".join(photo.notes), 170)
         ax.text(0, 0, notes, fontsize=10, color="#aa2814", va="top")
 
 
@@ -217,11 +219,12 @@ def _cells(ax: Axes, inspection: Inspection, values: Any, ticks: Ticks) -> None:
 
 def _tables(axes: Sequence[Axes], facts: FileFacts) -> None:
     """The first two quantisation tables."""
+    tables = list(facts.tables.items())
     for n, (ax, kind) in enumerate(zip(axes, ("luma", "chroma"), strict=True)):
-        if n < len(facts.tables):
-            table = facts.tables[n]
-            title(ax, f"Quantisation {table_title(table)}", "rows: vertical frequency, as stored")
-            _numbers(ax, table.steps, _STEPS)
+        if n < len(tables):
+            name, steps = tables[n]
+            title(ax, f"Quantisation {table_title(name)}", "rows: vertical frequency, as stored")
+            _numbers(ax, steps, _STEPS)
         else:
             title(ax, f"Quantisation steps, {kind}")
             empty(ax, facts.unknown[0] if facts.unknown else "the file has no second table")
@@ -230,7 +233,7 @@ def _tables(axes: Sequence[Axes], facts: FileFacts) -> None:
 def _spectrum(ax: Axes, facts: FileFacts) -> None:
     bands = bands_text(facts).replace(" frequencies", "")
     title(ax, "DCT energy by frequency", f"luma AC: {bands}")
-    _numbers(ax, facts.spectrum.rms, _ENERGY)
+    _numbers(ax, facts.rms, _ENERGY)
 
 
 def _numbers(ax: Axes, values: NDArray[Any], ticks: Ticks) -> None:

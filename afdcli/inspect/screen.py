@@ -13,13 +13,16 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
+from afdcli.codec.photo import DAMAGED, Photo
 from afdcli.constants import WORDS
-from afdcli.inspect.facts import FileFacts, Table
+from afdcli.inspect.facts import FileFacts
 from afdcli.inspect.predict import TOP, Inspection
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
 from afdcli.storage.text import clean
+from afdcli.view.orientation import turn
 
+_CROPS = {"center": "cut from the centre", "squash": "squashed", "border": "with borders"}
 WIDE = 116  # columns from which on panels stand side by side
 
 
@@ -31,27 +34,23 @@ def show(
     loaded: LoadedModule | None,
 ) -> None:
     """Print all panels, side by side where *screen* is wide enough."""
+    answers = _answers(inspection, loaded)
     file = _panel("file", _pairs(_file(facts)))
-    seen = _panel(
-        "classifier",
-        Group(
-            _pairs(_frame(inspection, backbone)), Text(), *_answers(inspection, backbone, loaded)
-        ),
-    )
-    energy = _square("luma, root mean square", facts.spectrum.rms.round().astype(int))
-    tables = [_square(table_title(table), table.steps) for table in facts.tables] + [energy]
+    seen = _panel("classifier", Group(_pairs(_frame(inspection, backbone)), Text(), *answers))
+    energy = _square("luma, root mean square", facts.rms.round().astype(int))
+    tables = [_square(table_title(name), steps) for name, steps in facts.tables.items()] + [energy]
+    content: RenderableType = Group(*tables)
     if screen.width >= WIDE:
         both = Grid.grid(expand=True, padding=(0, 1, 0, 0))
         both.add_column(ratio=1)
         both.add_column(ratio=1)
         both.add_row(file, seen)
         screen.print(both)
-        row = Grid.grid(padding=(0, 3, 0, 0))
-        row.add_row(*tables)
-        screen.print(_panel("8x8 DCT, stored picture", row))
+        content = Grid.grid(padding=(0, 3, 0, 0))
+        content.add_row(*tables)
     else:
         screen.print(file, seen)
-        screen.print(_panel("8x8 DCT, stored picture", Group(*tables)))
+    screen.print(_panel("8x8 DCT, stored picture", content))
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -68,56 +67,45 @@ def _pairs(lines: Iterator[tuple[str, str | Text]]) -> Grid:
 
 
 def _file(facts: FileFacts) -> Iterator[tuple[str, str | Text]]:
+    photo = facts.photo
+    own = photo.file_coefficients is not None and photo.file_coefficients.exact
+    lossless = photo.codec in ("png", "gif", "bmp")
+    every_pixel = "none: this format keeps every pixel's colour"
     yield "path", clean(str(facts.path))
-    yield "codec", ", ".join(filter(None, (facts.codec.upper(), facts.process)))
-    yield "size", size_text(facts)
+    yield "codec", ", ".join(filter(None, (photo.codec.upper(), facts.process)))
+    yield "size", size_text(photo)
     yield "bytes", f"{facts.size:,} ({facts.bits_per_pixel:.2f} bits per pixel)"
-    yield "sampling", sampling_text(facts)
-    yield "quality factor", quality_text(facts)
-    own = "the file's own" if facts.exact else "computed from the decoded pixels"
-    yield "coefficients", own
+    yield "sampling", every_pixel if lossless else photo.subsampling or "not known"
+    yield "quality factor", _quality(facts)
+    yield "coefficients", "the file's own" if own else "computed from the decoded pixels"
     yield "zero AC levels", _zeros(facts)
     yield "AC energy, luma", bands_text(facts)
-    for note in facts.notes:
-        damaged = note.startswith("damaged")
-        yield "note", Text(clean(note), style="yellow" if damaged else "")
+    for note in photo.notes:
+        yield "note", Text(clean(note), style="yellow" if note.startswith(DAMAGED) else "")
     for sentence in facts.unknown:
         yield "not known", sentence
 
 
-def size_text(facts: FileFacts) -> str:
+def size_text(photo: Photo) -> str:
     """Stored size and, with an EXIF orientation, the upright size."""
-    width, height = facts.stored
-    text = f"{width} × {height}"
-    if facts.orientation == 1:
+    text = f"{photo.width} × {photo.height}"
+    if photo.orientation == 1:
         return text
-    upright = f"{facts.upright[0]} × {facts.upright[1]}"
-    return f"{text} stored, orientation {facts.orientation}, upright {upright}"
+    height, width = turn(photo.orientation).pair(photo.height, photo.width)
+    return f"{text} stored, orientation {photo.orientation}, upright {width} × {height}"
 
 
-def quality_text(facts: FileFacts) -> str:
-    """Estimated quality factor, with those of the two tables."""
-    if facts.quality is None:
+def _quality(facts: FileFacts) -> str:
+    if facts.photo.quality is None:
         return "not known: no quantisation tables at hand"
-    parts = [
-        f"{name} {value:g}"
-        for name, value in (("luma", facts.luma_quality), ("chroma", facts.chroma_quality))
-        if value is not None
-    ]
-    return f"{facts.quality:g}, estimated" + (f" ({', '.join(parts)})" if parts else "")
-
-
-def sampling_text(facts: FileFacts) -> str:
-    """Chroma subsampling, or why there is none."""
-    if facts.codec in ("png", "gif", "bmp"):
-        return "none: this format keeps every pixel's colour"
-    return facts.subsampling or "not known"
+    both = (("luma", facts.luma_quality), ("chroma", facts.chroma_quality))
+    parts = ", ".join(f"{name} {value:g}" for name, value in both if value is not None)
+    return f"{facts.photo.quality:g}, estimated" + (f" ({parts})" if parts else "")
 
 
 def bands_text(facts: FileFacts) -> str:
     """Shares of the AC energy in the low, middle and high band."""
-    bands = facts.spectrum.bands
-    if bands is None:
+    if (bands := facts.bands) is None:
         return "none: the picture is flat"
     names = ("low", "middle", "high frequencies")
     return ", ".join(f"{100 * s:.1f} % {name}" for s, name in zip(bands, names, strict=True))
@@ -135,29 +123,16 @@ def _frame(inspection: Inspection, backbone: Backbone) -> Iterator[tuple[str, st
     yield "backbone", f"{clean(backbone.name)}, {len(backbone.class_names):,} classes"
     if backbone.note:
         yield "classes", clean(backbone.note)
-    yield "view", f"{spec.width} × {spec.height}, {_crop_name(spec.crop_mode)}"
+    yield "view", f"{spec.width} × {spec.height}, {_CROPS[spec.crop_mode]}"
     y, x = frame.scale
     scale = f"× {y:.3f}" if round(y, 3) == round(x, 3) else f"× {x:.3f} in x, × {y:.3f} in y"
     yield "resized", "not at all: the blocks stay whole" if y == x == 1 else scale
-    yield "sees", sees_text(inspection)
-
-
-def _crop_name(mode: str) -> str:
-    names = {"center": "cut from the centre", "squash": "squashed", "border": "with borders"}
-    return names[mode]
-
-
-def sees_text(inspection: Inspection) -> str:
-    """Which part of the picture the view shows."""
-    frame = inspection.framing
     top, left, bottom, right = (round(edge) for edge in frame.box)
     text = f"{100 * frame.share:.1f} % of the picture: x {left} to {right}, y {top} to {bottom}"
-    return text + (f"; {100 * frame.padding:.1f} % is padding" if frame.padding else "")
+    yield "sees", text + (f"; {100 * frame.padding:.1f} % is padding" if frame.padding else "")
 
 
-def _answers(
-    inspection: Inspection, backbone: Backbone, loaded: LoadedModule | None
-) -> Iterator[RenderableType]:
+def _answers(inspection: Inspection, loaded: LoadedModule | None) -> Iterator[RenderableType]:
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("without AFD", overflow="fold")
     table.add_column("", justify="right", no_wrap=True)
@@ -165,12 +140,10 @@ def _answers(
         table.add_column("with AFD", overflow="fold")
         table.add_column("", justify="right", no_wrap=True)
     for rank, first in enumerate(inspection.direct[:TOP]):
-        cells = [first, *inspection.restored[rank : rank + 1]]
-        style = "bold" if rank == 0 else ""
         row: list[str | Text] = []
-        for top in cells:
+        for top in (first, *inspection.restored[rank : rank + 1]):
             row += [Text(clean(top.label)), f"{100 * top.prob:.1f} %"]
-        table.add_row(*row, style=style)
+        table.add_row(*row, style="bold" if rank == 0 else "")
     yield table
     yield Text()
     yield _pairs(_module(inspection, loaded))
@@ -196,10 +169,10 @@ def _module(
         yield "note", Text(clean(loaded.note), style="yellow")
 
 
-def table_title(table: Table) -> str:
-    """Title of a quantisation table."""
+def table_title(components: str) -> str:
+    """Title of the quantisation table of *components*."""
     kinds = {"Y": "luma (Y)", "Cb, Cr": "chroma (Cb, Cr)"}
-    return f"steps, {kinds.get(table.name, f'components {table.name}')}"
+    return f"steps, {kinds.get(components, f'components {components}')}"
 
 
 def _square(title: str, values: NDArray[np.integer[Any]]) -> Grid:
@@ -207,9 +180,8 @@ def _square(title: str, values: NDArray[np.integer[Any]]) -> Grid:
     grid = Grid(
         title=title, title_justify="left", box=None, show_header=False, padding=(0, 0, 0, 1)
     )
-    rows: list[list[int]] = values.tolist()
-    for _ in rows[0]:
+    for _ in range(8):
         grid.add_column(justify="right", no_wrap=True, min_width=3)
-    for row in rows:
-        grid.add_row(*(str(value) for value in row))
+    for row in values:
+        grid.add_row(*map(str, row))
     return grid

@@ -159,7 +159,11 @@ def test_a_jpeg_inside_jpeg_xl_gives_its_own_coefficients(tmp_path: Path, qualit
         assert (ours.levels == theirs.levels).all() and (ours.steps == theirs.steps).all()
     (tmp_path / "a.jxl").write_bytes(packed)
     facts = find_facts(tmp_path / "a.jxl", read_photo(tmp_path / "a.jxl"))
-    assert facts.exact and facts.quality == quality and facts.unknown == ()
+    assert (
+        facts.photo.file_coefficients is not None
+        and facts.photo.quality == quality
+        and facts.unknown == ()
+    )
 
 
 def test_a_jpeg_of_another_size_inside_jpeg_xl_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,10 +86,10 @@ def test_figure_shows_everything(kit: Path, tmp_path: Path, format: str, with_mo
     path = tmp_path / "a $x$ _b_.img"
     facts, photo = facts_and_photo(encoded(Image.fromarray(scene(96, 128)), format), path)
     inspection = predict(photo, backbone, module if with_module else None)
-    figure = make_figure(photo, facts, inspection)
+    figure = make_figure(facts, inspection)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert len(set(titles) - {""}) == 11, titles
-    svg = draw(photo, facts, inspection, "svg").decode()
+    svg = draw(facts, inspection, "svg").decode()
     words = ["a $x$ _b_.img", "Classifier input", "64 x 64 pixels", "without AFD"]
     words += [top.label for top in inspection.direct[:TOP]]
     words += [f"{100 * top.prob:.1f} %" for top in inspection.direct[:TOP]]
@@ -120,7 +120,7 @@ def test_block_edges_are_those_of_the_stored_picture(
     data = encoded(pixels, quality=95, subsampling="4:4:4")
     photo = replace(read_photo(data), orientation=orientation)
     inspection = lit(predict(photo, backbone, None), 7, 7)
-    figure = make_figure(photo, facts_of(data, tmp_path / "a.jpg"), inspection)
+    figure = make_figure(replace(facts_of(data, tmp_path / "a.jpg"), photo=photo), inspection)
     ax = next(ax for ax in figure.axes if ax.get_title(loc="left").startswith("Blocks"))
     upright = turn(orientation).pixels(photo.pixels).astype(int)
     horizontal, vertical = (c for c in ax.collections[:2])
@@ -145,7 +145,7 @@ def test_fdm_as_a_picture(kit: Path, tmp_path: Path) -> None:
     assert gateless.drift is not None
     assert MapScale.of([gateless.drift]).unit == "°"
     assert draw_map(gateless, MapScale.of([gateless.drift])) is not None
-    make_figure(saved(20), facts_of(encoded(scene(64, 64)), tmp_path / "x.jpg"), gateless)
+    make_figure(facts_of(encoded(scene(64, 64)), tmp_path / "x.jpg"), gateless)
 
 
 def test_colours_of_an_fdm_span_its_values_without_extremes(kit: Path) -> None:
