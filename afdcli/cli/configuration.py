@@ -55,11 +55,7 @@ def variable(command: str, option: str) -> str:
 
 
 def check_environment(command: Any) -> None:
-    """Refuse variables of *command* that set nothing.
-
-    Raises:
-        UsageError: there is one.
-    """
+    """Refuse variables of *command* that set nothing. Raises UsageError if there is one."""
     known = {variable(command.name, name): name for name in options_of(command)}
     start = variable(command.name, "")
     for name in sorted(os.environ):

@@ -80,11 +80,7 @@ def compress(pixels: NDArray[np.uint8], rounds: Sequence[Compression]) -> bytes:
 
 @cache
 def require(codec: Codec) -> None:
-    """Check that the installed Pillow can write *codec*.
-
-    Raises:
-        UsageError: it cannot.
-    """
+    """Check that the installed Pillow can write *codec*. Raises UsageError if not."""
     Image.init()
     if codec == "avif" and "AVIF" not in Image.SAVE:
         with suppress(ImportError):

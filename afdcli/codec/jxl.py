@@ -47,11 +47,7 @@ class JxlHeader:
 
 
 def parse_jxl(data: bytes) -> JxlHeader:
-    """Parse the headers of a JPEG XL file.
-
-    Raises:
-        DamagedError: they are broken or cut off.
-    """
+    """Parse the headers of a JPEG XL file. Raises DamagedError if they are broken or cut off."""
     codestream, holds_jpeg = data[:_HEADER], False
     if not data.startswith(_SIGNATURE):
         codestream = b""

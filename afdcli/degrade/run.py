@@ -206,11 +206,7 @@ def degrade(
 
 
 def check_sources(sources: Iterable[str | Path], out: Path) -> None:
-    """Check that no source is the output folder or in it.
-
-    Raises:
-        UsageError: a source is.
-    """
+    """Check that no source is the output folder or in it. Raises UsageError if one is."""
     for source in sources:
         if lies_in(Path(source), out):
             raise UsageError(f"{source} is in the output folder {out}: choose another --out")

@@ -39,11 +39,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Parse "I/N".
-
-        Raises:
-            UsageError: *text* is not of this form.
-        """
+        """Parse "I/N". Raises UsageError if *text* is not of this form."""
         match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         shard = cls(*map(int, match.groups())) if match else cls(0)
         if not 1 <= shard.index <= shard.count:

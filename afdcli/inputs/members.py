@@ -48,11 +48,7 @@ class Archive:
 
     @classmethod
     def at(cls, path: Path) -> Archive:
-        """The archive at *path*.
-
-        Raises:
-            OSError: it cannot be opened.
-        """
+        """The archive at *path*. Raises OSError if it cannot be opened."""
         status = path.stat()
         return cls(path.absolute(), status.st_size, status.st_mtime_ns)
 
@@ -72,11 +68,7 @@ class Archive:
 
 
 def check_size(size: int, limit: int) -> None:
-    """Check a number of bytes.
-
-    Raises:
-        PhotoError: TOO_LARGE if *size* is above *limit*.
-    """
+    """Check a number of bytes. Raises PhotoError: TOO_LARGE if *size* is above *limit*."""
     if size > limit:
         message = f"{size} bytes is more than the limit of {limit}"
         raise PhotoError(ErrorCode.TOO_LARGE, message)

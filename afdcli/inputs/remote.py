@@ -37,11 +37,7 @@ class Remote:
 
 
 def check_url(url: str) -> None:
-    """Check that *url* can be opened.
-
-    Raises:
-        UsageError: it cannot.
-    """
+    """Check that *url* can be opened. Raises UsageError if not."""
     file_system(url)
 
 

@@ -97,11 +97,7 @@ def trouble(doing: str, where: Place) -> Iterator[None]:
 
 
 def is_file(where: Place) -> bool:
-    """True if *where* is an existing file.
-
-    Raises:
-        ResultsError: the store cannot be reached.
-    """
+    """True if *where* is an existing file. Raises ResultsError if the store cannot be reached."""
     if isinstance(where, Path):
         return where.is_file()
     with trouble("read", where):
@@ -176,11 +172,7 @@ def put(file: Path, where: Place) -> None:
 
 
 def remove(where: Place) -> None:
-    """Delete a file.
-
-    Raises:
-        ResultsError: the disk or the store fails.
-    """
+    """Delete a file. Raises ResultsError if the disk or the store fails."""
     with trouble("write", where):
         if isinstance(where, Path):
             where.unlink()
