@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from afdcli.codec.jpeg_frame import JpegHeader, Scan
+from afdcli.codec.jpeg_frame import JpegHeader
 
 _EOI = b"\xff\xd9"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -49,7 +49,8 @@ def share_of_rows(data: bytes, header: JpegHeader) -> float:
 
     In a progressive file, rows that have only the first and coarsest scan count.
     """
-    scan = _base_scan(header)
+    first = header.components[0].id
+    scan = next((scan for scan in header.scans if scan.dc and first in scan.ids), None)
     if scan is None:
         return 0.0
     begun = _without_padding(data[: scan.end])
@@ -63,12 +64,6 @@ def share_of_rows(data: bytes, header: JpegHeader) -> float:
         return 0.0
     same = (plain == other).reshape(len(plain), -1).all(1)
     return 1.0 if same.all() else float(np.argmin(same)) / len(same)
-
-
-def _base_scan(header: JpegHeader) -> Scan | None:
-    """The first scan with DC levels of the first component."""
-    first = header.components[0].id
-    return next((scan for scan in header.scans if scan.dc and first in scan.ids), None)
 
 
 def _without_padding(data: bytes) -> bytes:

@@ -77,8 +77,7 @@ def read_photo(
         codec = identify(data)
         with _ONE_AT_A_TIME:
             if codec == "jxl" and (jpeg := packed_jpeg(data, limits.max_pixels)):
-                photo = _read_jpeg(jpeg, limits, salvage, extras)
-                return _packed(photo, parse_jxl(data))
+                return _unpacked(_read_jpeg(jpeg, limits, salvage, extras), parse_jxl(data))
             if codec != "jpeg":
                 return decode(codec, data, limits.max_pixels, extras)
             return _read_jpeg(data, limits, salvage, extras)
@@ -144,7 +143,7 @@ def identify(data: bytes) -> str:
     raise PhotoError(ErrorCode.NOT_AN_IMAGE, reason)
 
 
-def _packed(photo: Photo, header: JxlHeader) -> Photo:
+def _unpacked(photo: Photo, header: JxlHeader) -> Photo:
     """The *photo* of the JPEG that a JPEG XL file holds."""
     if (photo.width, photo.height) != (header.width, header.height):
         message = f"it holds a JPEG of {photo.width}x{photo.height}, but says otherwise"

@@ -17,9 +17,9 @@ from afdcli.inputs.archives import check_readable, is_archive
 from afdcli.inputs.discover import check_path, discover
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
-from afdcli.inputs.remote import check_url, list_url
+from afdcli.inputs.remote import list_url
 from afdcli.inputs.selection import Selection
-from afdcli.storage.paths import is_url, place
+from afdcli.storage.paths import file_system, is_url, place
 
 STDIN = "-"
 _SHOWN = 200  # characters of a folder that cannot be listed
@@ -100,9 +100,8 @@ class Inputs:
         for path in self._paths:
             if path != STDIN:
                 _check(path)
-        named = chain.from_iterable(
-            _paths_in(stdin) if path == STDIN else [path] for path in self._paths
-        )
+        listed = (os.fsdecode(text) for line in stdin if (text := line.rstrip(b"\r\n")))
+        named = chain.from_iterable(listed if path == STDIN else [path] for path in self._paths)
         found = self._counted(chain.from_iterable(map(self._open, named)))
         first = next(found, None)
         if first is None:
@@ -221,7 +220,7 @@ def _check(path: str) -> None:
     if not path:  # pathlib takes it for the current folder: an unset variable would pass unseen
         raise UsageError("an input path is empty: write . for the current folder")
     if is_url(path):
-        check_url(path)
+        file_system(path)
         return
     check_path(Path(path))
     if _is_archive(path):
@@ -275,10 +274,3 @@ class BackgroundCount:
         self._stop.set()
         if self._found is not None:
             self._thread.join()
-
-
-def _paths_in(lines: Iterable[bytes]) -> Iterator[str]:
-    for line in lines:
-        text = line.rstrip(b"\r\n")
-        if text:
-            yield os.fsdecode(text)

@@ -121,9 +121,8 @@ class FileLabels(Labels):
         super().__init__(str(file), finder)
         self.shared = 0
         self._by_stem: dict[str, list[tuple[str, int | str]]] = defaultdict(list)
-        self._pictures: Counter[str] = (
-            Counter()
-        )  # pictures per bare name in the file, with and without suffix
+        # Pictures per bare name in the file, with and without suffix.
+        self._pictures: Counter[str] = Counter()
         some: int | str | None = None
         for path, label in self._read(file):
             path = _normalised(path)
@@ -176,10 +175,10 @@ class FileLabels(Labels):
         relative, full = _nfc(found.relative), _normalised(str(found.path))
         name = _name(relative)
         entries = self._by_stem.get(_stem(name), [])
-        for matches in (_is_path, _is_end_of_path):
+        for whole in (True, False):
             for form in (str, _stem):
                 names = form(relative), form(full)
-                labels = {label for path, label in entries if matches(form(path), *names)}
+                labels = {label for path, label in entries if _matches(form(path), *names, whole)}
                 if labels:
                     return (labels.pop() if len(labels) == 1 else None), False
         alone = [(path, label) for path, label in entries if "/" not in path]
@@ -279,12 +278,10 @@ def _stem(path: str) -> str:
     return os.path.splitext(path)[0]  # noqa: PTH122
 
 
-def _is_path(path: str, relative: str, full: str) -> bool:
-    return path in (relative, full)
-
-
-def _is_end_of_path(path: str, relative: str, full: str) -> bool:
-    """Whether *path* ends with *relative* or *full* with *path*, at a folder boundary."""
+def _matches(path: str, relative: str, full: str, whole: bool) -> bool:
+    """Whether *path* is one of the others; else, unless *whole*, the end of one or the reverse."""
+    if whole:
+        return path in (relative, full)
     ends = f"/{path}".endswith(f"/{relative}") or f"/{full}".endswith(f"/{path}")
     return "/" in path and ends
 

@@ -36,11 +36,6 @@ class Remote:
         return data
 
 
-def check_url(url: str) -> None:
-    """Check that *url* can be opened. Raises UsageError if not."""
-    file_system(url)
-
-
 def list_url(url: str, rule: Rule) -> Iterator[Found | Skipped]:
     """Yield the file at *url*, or all files below it, sorted; a failed row if that fails."""
     try:
@@ -64,7 +59,8 @@ def _list(url: str, rule: Rule) -> Iterator[Found | Skipped]:
     start = len(str(top).rstrip("/")) + 1
     remaining = iter(paths)
     while some := list(islice(remaining, _AT_ONCE)):
-        heads = _heads(system, [p for p in some if _needs_head(rule, p[start:])])
+        unclear = [p for p in some if not (rule.named(p[start:]) or is_hidden(p[start:]))]
+        heads = _heads(system, unclear if rule.opens else [])
         for path in some:
             name = path[start:]
             kind = rule.skips(name, partial(heads.__getitem__, path))
@@ -72,10 +68,6 @@ def _list(url: str, rule: Rule) -> Iterator[Found | Skipped]:
                 yield Skipped(printable(name), kind)
             else:
                 yield Found(Path(name), printable(name), Remote(f"{url.rstrip('/')}/{name}"))
-
-
-def _needs_head(rule: Rule, name: str) -> bool:
-    return rule.opens and not rule.named(name) and not is_hidden(name)
 
 
 def _heads(system: Any, paths: list[str]) -> dict[str, bytes]:

@@ -25,14 +25,16 @@ def carry_out(move: Move, target: Path, data: bytes | None = None) -> None:
         OSError: the disk fails, or permission is missing.
     """
     if move.how == LINK:
-        if not _is_link_to(target, move.source):
+        if not is_link_to(target, move.source):
             target.symlink_to(move.source)
     elif move.how == COPY:
         if not is_same_copy(move, target):
             _claim(target, None)
             _place(target, Path(move.source) if data is None else data, move.changed)
     elif os.path.lexists(move.source) or not os.path.lexists(target):
-        bring(Path(move.source), target, _absolute(move))
+        folder = os.path.dirname(move.source)  # noqa: PTH120
+        link = move.link and os.path.normpath(os.path.join(folder, move.link))  # noqa: PTH118
+        bring(Path(move.source), target, link)
 
 
 def bring(source: Path, target: Path, link: str = "") -> None:
@@ -42,7 +44,7 @@ def bring(source: Path, target: Path, link: str = "") -> None:
         link: *source* is a symbolic link, and *target* is to lead here.
     """
     if link:
-        if not _is_link_to(target, link):
+        if not is_link_to(target, link):
             target.symlink_to(link)
         source.unlink()
         return
@@ -66,24 +68,13 @@ def is_same_copy(move: Move, target: Path) -> bool:
     return status.st_size == move.size and near
 
 
-def is_same_link(move: Move, target: Path) -> bool:
-    """True if *target* is the link that *move* made."""
-    return _is_link_to(target, move.source)
-
-
 def equal(one: Path, other: Path) -> bool:
     """True if both files hold the same bytes."""
     return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
-def _absolute(move: Move) -> str:
-    """Where the link at the source leads, seen from anywhere; "" if it is no link."""
-    if not move.link:
-        return ""
-    return os.path.normpath(os.path.join(os.path.dirname(move.source), move.link))  # noqa: PTH118, PTH120
-
-
-def _is_link_to(path: Path, goal: str) -> bool:
+def is_link_to(path: Path, goal: str) -> bool:
+    """True if *path* is a symbolic link that says *goal*."""
     return path.is_symlink() and os.readlink(path) == goal  # noqa: PTH115
 
 

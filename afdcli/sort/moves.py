@@ -69,11 +69,7 @@ class Move:
 
 
 class MoveList:
-    """The list in the folder that pictures are sorted into.
-
-    Args:
-        path: the file.
-    """
+    """The list at *path*, in the folder that pictures are sorted into."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,11 +83,8 @@ class MoveList:
         """
         number = 1
         while True:
-            path = folder / (LIST if number == 1 else LIST.replace(".", f"-{number}."))
-            if not os.path.lexists(path):
-                return cls(path)
-            found = cls(path)
-            if found.unfinished(asked):
+            found = cls(folder / (LIST if number == 1 else LIST.replace(".", f"-{number}.")))
+            if not os.path.lexists(found.path) or found.unfinished(asked):
                 return found
             number += 1
 

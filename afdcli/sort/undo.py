@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afdcli.errors import UsageError
-from afdcli.sort.files import PART, bring, equal, is_same_copy, is_same_link
+from afdcli.sort.files import PART, bring, equal, is_link_to, is_same_copy
 from afdcli.sort.moves import LINK, LIST, MOVE, Move, MoveList
 from afdcli.sort.run import Problems
 from afdcli.storage.lock import locked
@@ -84,7 +84,7 @@ def _undo(move: Move, target: Path, done: Undone) -> None:
 def _is_ours(move: Move, target: Path) -> bool:
     """True if *target* is the copy or link of *move*, unchanged, or what a kill left of it."""
     if move.how == LINK:
-        return is_same_link(move, target)
+        return is_link_to(target, move.source)
     return is_same_copy(move, target) or not target.stat().st_size
 
 
@@ -99,11 +99,14 @@ def _put_back(move: Move, target: Path, done: Undone) -> None:
         done.put_back += 1
     elif not there:
         done.already += 1
-    elif not move.link and (not target.stat().st_size or equal(source, target)):
-        target.unlink()  # a kill left it half moved
-        done.put_back += 1
-    elif move.link and source.is_symlink() and os.readlink(source) == move.link:  # noqa: PTH115
-        target.unlink()
+    elif _is_half_moved(move, source, target):
+        target.unlink()  # a kill left it so
         done.put_back += 1
     else:
         done.problems.add("another file is at its old place", move.source)
+
+
+def _is_half_moved(move: Move, source: Path, target: Path) -> bool:
+    if move.link:
+        return is_link_to(source, move.link)
+    return not target.stat().st_size or equal(source, target)

@@ -69,13 +69,13 @@ class _Position:
         self._spool = Spool()
         self._items = list_archive(task.archive, task.rule, self._spool)
 
-    def is_past(self, task: PageTask) -> bool:
-        """Whether *task* is for another archive, or starts before this position."""
-        return task.archive != self.archive or (self.number, self.skip) > (task.number, task.skip)
+    @property
+    def at(self) -> tuple[int, int]:
+        return self.number, self.skip
 
     def page(self, task: PageTask) -> Page:
         """Advance to the start of *task* and read its items."""
-        while (self.number, self.skip) < (task.number, task.skip):
+        while self.at < (task.number, task.skip):
             self._spool.path = None
             if self._next() is None:
                 return Page((), last=True)
@@ -110,9 +110,10 @@ _position: _Position | None = None  # of this process
 def list_page(task: PageTask) -> Page:
     """List one page; runs in the worker."""
     global _position
-    if _position is None or _position.is_past(task):
-        _position = _Position(task)
-    return _position.page(task)
+    here = _position
+    if here is None or here.archive != task.archive or here.at > (task.number, task.skip):
+        here = _position = _Position(task)
+    return here.page(task)
 
 
 @dataclass(frozen=True)

@@ -180,8 +180,11 @@ class Supervisor(threading.Thread):
             for worker in list(self._workers):
                 if not (self._queue and worker.ready and len(worker.jobs) == depth):
                     continue
+                following = self._queue[0]
                 if depth and (
-                    len(self._queue[0].call) > _PREFETCH_BYTES or self._needs_own_worker(worker)
+                    len(following.call) > _PREFETCH_BYTES
+                    or worker.jobs[0].suspect  # a suspect needs a worker of its own
+                    or following.suspect
                 ):
                     continue
                 job = self._queue.popleft()
@@ -192,10 +195,6 @@ class Supervisor(threading.Thread):
                 worker.jobs.append(job)
                 with suppress(OSError):  # it is dead: _receive will notice
                     worker.pipe.send_bytes(job.call)
-
-    def _needs_own_worker(self, worker: _Worker) -> bool:
-        """True if the worker's job, or the next in the queue, needs a worker of its own."""
-        return worker.jobs[0].suspect or self._queue[0].suspect
 
     def _receive(self) -> None:
         pipes = {worker.pipe: worker for worker in self._workers}
