@@ -69,20 +69,12 @@ def fuse(
     if kind not in _FORMATS:
         raise UsageError(f"--format {kind}: choose {', '.join(_FORMATS)}")
     out = out or module.with_suffix(f".fused.{kind}")
-    if out.resolve() == module.resolve():
-        raise UsageError(
-            "--out would overwrite the module, and a fused module cannot be trained further"
-        )
     other = out.suffix.removeprefix(".")
     if other != kind and other in _FORMATS:
         raise UsageError(f"--out {out} would contain {kind}; use --format {other}, or another name")
-    if checkpoint is not None and out.resolve() == checkpoint.resolve():
-        raise UsageError(
-            f"--out {out} would overwrite the classifier's weights; choose another name"
-        )
     if kind == "safetensors" and backbone is not None:
         raise UsageError("--backbone goes with --format pt2 or onnx")
-    check_file(out)
+    check_file(out, inputs=(module, checkpoint))
     console.say_loading(" in ".join(map(str, filter(None, (module, backbone)))), quiet)
     screen = console.out(quiet or as_json)
     if kind == "safetensors":

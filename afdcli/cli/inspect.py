@@ -90,9 +90,7 @@ def _target(file: Path, sheet: Path | None) -> Path:
         sheet = Path(f"{file.stem}.inspect.png")
     if sheet.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--out {sheet}: the name of the figure must end in .png, .svg or .pdf")
-    if sheet.resolve() == file.resolve():
-        raise UsageError(f"--out {sheet}: would overwrite the image itself; choose another name")
-    check_file(sheet)
+    check_file(sheet, inputs=[file])
     return sheet
 
 

@@ -191,11 +191,7 @@ def _check_target(option: str, to: Path, suffixes: tuple[str, ...], taken: Seque
     """Raise UsageError if *to* cannot be written, or is one of the files *taken*."""
     if to.suffix.lower() not in suffixes:
         raise UsageError(f"{option} {to}: the name must end in {', '.join(suffixes)}")
-    if any(to.resolve() == path.resolve() for path in taken):
-        raise UsageError(
-            f"{option} {to}: would overwrite another file of this report; choose another name"
-        )
-    check_file(to, option)
+    check_file(to, option, taken)
 
 
 def _check_page(
@@ -227,9 +223,7 @@ def _export_failed(paths: Sequence[Place], file: Path, photos: Path | None) -> N
 
     if len(paths) > 1:
         raise UsageError("--export-failed takes one results file")
-    if isinstance(paths[0], Path) and file.resolve() == paths[0].resolve():
-        raise UsageError(f"--export-failed {file}: would overwrite the results")
-    check_file(file, "--export-failed")
+    check_file(file, "--export-failed", [path for path in paths if isinstance(path, Path)])
     origins = Origins.of(paths[0], [photos] if photos else ())
     for line in console.retry_lines(list_failed(paths[0], origins, file), file):
         console.err().print(line, soft_wrap=True)

@@ -71,7 +71,7 @@ def train(
     if plug not in ("stem", "input"):
         raise UsageError(f"--plug {plug}: choose stem or input")
     named = [item.partition("=") for item in backbone or [DEFAULT]]
-    weights = [checkpoint, *(Path(file) for _, _, file in named)]
+    weights = [checkpoint, *(Path(file) for _, _, file in named if file)]
     _check_out(out, weights, resume, overwrite)
     console.say_loading(", ".join(name for name, _, _ in named), quiet)
 
@@ -138,12 +138,7 @@ def _check_out(out: Path, weights: Sequence[Path | None], resume: bool, overwrit
         raise UsageError(f"--out {out}: the name of a module must end in .safetensors")
     written = (out, checkpoint_path(out))
     for path in written:
-        check_file(path)
-    for file in filter(None, weights):
-        if file.name and file.resolve() in {path.resolve() for path in written}:
-            raise UsageError(
-                f"--out {out}: would overwrite the weights {file}; choose another name"
-            )
+        check_file(path, inputs=weights)
     if resume and overwrite:
         raise UsageError(
             "--resume continues from the checkpoint, --overwrite drops it: give only one"

@@ -19,17 +19,6 @@ from afdcli.errors import AfdError, ResultsError, UsageError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _LOCAL = "file://"
-#: The pip package that opens a scheme.
-_PACKAGES = {
-    **dict.fromkeys(("http", "https"), "aiohttp"),
-    **dict.fromkeys(("s3", "s3a"), "'afdcli[s3]'"),
-    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "adlfs"),
-    **dict.fromkeys(("hdfs", "arrow_hdfs"), "pyarrow"),
-    **dict.fromkeys(("sftp", "ssh"), "paramiko"),
-    **{"smb": "smbprotocol", "oss": "ossfs", "oci": "ocifs", "hf": "huggingface_hub"},
-    **{"webdav": "webdav4", "github": "requests", "gdrive": "gdrive_fsspec", "box": "boxfs"},
-}
 #: Stores with atomic uploads; in others a file is visible while it is still being uploaded.
 _ATOMIC = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
 
@@ -67,9 +56,8 @@ def file_system(url: Url | str) -> tuple[Any, str]:
     try:
         system, path = url_to_fs(str(url))
     except ImportError as error:
-        scheme = str(url).split(":", 1)[0]
-        package = _PACKAGES.get(scheme)
-        cure = f"{scheme}:// needs pip install {package}" if package else str(error)
+        s3 = str(url).startswith(("s3:", "s3a:"))  # for others, fsspec says what to install
+        cure = "s3:// needs pip install 'afdcli[s3]'" if s3 else str(error)
         raise UsageError(f"{url}: {cure}") from error
     except Exception as error:  # each store raises its own; ftp:// connects here
         raise UsageError(f"{url}: {error}") from error

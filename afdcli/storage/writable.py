@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from afdcli.errors import UsageError
@@ -12,16 +13,20 @@ _DRAFT = 16  # bytes that drafts add to a name, as in ``NAME.meta.json.part``
 _LONGEST_PATH = 4096 - _DRAFT
 
 
-def check_file(path: Path, option: str = "--out") -> None:
+def check_file(path: Path, option: str = "--out", inputs: Iterable[Path | None] = ()) -> None:
     """Check that the file *path* can be written and its folders created; creates nothing.
 
     Args:
         path: the file; neither it nor its folders need to exist.
         option: the option that named it, for the message.
+        inputs: files that are read, so that none must be overwritten.
 
     Raises:
-        UsageError: *path* is a folder, the name is too long, permission is missing, …
+        UsageError: *path* is a folder or an input, permission is missing, …
     """
+    for file in inputs:
+        if file is not None and file.resolve() == path.resolve():
+            raise UsageError(f"{option} {path}: would overwrite {file}; choose another name")
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() may raise
         raise UsageError(f"{option} {path} is a folder; give the name of a file in it")
     _check(path, path.parent, option, _DRAFT)

@@ -119,7 +119,7 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("degrade", "good", "--out", "good"), ("is in the output folder", "another --out")),
         (("degrade", "good/1.jpg", "--out", "good"), ("is in the output folder",)),
         (("degrade", "good", "--out", "file"), ("is not a folder",)),
-        (("fuse", "m.safetensors", "--out", "m.safetensors"), ("would overwrite the module",)),
+        (("fuse", "m.safetensors", "--out", "m.safetensors"), ("would overwrite m.safetensors",)),
         (("fuse", "m.safetensors", "--out", "x.onnx"), ("--format onnx",)),
         (("fuse", "no.safetensors"), ("no.safetensors", "does not exist")),
         (("fuse", "file"), ("file", "safetensors")),
@@ -141,11 +141,11 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "good", "--device", "tpu"), ("--device tpu",)),
         (
             ("train", "--data", "good", "--checkpoint", "m.safetensors", "--out", "m.safetensors"),
-            ("would overwrite the weights",),
+            ("would overwrite m.safetensors",),
         ),
         (
             ("train", "--data", "good", "--checkpoint", "x.ckpt", "--out", "x.safetensors"),
-            ("would overwrite the weights",),
+            ("would overwrite x.ckpt",),
         ),
         (("classify", "a.jpg", "--afd", "no.safetensors"), ("no.safetensors",)),
         (("classify", "a.jpg", "--afd", "good"), ("good",)),
