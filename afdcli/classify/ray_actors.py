@@ -28,7 +28,7 @@ from afdcli.errors import AfdError, MachineError, PhotoError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
-from afdcli.view.batch import Layout, Slots
+from afdcli.view.batch import Slots
 from afdcli.view.spec import View, ViewSpec
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Prepare, ReadResult, Task
@@ -55,7 +55,7 @@ class Reader:
 
     @cached_property
     def _slots(self) -> Slots:
-        return Slots(Layout.of(self._spec), self._size)
+        return Slots(self._spec, self._size)
 
     @cached_property
     def _work(self) -> Prepare:

@@ -31,7 +31,6 @@ from afdcli.inference.openvino import Graph, OpenVINONetwork
 from afdcli.models.shipped import cards, sha256
 from afdcli.results.claim import found_at
 from afdcli.storage.paths import replace_text
-from afdcli.view.batch import Layout
 from afdcli.workers.cpus import available_cpus
 
 _PACKAGES = ("torch", "openvino", "numpy")
@@ -157,7 +156,7 @@ def keep(key: str, loaded: Loaded) -> None:
             asdict(graph) | {"file": str(graph.file.relative_to(folder.parent))} for graph in graphs
         ],
         # Each picture is computed by itself, so it is that of any size of batches.
-        "margin": networks.margin(Layout.of(start.spec), 1),
+        "margin": networks.margin(start.spec, 1),
         "files": {str(path): sha256(path) for path in files},
     }
     text = json.dumps({"sha256": _digest(facts), "facts": facts})

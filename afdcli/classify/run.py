@@ -31,7 +31,7 @@ from afdcli.results.summary import Summary, write_counted
 from afdcli.results.writers import Sink, journal, open_sink
 from afdcli.storage.folders import Folder
 from afdcli.storage.paths import trouble
-from afdcli.view.batch import Layout, Slots
+from afdcli.view.batch import Slots
 from afdcli.workers.pool import MEBI, WorkerPool
 from afdcli.workers.read_task import Prepare, ReadResult, Task
 
@@ -169,7 +169,7 @@ class LocalRun:
         setup = self._setup
         # Two batches ahead, so that workers read while the network runs.
         window = 2 * setup.batch_size + setup.workers
-        with Slots(Layout.of(setup.spec), window) as slots:
+        with Slots(setup.spec, window) as slots:
             limits = Limits(max_pixels=setup.settings.max_pixels)
             strict, exif = setup.settings.strict, setup.settings.exif
             work = Prepare(slots.address, setup.spec, limits, strict, exif)

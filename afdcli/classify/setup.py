@@ -19,7 +19,6 @@ from afdcli.models.device import batch_size, kind_of
 from afdcli.results.metadata import backbone_facts, module_facts
 from afdcli.results.rows import Columns, Row
 from afdcli.storage.paths import Url
-from afdcli.view.batch import Layout
 from afdcli.workers.cpus import available_cpus
 from afdcli.workers.read_task import ReadResult
 
@@ -57,7 +56,7 @@ class Setup(Start):
     def cascade(self) -> Cascade:
         """A new cascade of the networks."""
         networks = self.networks
-        margin = networks.margin(Layout.of(self.spec), self.batch_size)
+        margin = networks.margin(self.spec, self.batch_size)
         quick = self._predictor(networks.quick, self.batch_size, margin)
         exact = None if networks.exact is None else self._predictor(networks.exact, PASS)
         # Two batches at the same time on the CPU, unless the network is compiled.
@@ -67,7 +66,7 @@ class Setup(Start):
     def _predictor(self, network: Network, batch_size: int, margin: float = 0.0) -> Predictor:
         return Predictor(
             network,
-            Layout.of(self.spec),
+            self.spec,
             self.backbone.class_names,
             batch_size=batch_size,
             topk=self.columns.topk,

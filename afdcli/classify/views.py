@@ -13,7 +13,6 @@ from afdcli.classify.pictures import Picture, source_of
 from afdcli.codec.limits import Limits
 from afdcli.errors import PhotoError
 from afdcli.models.plug import ViewTensors
-from afdcli.view.batch import Layout
 from afdcli.view.spec import ViewSpec
 from afdcli.workers.read_task import prepared
 
@@ -71,6 +70,6 @@ class ViewDataset(Dataset[ViewTensors]):
         except PhotoError:
             if self.unreadable == "raise":
                 raise
-        shapes = [shape for shape, _ in Layout.of(self.spec).fields]
+        shapes = [shape for shape, _ in self.spec.arrays]
         pixels, grid, context = map(torch.zeros, shapes)
         return ViewTensors(pixels.byte(), grid.half(), context.fill_(torch.nan))

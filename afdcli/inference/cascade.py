@@ -18,8 +18,8 @@ from PIL import Image
 
 from afdcli.inference.network import Arrays, Network
 from afdcli.inference.predictor import ImageResult, Predictor, is_out_of_memory
-from afdcli.view.batch import Batch, Layout
-from afdcli.view.spec import View
+from afdcli.view.batch import Batch
+from afdcli.view.spec import View, ViewSpec
 
 PASS = 4  # pictures per float32 batch: few, so that none waits long
 
@@ -40,7 +40,7 @@ _FALLBACK = 0.3  # nats, enough for a MobileNet
 def close_margin(
     quick: Network,
     exact: Network,
-    layout: Layout,
+    spec: ViewSpec,
     batch_size: int,
     integers: bool = False,
 ) -> float:
@@ -55,7 +55,7 @@ def close_margin(
     """
     confidence = _CONFIDENCE_IN_INTEGERS if integers else _CONFIDENCE
     rng = np.random.default_rng(0)
-    (height, width, _), (channels, rows, columns), (length,) = (shape for shape, _ in layout.fields)
+    (height, width, _), (channels, rows, columns), (length,) = (shape for shape, _ in spec.arrays)
     pixels = np.stack([_clouds(rng, height, width) for _ in range(_TRIALS)])
     grid = rng.normal(0, 20, (_TRIALS, channels, rows, columns)).astype(np.float16)
     file_context = rng.uniform(0, 3, (_TRIALS, length)).astype(np.float32)
@@ -112,12 +112,12 @@ class Networks:
     integers: bool = False
     measured: float | None = None
 
-    def margin(self, layout: Layout, batch_size: int) -> float:
+    def margin(self, spec: ViewSpec, batch_size: int) -> float:
         """The margin of `close_margin`, measured once; 0 without an exact network."""
         if self.exact is None:
             return 0.0
         if self.measured is None:
-            self.measured = close_margin(self.quick, self.exact, layout, batch_size, self.integers)
+            self.measured = close_margin(self.quick, self.exact, spec, batch_size, self.integers)
         return self.measured
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from afdcli.errors import BackboneError, MachineError
 from afdcli.inference.network import Network
 from afdcli.results.rows import TopClass
-from afdcli.view.batch import Batch, Layout
+from afdcli.view.batch import Batch
+from afdcli.view.spec import ViewSpec
 
 #: Significant digits of a probability in the results, about what float32 holds.
 DIGITS = 6
@@ -56,7 +57,7 @@ class Predictor:
     def __init__(
         self,
         network: Network,
-        layout: Layout,
+        spec: ViewSpec,
         class_names: Sequence[str],
         *,
         batch_size: int,
@@ -67,12 +68,12 @@ class Predictor:
         self._names = class_names
         self._topk = min(topk, len(class_names))
         self._margin = margin
-        self._layout, self._most = layout, batch_size
+        self._spec, self._most = spec, batch_size
         self.size = batch_size
 
     def new_batch(self) -> Batch:
         """An empty batch of the requested size."""
-        return Batch(self._layout, self._most, self._network.zeros)
+        return Batch(self._spec, self._most, self._network.zeros)
 
     def __call__(self, batch: Batch) -> list[ImageResult]:
         """Answers for the filled part of *batch*, in its order. Safe to call from several threads.

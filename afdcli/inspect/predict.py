@@ -18,7 +18,6 @@ from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
 from afdcli.results.rows import TopClass
-from afdcli.view.batch import Layout
 from afdcli.view.build import build_view
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.orientation import turn
@@ -93,7 +92,7 @@ def predict(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> In
     view = build_view(photo, spec)
     predictor = Predictor(
         TorchNetwork(network),
-        Layout.of(spec),
+        spec,
         backbone.class_names,
         batch_size=1,
         topk=len(backbone.class_names),

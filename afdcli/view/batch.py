@@ -17,61 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from afdcli.codec.memory_file import open_memory_file
-from afdcli.constants import CELL, CONTEXT_CHANNELS, GRID_CHANNELS
 from afdcli.errors import MachineError
 from afdcli.view.spec import View, ViewSpec
 
 _ALIGN = 64  # bytes; a cache line
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Array shapes of a `View`.
-
-    Attributes:
-        height, width: of the classifier's input, pixels.
-        grid_channels: of `View.grid`.
-    """
-
-    height: int
-    width: int
-    grid_channels: int = GRID_CHANNELS
-
-    @classmethod
-    def of(cls, spec: ViewSpec) -> Layout:
-        """The layout of the views that *spec* describes."""
-        return cls(spec.height, spec.width, spec.grid_channels)
-
-    @property
-    def fields(self) -> tuple[tuple[tuple[int, ...], DTypeLike], ...]:
-        """(shape, dtype) of pixels, grid and file_context, in this order."""
-        cells = (-(-self.height // CELL), -(-self.width // CELL))
-        return (
-            ((self.height, self.width, 3), np.uint8),
-            ((self.grid_channels, *cells), np.float16),
-            ((CONTEXT_CHANNELS,), np.float32),
-        )
-
-    @property
-    def size(self) -> int:
-        """Size of one slot in bytes; every array starts at a multiple of 64."""
-        return sum(self._bytes)
-
-    @property
-    def _bytes(self) -> tuple[int, ...]:
-        sizes = (prod(shape) * np.dtype(kind).itemsize for shape, kind in self.fields)
-        return tuple(-(-size // _ALIGN) * _ALIGN for size in sizes)
-
-    def view(self, buffer: memoryview, slot: int) -> View:
-        """The arrays of *slot*, without a copy: writing to them writes to *buffer*."""
-        offset, arrays = slot * self.size, []
-        for (shape, kind), size in zip(self.fields, self._bytes, strict=True):
-            arrays.append(np.ndarray(shape, kind, buffer, offset))
-            offset += size
-        return View(*arrays)
 
 
 @dataclass(frozen=True)
@@ -81,12 +33,12 @@ class Address:
     Attributes:
         path: of the shared memory.
         inode: of the shared memory. Successive runs of one process may reuse the same path.
-        layout: of the slots.
+        spec: of the views in the slots.
     """
 
     path: str
     inode: int
-    layout: Layout
+    spec: ViewSpec
 
     def view(self, slot: int) -> View:
         """The arrays of *slot*, to write to; called in worker processes.
@@ -94,7 +46,23 @@ class Address:
         Raises:
             OSError: the shared memory is gone, or the path belongs to another run.
         """
-        return self.layout.view(_map_memory(self.path, self.inode), slot)
+        return _arrays(self.spec, _map_memory(self.path, self.inode), slot)
+
+
+def _sizes(spec: ViewSpec) -> list[int]:
+    """Bytes of the arrays of a slot, each padded to a multiple of 64."""
+    sizes = (prod(shape) * np.dtype(kind).itemsize for shape, kind in spec.arrays)
+    return [-(-size // _ALIGN) * _ALIGN for size in sizes]
+
+
+def _arrays(spec: ViewSpec, buffer: memoryview, slot: int) -> View:
+    """The arrays of *slot*, without a copy: writing to them writes to *buffer*."""
+    sizes = _sizes(spec)
+    offset, arrays = slot * sum(sizes), []
+    for (shape, kind), size in zip(spec.arrays, sizes, strict=True):
+        arrays.append(np.ndarray(shape, kind, buffer, offset))
+        offset += size
+    return View(*arrays)
 
 
 @functools.lru_cache(maxsize=1)
@@ -122,7 +90,7 @@ class Slots:
         MachineError: there is no room for two slots.
     """
 
-    def __init__(self, layout: Layout, count: int) -> None:
+    def __init__(self, spec: ViewSpec, count: int) -> None:
         try:
             self._fd = open_memory_file()
             path, self._temporary_file = f"/proc/{os.getpid()}/fd/{self._fd}", None
@@ -134,9 +102,9 @@ class Slots:
             raise MachineError(
                 f"cannot create shared memory or a temporary file for the workers: {error.strerror}"
             ) from error
-        self.address = Address(path, os.fstat(self._fd).st_ino, layout)
+        self.address = Address(path, os.fstat(self._fd).st_ino, spec)
         try:
-            self.count = _reserve(self._fd, layout, count)
+            self.count = _reserve(self._fd, sum(_sizes(spec)), count)
             self._bytes = memoryview(mmap.mmap(self._fd, 0))
         except BaseException:
             self._free()
@@ -144,7 +112,7 @@ class Slots:
 
     def read(self, slot: int) -> View:
         """The arrays of *slot*, without a copy; do not use them after the context has ended."""
-        return self.address.layout.view(self._bytes, slot)
+        return _arrays(self.address.spec, self._bytes, slot)
 
     def __enter__(self) -> Slots:
         return self
@@ -159,14 +127,14 @@ class Slots:
             Path(self._temporary_file).unlink(missing_ok=True)
 
 
-def _reserve(fd: int, layout: Layout, count: int) -> int:
-    """Allocate memory for *count* slots, or fewer if memory is short; the number of slots."""
+def _reserve(fd: int, size: int, count: int) -> int:
+    """Allocate *count* slots of *size* bytes, or fewer if memory is short; the number of slots."""
     while count >= 2:
-        if _allocate(fd, count * layout.size):
+        if _allocate(fd, count * size):
             return count
         count //= 2
     raise MachineError(
-        f"shared memory has no room for two pictures ({2 * layout.size >> 20} MB);"
+        f"shared memory has no room for two pictures ({2 * size >> 20} MB);"
         " give the container more memory"
     )
 
@@ -195,8 +163,8 @@ class Batch:
         filled: number of views in the batch.
     """
 
-    def __init__(self, layout: Layout, size: int, empty: Any = np.zeros) -> None:
-        arrays: list[NDArray[Any]] = [empty((size, *shape), kind) for shape, kind in layout.fields]
+    def __init__(self, spec: ViewSpec, size: int, empty: Any = np.zeros) -> None:
+        arrays: list[NDArray[Any]] = [empty((size, *shape), kind) for shape, kind in spec.arrays]
         self.pixels, self.grid, self.file_context = arrays
         self.size = size
         self.filled = 0

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from afdcli.codec.photo import Photo
 from afdcli.codec.pixel_dct import Coefficients, pixel_coefficients
 from afdcli.constants import COMPONENTS, CONTEXT_CHANNELS, FREQUENCIES
-from afdcli.view.batch import Layout
 from afdcli.view.geometry import Geometry, geometry
 from afdcli.view.grid import pool
 from afdcli.view.orientation import Turn, turn
@@ -42,7 +41,7 @@ def build_view(photo: Photo, spec: ViewSpec, into: View | None = None) -> View:
     """
     turned = turn(photo.orientation)
     where = geometry(*turned.pair(photo.height, photo.width), spec)
-    view = into or View(*(np.empty(*field) for field in Layout.of(spec).fields))
+    view = into or View(*(np.empty(*field) for field in spec.arrays))
     view.pixels[:] = render(photo, turned, where, spec)
     coefficients = photo.file_coefficients
     if spec.coefficients == "file":

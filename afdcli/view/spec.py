@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
-from afdcli.constants import GRID_CHANNELS
+from afdcli.constants import CELL, CONTEXT_CHANNELS, GRID_CHANNELS
 from afdcli.errors import BackboneError
 
 NEAR = 16  # pixels; see `ViewSpec.near`
@@ -67,6 +67,16 @@ class ViewSpec:
     def grid_channels(self) -> int:
         """Number of channels of `View.grid`: 384, or 192 without `means`."""
         return GRID_CHANNELS if self.means else GRID_CHANNELS // 2
+
+    @property
+    def arrays(self) -> tuple[tuple[tuple[int, ...], DTypeLike], ...]:
+        """(shape, dtype) of the arrays of a `View`, in its order."""
+        cells = (-(-self.height // CELL), -(-self.width // CELL))
+        return (
+            ((self.height, self.width, 3), np.uint8),
+            ((self.grid_channels, *cells), np.float16),
+            ((CONTEXT_CHANNELS,), np.float32),
+        )
 
     def fits(self, height: int, width: int) -> bool:
         """Whether an oriented picture of *height* x *width* pixels is cropped without resizing."""

@@ -20,10 +20,9 @@ from afdcli.inference.torch_network import TorchNetwork
 from afdcli.models import precision
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
 from afdcli.models.loader import load_backbone
-from afdcli.view.batch import Layout
-from afdcli.view.spec import View
+from afdcli.view.spec import View, ViewSpec
 
-LAYOUT = Layout(16, 16)
+SPEC = ViewSpec(16, 16)
 CLASSES = [str(i) for i in range(4)]
 
 
@@ -51,8 +50,8 @@ def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:
     quick, exact = Stand(0.0), Stand(-0.05)
     opinions = Cascade(
-        Predictor(TorchNetwork(quick), LAYOUT, CLASSES, batch_size=size, margin=margin),
-        Predictor(TorchNetwork(exact), LAYOUT, CLASSES, batch_size=PASS),
+        Predictor(TorchNetwork(quick), SPEC, CLASSES, batch_size=size, margin=margin),
+        Predictor(TorchNetwork(exact), SPEC, CLASSES, batch_size=PASS),
     )
     said: dict[int, int] = {}
     in_batch: list[int] = []
@@ -67,7 +66,7 @@ def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Sta
         in_batch.clear()
 
     for number, value in enumerate(values):
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
         in_batch.append(number)
         if opinions.batch.full:
             go(last=False)
@@ -136,13 +135,13 @@ class Slow(nn.Module):
 
 def batch(opinions: Cascade, *values: int) -> None:
     for value in values:
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
     slow, said = Slow(), []
-    forward = Predictor(TorchNetwork(slow), LAYOUT, CLASSES, batch_size=2)
+    forward = Predictor(TorchNetwork(slow), SPEC, CLASSES, batch_size=2)
     opinions = Cascade(forward, threads=threads)
 
     def take(answer: ImageResult) -> None:
@@ -164,7 +163,7 @@ def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> Non
 def test_error_of_the_network_reaches_the_caller() -> None:
     slow = Slow(broken=2)
     slow.let_go.set()
-    forward = Predictor(TorchNetwork(slow), LAYOUT, CLASSES, batch_size=1)
+    forward = Predictor(TorchNetwork(slow), SPEC, CLASSES, batch_size=1)
     opinions = Cascade(forward, threads=2)
     said: list[ImageResult] = []
     batch(opinions, 1)
@@ -194,7 +193,7 @@ def test_only_want_of_memory_gives_a_default_margin(message: str) -> None:
 
     network = TorchNetwork(Refuses())
     if "memory" in message:
-        assert close_margin(network, network, LAYOUT, 4) == 0.3
+        assert close_margin(network, network, SPEC, 4) == 0.3
         return
     with pytest.raises(RuntimeError, match="do not fit"):
-        close_margin(network, network, LAYOUT, 4)
+        close_margin(network, network, SPEC, 4)

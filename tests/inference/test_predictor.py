@@ -12,8 +12,7 @@ from afdcli.inference.predictor import Predictor
 from afdcli.inference.torch_network import TorchNetwork
 from afdcli.models import device as engine_device
 from afdcli.models.afd_classifier import Prediction
-from afdcli.view.batch import Layout
-from afdcli.view.spec import View
+from afdcli.view.spec import View, ViewSpec
 
 
 class Stand(nn.Module):
@@ -34,15 +33,15 @@ class Stand(nn.Module):
         return Prediction(logits.where(index[:, None] != 8, torch.nan), None, None)
 
 
-LAYOUT = Layout(16, 16)
+SPEC = ViewSpec(16, 16)
 
 
 def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | None]:
     names = [str(i) for i in range(9)]
-    forward = Predictor(TorchNetwork(network), LAYOUT, names, batch_size=batch_size)
+    forward = Predictor(TorchNetwork(network), SPEC, names, batch_size=batch_size)
     batch = forward.new_batch()
     for value in values:
-        batch.add(View(*(np.full(shape, value, kind) for shape, kind in LAYOUT.fields)))
+        batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
     return [
         answer.top_classes[0].index if answer.top_classes else None for answer in forward(batch)
     ]

@@ -6,24 +6,25 @@ import pytest
 
 from afdcli.errors import MachineError
 from afdcli.view import batch as batches
-from afdcli.view.batch import Layout, Slots
+from afdcli.view.batch import Slots
+from afdcli.view.spec import ViewSpec
 
-LAYOUT = Layout(16, 16)
+SPEC = ViewSpec(16, 16)
 
 
 def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = 5 * LAYOUT.size
+    room = 5 * SPEC.size
 
     def reserve(_file: int, _start: int, size: int) -> None:
         if size > room:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(batches.os, "posix_fallocate", reserve)
-    with Slots(LAYOUT, 16) as slots:
+    with Slots(SPEC, 16) as slots:
         assert slots.count == 4
         slots.address.view(3).grid[:] = 3
         assert (slots.read(3).grid == 3).all()
         assert (slots.read(2).pixels == 0).all()
-    room = LAYOUT.size
+    room = SPEC.size
     with pytest.raises(MachineError, match="no room"):
-        Slots(LAYOUT, 16)
+        Slots(SPEC, 16)

@@ -15,9 +15,10 @@ from kit.pictures import encoded, scene
 
 from afdcli.errors import MachineError
 from afdcli.view import batch
-from afdcli.view.batch import Address, Layout, Slots
+from afdcli.view.batch import Address, Slots
+from afdcli.view.spec import ViewSpec
 
-LAYOUT = Layout(16, 24)
+SPEC = ViewSpec(16, 24)
 
 
 def write(address: Address, slot: int, value: int) -> None:
@@ -28,7 +29,7 @@ def write(address: Address, slot: int, value: int) -> None:
 
 def test_other_processes_write_into_the_slots() -> None:
     for value in (3, 4):  # the second run may get the same path
-        with Slots(LAYOUT, 4) as slots:
+        with Slots(SPEC, 4) as slots:
             spawn = multiprocessing.get_context("spawn")
             process = spawn.Process(target=write, args=(slots.address, 2, value))
             process.start()
@@ -39,14 +40,14 @@ def test_other_processes_write_into_the_slots() -> None:
 
 def test_one_process_may_make_several_runs() -> None:
     for value in (3, 4):
-        with Slots(LAYOUT, 4) as slots:
+        with Slots(SPEC, 4) as slots:
             write(slots.address, 2, value)
             assert (slots.read(2).file_context == value).all()
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory without a name here")
 def test_the_memory_has_no_name() -> None:
-    with Slots(LAYOUT, 4) as slots:
+    with Slots(SPEC, 4) as slots:
         assert Path(slots.address.path).readlink().name.startswith("memfd:")
         path = slots.address.path
     assert not Path(path).exists()
@@ -55,7 +56,7 @@ def test_the_memory_has_no_name() -> None:
 def test_without_proc_a_temporary_file_is_used_and_removed(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(batch.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(batch.os, "access", lambda *_: False)
-    with Slots(LAYOUT, 4) as slots:
+    with Slots(SPEC, 4) as slots:
         assert len(list(tmp_path.iterdir())) == 1
         write(slots.address, 1, 5)
         assert (slots.read(1).pixels == 5).all()
@@ -68,7 +69,7 @@ def test_no_memory_and_no_folder_is_one_line_and_exit_code_3(monkeypatch) -> Non
 
     monkeypatch.setattr(batch, "open_memory_file", refuse)
     with pytest.raises(MachineError, match="No space left") as caught:
-        Slots(LAYOUT, 4)
+        Slots(SPEC, 4)
     assert caught.value.exit_code == 3
 
 
@@ -79,8 +80,8 @@ def test_a_killed_reader_leaves_nothing(tmp_path) -> None:
     empty.mkdir()
     code = (
         "import sys; from pathlib import Path; from afdcli.codec.read import read_photo\n"
-        "from afdcli.view.batch import Layout, Slots\n"
-        "slots = Slots(Layout(224, 224), 4); print('ready', flush=True)\n"
+        "from afdcli.view.batch import Slots\nfrom afdcli.view.spec import ViewSpec\n"
+        "slots = Slots(ViewSpec(224, 224), 4); print('ready', flush=True)\n"
         "while True: read_photo(Path(sys.argv[1]))"
     )
     process = subprocess.Popen(
