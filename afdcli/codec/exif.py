@@ -98,13 +98,9 @@ def _place(tags: Mapping[int, object]) -> tuple[float | None, float | None]:
 
 
 def _degrees(value: object, half: object, halves: str, most: int) -> float | None:
-    """Degrees from (degrees, minutes, seconds); negative in the second of *halves*.
+    """Degrees from (degrees, minutes, seconds), at most *most*; negative in the second of *halves*.
 
-    Args:
-        value: of the tag.
-        half: of the tag that says which half of the globe; without it, the sign is unknown.
-        halves: letters of the positive and of the negative half.
-        most: largest number of degrees.
+    *half* says in which half of the globe; without it, the sign is unknown.
     """
     letter = _text(half)[:1].upper()
     if not letter or letter not in halves or not isinstance(value, tuple) or len(value) != 3:

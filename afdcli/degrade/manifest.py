@@ -97,7 +97,7 @@ def check_folder(folder: Path) -> None:
     Otherwise it may hold the user's own pictures.
 
     Raises:
-        UsageError: it holds other files, is not a folder, or cannot be created or written to.
+        UsageError: it holds other files, is not a folder, or cannot be written to.
     """
     writable.check_folder(folder)
     if not folder.is_dir():
