@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import os
 import unicodedata
-from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -27,8 +26,8 @@ INDEX_COLUMNS = ("class_index", "index", "target")
 NAME_COLUMNS = ("label", "class", "class_name", "synset")
 
 
-class Labels(ABC):
-    """The true class of each picture.
+class Labels:
+    """The true class of each picture: the name of its folder.
 
     Attributes:
         source: the value of ``--labels``.
@@ -44,9 +43,11 @@ class Labels(ABC):
         self.example = ""
         self._finder = finder
 
-    @abstractmethod
     def lookup(self, found: Found) -> int | str | None:
         """Class index of *found*; its label if that is not a class; None without a label."""
+        name = _folder_name(found)
+        index = self._finder.find(name)
+        return (name or None) if index is None else index
 
     def target(self, found: Found) -> int | None:
         """Class index of *found*, or None; counts unknown and missing labels."""
@@ -76,25 +77,8 @@ class Labels(ABC):
         """*inputs* unchanged, after reading as many of them as their labels depend on."""
         return iter(inputs)
 
-    @abstractmethod
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
         """The error for a run in which none of *inputs* has a usable label."""
-
-
-class FolderLabels(Labels):
-    """The class of a picture is the name of its folder."""
-
-    def __init__(self, finder: ClassFinder) -> None:
-        super().__init__(FOLDERS, finder)
-
-    def lookup(self, found: Found) -> int | str | None:
-        """See `Labels`."""
-        name = _folder_name(found)
-        index = self._finder.find(name)
-        return (name or None) if index is None else index
-
-    def no_match(self, inputs: Sequence[Found]) -> UsageError:
-        """See `Labels`."""
         return UsageError(
             "--labels folders: no folder has the name of a class of this classifier"
             f" (e.g. {_folder_name(inputs[0])!r}); give --labels FILE.csv, or the right --backbone"
@@ -253,7 +237,7 @@ def load_labels(source: str, class_names: Sequence[str]) -> Labels:
         UsageError: see `FileLabels`.
     """
     finder = ClassFinder.of(class_names)
-    return FolderLabels(finder) if source == FOLDERS else FileLabels(Path(source), finder)
+    return Labels(source, finder) if source == FOLDERS else FileLabels(Path(source), finder)
 
 
 def _normalised(path: str) -> str:

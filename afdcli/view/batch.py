@@ -49,6 +49,11 @@ class Address:
         return _arrays(self.spec, _map_memory(self.path, self.inode), slot)
 
 
+def slot_size(spec: ViewSpec) -> int:
+    """Size of one slot in bytes."""
+    return sum(_sizes(spec))
+
+
 def _sizes(spec: ViewSpec) -> list[int]:
     """Bytes of the arrays of a slot, each padded to a multiple of 64."""
     sizes = (prod(shape) * np.dtype(kind).itemsize for shape, kind in spec.arrays)
@@ -104,7 +109,7 @@ class Slots:
             ) from error
         self.address = Address(path, os.fstat(self._fd).st_ino, spec)
         try:
-            self.count = _reserve(self._fd, sum(_sizes(spec)), count)
+            self.count = _reserve(self._fd, slot_size(spec), count)
             self._bytes = memoryview(mmap.mmap(self._fd, 0))
         except BaseException:
             self._free()

@@ -66,7 +66,7 @@ def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Sta
         in_batch.clear()
 
     for number, value in enumerate(values):
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
         in_batch.append(number)
         if opinions.batch.full:
             go(last=False)
@@ -135,7 +135,7 @@ class Slow(nn.Module):
 
 def batch(opinions: Cascade, *values: int) -> None:
     for value in values:
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
+        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -41,7 +41,7 @@ def stand(network: nn.Module, values: list[int], batch_size: int) -> list[int | 
     forward = Predictor(TorchNetwork(network), SPEC, names, batch_size=batch_size)
     batch = forward.new_batch()
     for value in values:
-        batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.fields)))
+        batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
     return [
         answer.top_classes[0].index if answer.top_classes else None for answer in forward(batch)
     ]

@@ -6,14 +6,14 @@ import pytest
 
 from afdcli.errors import MachineError
 from afdcli.view import batch as batches
-from afdcli.view.batch import Slots
+from afdcli.view.batch import Slots, slot_size
 from afdcli.view.spec import ViewSpec
 
 SPEC = ViewSpec(16, 16)
 
 
 def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = 5 * SPEC.size
+    room = 5 * slot_size(SPEC)
 
     def reserve(_file: int, _start: int, size: int) -> None:
         if size > room:
@@ -25,6 +25,6 @@ def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch
         slots.address.view(3).grid[:] = 3
         assert (slots.read(3).grid == 3).all()
         assert (slots.read(2).pixels == 0).all()
-    room = SPEC.size
+    room = slot_size(SPEC)
     with pytest.raises(MachineError, match="no room"):
         Slots(SPEC, 16)
