@@ -11,7 +11,7 @@ Embeddings are written before their rows. After ``kill -9`` they may be longer t
 from __future__ import annotations
 
 import importlib.util
-import struct
+import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,6 @@ from afdcli.storage.writable import check_file, write_at
 
 SUFFIXES = (".npy", ".parquet")
 DTYPES = ("float32", "float16")
-_MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = 128  # bytes, a multiple of 64 as numpy wants it
 
 
@@ -116,11 +115,12 @@ class Embeddings:
         return _HEADER + self._rows * self._width * int(self._dtype.itemsize)
 
     def _write_header(self) -> None:
-        shape = f"({self._rows}, {self._width})"
-        text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
-        length = _HEADER - len(_MAGIC) - 2
-        header = _MAGIC + struct.pack("<H", length) + text.ljust(length - 1).encode() + b"\n"
-        write_at(self._file.fileno(), header, 0)
+        shape = (self._rows, self._width)
+        header = io.BytesIO()  # of one length: numpy leaves room for more rows
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
+        )
+        write_at(self._file.fileno(), header.getvalue(), 0)
 
     def _take_over(self, path: Path) -> None:
         """Check what an earlier run left at *path*."""

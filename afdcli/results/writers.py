@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -161,13 +162,6 @@ class _LineSink(Sink):
 class CsvSink(_LineSink):
     """CSV as in RFC 4180, in UTF-8, with a header and ``\\n`` line ends; booleans are 1 and 0."""
 
-    def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
-        self._lines: list[str] = []
-        # With CRLF line ends, csv quotes cells with a lone \r or \n (Python < 3.13 quotes only its
-        # own line end). `_format` removes the CRLF again.
-        self._writer = csv.writer(_Append(self._lines.append), lineterminator="\r\n")
-        super().__init__(path, columns, keep)
-
     def header(self) -> str:
         """See `_LineSink`."""
         return self._format(self.columns.names)
@@ -177,8 +171,11 @@ class CsvSink(_LineSink):
         return self._format([self._cell(cell) for cell in self.cells(row).values()])
 
     def _format(self, cells: Sequence[Cell]) -> str:
-        self._writer.writerow(cells)
-        return self._lines.pop().removesuffix("\r\n") + "\n"
+        text = io.StringIO()
+        # With CRLF line ends, csv quotes cells with a lone \r or \n (Python < 3.13 quotes only its
+        # own line end).
+        csv.writer(text, lineterminator="\r\n").writerow(cells)
+        return text.getvalue().removesuffix("\r\n") + "\n"
 
     @staticmethod
     def _cell(cell: Cell) -> Cell:
@@ -274,10 +271,3 @@ def open_sink(path: Path, columns: Columns, keep: int = 0) -> Sink:
     """
     check_target(path)
     return _SINKS[path.suffix.lower()](path, columns, keep)
-
-
-class _Append:
-    """A file-like object for `csv.writer`, which writes each row with one call."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self.write = write
