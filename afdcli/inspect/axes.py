@@ -142,5 +142,4 @@ def one_line(text: str, length: int) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    """Code points that the figure's font has."""
     return frozenset(font_manager.get_font(font_manager.findfont(_FONT)).get_charmap())

@@ -218,7 +218,6 @@ def _cells(ax: Axes, inspection: Inspection, values: Any, ticks: Ticks) -> None:
 
 
 def _tables(axes: Sequence[Axes], facts: FileFacts) -> None:
-    """The first two quantisation tables."""
     tables = list(facts.tables.items())
     for n, (ax, kind) in enumerate(zip(axes, ("luma", "chroma"), strict=True)):
         if n < len(tables):
@@ -237,7 +236,6 @@ def _spectrum(ax: Axes, facts: FileFacts) -> None:
 
 
 def _numbers(ax: Axes, values: NDArray[Any], ticks: Ticks) -> None:
-    """An 8x8 table, its numbers on coloured cells."""
     norm = logarithmic(ticks)
     colours = COLOURS(norm(np.maximum(values, min(ticks))))[..., :3]
     ax.imshow(colours)
@@ -250,7 +248,6 @@ def _numbers(ax: Axes, values: NDArray[Any], ticks: Ticks) -> None:
 
 
 def _classes(ax: Axes, inspection: Inspection) -> None:
-    """Bars of the classes that are most probable without or with AFD."""
     named = [("without AFD", inspection.direct, _DIRECT), ("with AFD", inspection.restored, _AFD)]
     outputs = [output for output in named if output[1]]
     probs = [{top.index: top.prob for top in classes} for _, classes, _ in outputs]

@@ -13,7 +13,7 @@ from afdcli.errors import ResultsError, UsageError
 from afdcli.report.differences import differences, shard_count
 from afdcli.report.match import Positions, locate, read_list
 from afdcli.report.pictures import find_manifests, source_pictures
-from afdcli.report.runs import Run, Source, TopClasses
+from afdcli.report.runs import CAREFUL, Run, Source, TopClasses
 from afdcli.results.read import Results, read_results
 from afdcli.results.rows import DIRECT, FAILED
 from afdcli.storage.paths import Place
@@ -123,7 +123,6 @@ def _without_afd(table: Results) -> Run:
 
 
 def _with_direct(run: Run, plain: Run) -> Run:
-    """Add the predictions of *plain* for the same pictures to *run*."""
     at = locate(run.rows["path"], plain.rows["path"])
     found = int(np.count_nonzero(at >= 0))
     if not found:
@@ -136,8 +135,7 @@ def _with_direct(run: Run, plain: Run) -> Run:
         run,
         predictions={"direct": _take(plain.predictions["direct"], at), **run.predictions},
         sources=_with_sources(run, plain, "direct"),
-        remarks=(*run.remarks, *plain.remarks, remark),
-        warnings=(*run.warnings, *_mismatch(run, plain)),
+        remarks=(*_mismatch(run, plain), *run.remarks, *plain.remarks, remark),
     )
 
 
@@ -146,11 +144,10 @@ def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
 
 
 def _mismatch(run: Run, other: Run) -> list[str]:
-    """A warning if *run* and *other* were not made with the same settings."""
     found = differences(
         [(r.name, r.sources[0].metadata) for r in (run, other)], module=other.afd is not None
     )
-    return [f"careful: {run.name} and {other.name} differ in {found}"] if found else []
+    return [f"{CAREFUL}{run.name} and {other.name} differ in {found}"] if found else []
 
 
 def _with_warnings(runs: list[Run]) -> list[Run]:
@@ -162,8 +159,8 @@ def _with_warnings(runs: list[Run]) -> list[Run]:
     counts = {shard_count(facts) for _, facts in metadata}
     shards = len(counts) == 1 and "" not in counts
     what = "these shards of one collection" if shards else "these results"
-    warning = f"careful: {what} differ in {found}"
-    return [replace(run, warnings=(*run.warnings, warning)) for run in runs]
+    warning = f"{CAREFUL}{what} differ in {found}"
+    return [replace(run, remarks=(warning, *run.remarks)) for run in runs]
 
 
 def _with_clean(run: Run, reference: Run, path: Place) -> Run:
@@ -176,7 +173,7 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
         )
     if run.labelled and not reference.labelled:
         raise UsageError(f"{path}: has no labels; classify the clean pictures with --labels too")
-    remarks = [*run.remarks, *reference.remarks]
+    remarks = [*_mismatch(run, reference), *run.remarks, *reference.remarks]
     if found < len(at):
         remarks.append(f"clean: {found:,} of {len(at):,} pictures of {run.name} are in {path.name}")
     names = {"direct": "clean", "afd": "clean_afd"}
@@ -192,13 +189,11 @@ def _with_clean(run: Run, reference: Run, path: Place) -> Run:
         predictions={**run.predictions, **clean},
         sources=_with_sources(run, reference, "clean"),
         remarks=tuple(remarks),
-        warnings=(*run.warnings, *_mismatch(run, reference)),
         in_clean=at,
     )
 
 
 def _with_pictures(run: Run, manifests: Sequence[Path]) -> Run:
-    """Find the source picture of each row."""
     found = [file for source in run.sources for file in find_manifests(source.metadata)]
     files = list(dict.fromkeys([*manifests, *found]))
     pictures, evidence = source_pictures(run.rows, run.in_clean, files)

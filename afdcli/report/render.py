@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from afdcli.report.runs import CAREFUL
 from afdcli.report.table import Cell, Column, Table
 from afdcli.storage.text import neutralise
 
@@ -29,7 +30,7 @@ _MIN_NAME = 24  # characters of row names that a narrow terminal keeps; numbers 
 
 
 def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]) -> None:
-    """Print *tables*, then *remarks*; remarks that begin with ``careful:`` are highlighted."""
+    """Print *tables*, then *remarks*; remarks that begin with `CAREFUL` are highlighted."""
     for table in tables:
         console.print(Text(table.caption, style="bold"))
         if table.lead.text:
@@ -40,7 +41,7 @@ def to_console(console: Console, tables: Sequence[Table], remarks: Sequence[str]
             console.print(Text(f"  {note}", style="dim"))
         console.print()
     for remark in remarks:
-        warns = remark.startswith("careful: ")
+        warns = remark.startswith(CAREFUL)
         console.print(Text(remark, style="yellow" if warns else "dim"))
 
 

@@ -15,6 +15,8 @@ from afdcli.storage.paths import Place
 #: prediction), ``prob`` (0 to 1, NaN without one) and ``right`` (1.0 or 0.0, NaN if unknown).
 TopClasses = pd.DataFrame
 
+CAREFUL = "careful: "
+
 
 @dataclass(frozen=True)
 class Source:
@@ -43,8 +45,8 @@ class Run:
         backbone: name of the classifier, "" if unknown.
         plug: plug point of the AFD module, "stem" or "input"; "" if unknown.
         sources: the files that the run was read from.
-        remarks: sentences for the reader.
-        warnings: sentences about differences that make comparisons doubtful.
+        remarks: sentences for the reader; those with `CAREFUL` in front are about differences that
+            make comparisons doubtful.
         in_clean: (n,) position of each row in the clean run, -1 if it is not there.
         pictures: (n,) index of each row's source picture, see `source_pictures`.
     """
@@ -56,7 +58,6 @@ class Run:
     plug: str = ""
     sources: tuple[Source, ...] = ()
     remarks: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     in_clean: Positions | None = None
     pictures: Positions = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 

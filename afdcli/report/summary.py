@@ -92,7 +92,7 @@ def _report(run: Run, by: Sequence[str], pool: Sequence[pd.DataFrame]) -> Report
         failures={str(reason): int(n) for reason, n in failed["error"].value_counts().items()},
         changes=_changes(run),
         distributions=distributions(run.rows, arrays),
-        remarks=(*run.warnings, *run.remarks),
+        remarks=run.remarks,
     )
 
 

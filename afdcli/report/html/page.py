@@ -20,7 +20,7 @@ from afdcli.report.html.changed import changed
 from afdcli.report.html.images import OnPicture
 from afdcli.report.html.sections import sections
 from afdcli.report.render import templates, to_csv
-from afdcli.report.runs import Run
+from afdcli.report.runs import CAREFUL, Run
 from afdcli.report.summary import Report, tidy
 from afdcli.report.tables import all_numbers, labelled
 from afdcli.results.metadata import metadata_part
@@ -82,7 +82,7 @@ def render_page(
             (f"{_ROLES[role]}: {clean(str(path))}", dict(_facts(source.metadata)))
             for (role, path), source in sources.items()
         ],
-        warnings=list(dict.fromkeys(clean(text) for run in runs for text in run.warnings)),
+        warnings=[remark for remark in remarks if remark.startswith(CAREFUL)],
         command=clean(command),
         remarks=remarks,
         summary=_summary_uri(reports),
@@ -94,7 +94,6 @@ def render_page(
 
 
 def _words(reports: Sequence[Report], maps: bool) -> list[tuple[str, str]]:
-    """The words and signs that the page uses, and what they mean."""
     known = {name for r in reports for name, e in r.overall.estimates.items() if e.n}
     clean_run = bool(known & {"accuracy_clean", "agreement_direct"})
     views = any(report.overall.views != report.overall.n for report in reports)

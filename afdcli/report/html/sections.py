@@ -135,7 +135,6 @@ def _trend(groups: Sequence[Group], lines: Sequence[Series]) -> str:
 
 
 def _quality(reports: Sequence[Report]) -> Section:
-    """Accuracy over the quality factor; without true classes, confidence."""
     true = all(labelled(report) for report in reports)
     kind, y = ("accuracy", "top-1 accuracy") if true else ("confidence", "mean probability")
     about = (
@@ -147,7 +146,6 @@ def _quality(reports: Sequence[Report]) -> Section:
 
 
 def _drift(reports: Sequence[Report]) -> Section:
-    """Gain in accuracy over drift; without true classes, share of labels changed."""
     gain = any(
         "accuracy_difference" in group.estimates
         for report in reports
@@ -167,7 +165,6 @@ def _drift(reports: Sequence[Report]) -> Section:
 
 
 def _calibration(reports: Sequence[Report]) -> Section:
-    """Accuracy over mean probability, and the calibration error."""
     made = []
     for report in reports:
         lines = [
