@@ -5,161 +5,142 @@ from __future__ import annotations
 from typing import Annotated
 
 from afdcli.cli.help import AFD, CLASSIFIER, INPUT, LIMITS, OUTPUT, SPEED
-from afdcli.cli.options import MOST_WORKERS, option
+from afdcli.cli.options import MOST_WORKERS
 
 Labels = Annotated[
     str | None,
-    option(
+    INPUT.option(
         "--labels folders|FILE.csv",
-        INPUT,
         "True classes: the folders' names, or a CSV file with columns path and class.",
     ),
 ]
 Limit = Annotated[
     int | None,
-    option(
-        "--limit N", INPUT, "Take only the first N images; with --shard, of this part.", (1, 10**12)
+    INPUT.option(
+        "--limit N", "Take only the first N images; with --shard, of this part.", (1, 10**12)
     ),
 ]
 Sample = Annotated[
     int | None,
-    option(
+    INPUT.option(
         "--sample N",
-        INPUT,
         "Draw N images at random, each at most once. Lists all of them first.",
         (1, 10**8),
     ),
 ]
 SampleSeed = Annotated[
     int | None,
-    option(
+    INPUT.option(
         "--seed N",
-        INPUT,
         "Random seed of --sample: the same seed draws the same images. Default: 0.",
         (0, 2**32 - 1),
     ),
 ]
 Shard = Annotated[
     str,
-    option(
-        "--shard I/N",
-        INPUT,
-        "Process only part I of N, I from 1. A hash of each path decides its part.",
+    INPUT.option(
+        "--shard I/N", "Process only part I of N, I from 1. A hash of each path decides its part."
     ),
 ]
 Resize = Annotated[
     str,
-    option(
+    CLASSIFIER.option(
         "--resize fast|exact",
-        CLASSIFIER,
         "exact gives timm's pixels bit for bit. fast takes a sixth of the time; some"
         " values differ by 1 of 255.",
     ),
 ]
 Near = Annotated[
     str,
-    option(
+    CLASSIFIER.option(
         "--near crop|resize",
-        CLASSIFIER,
         "crop only crops images within 16 px of the classifier's input size; resize"
         " resizes them too, as timm does.",
     ),
 ]
-Compare = Annotated[bool, option("--compare", AFD, "Also classify without AFD.")]
+Compare = Annotated[bool, AFD.option("--compare", "Also classify without AFD.")]
 DryRun = Annotated[
     bool,
-    option(
+    OUTPUT.option(
         "--dry-run",
-        OUTPUT,
         "Write nothing. Show the images by kind and JPEG quality, whether AFD will help, and"
         " how long the run takes.",
     ),
 ]
 Out = Annotated[
     str,
-    option(
+    OUTPUT.option(
         "-o,--out FILE|URL",
-        OUTPUT,
         "Results: .csv, .jsonl or .parquet. At a URL they are a folder of parts.",
     ),
 ]
-Topk = Annotated[int, option("--topk N", OUTPUT, "Classes per image.", (1, 1_000_000))]
+Topk = Annotated[int, OUTPUT.option("--topk N", "Classes per image.", (1, 1_000_000))]
 RowsPerPart = Annotated[
     int | None,
-    option(
+    OUTPUT.option(
         "--rows-per-part N",
-        OUTPUT,
         "Write a folder of files with N rows each. Default at a URL: 100,000.",
         (1, 10**9),
     ),
 ]
-Exif = Annotated[bool, option("--exif", OUTPUT, "Add each photo's time and place, from EXIF.")]
+Exif = Annotated[bool, OUTPUT.option("--exif", "Add each photo's time and place, from EXIF.")]
 Resume = Annotated[
-    bool, option("--resume", OUTPUT, "Continue an interrupted run. Repeat its command.")
+    bool, OUTPUT.option("--resume", "Continue an interrupted run. Repeat its command.")
 ]
 Precision = Annotated[
     str,
-    option(
+    SPEED.option(
         "--precision auto|fp32|bf16|fp16|int8",
-        SPEED,
         "Arithmetic. auto uses bf16 where the hardware is fast at it.",
     ),
 ]
 Runtime = Annotated[
     str,
-    option(
-        "--runtime auto|torch|openvino", SPEED, "What runs the network. auto uses openvino on CPUs."
+    SPEED.option(
+        "--runtime auto|torch|openvino", "What runs the network. auto uses openvino on CPUs."
     ),
 ]
 Compile = Annotated[
-    bool, option("--compile", SPEED, "Use torch.compile: starts more slowly, runs faster.")
+    bool, SPEED.option("--compile", "Use torch.compile: starts more slowly, runs faster.")
 ]
 BatchSize = Annotated[
     int | None,
-    option(
-        "--batch-size N",
-        SPEED,
-        "Images per batch. Default: by device and memory (CPU: 16).",
-        (1, 65_536),
+    SPEED.option(
+        "--batch-size N", "Images per batch. Default: by device and memory (CPU: 16).", (1, 65_536)
     ),
 ]
 Workers = Annotated[
     int | None,
-    option(
+    SPEED.option(
         "--workers N",
-        SPEED,
         "Processes that read images. Default: one per core; with a GPU, one fewer.",
         (1, MOST_WORKERS),
     ),
 ]
-Engine = Annotated[str, option("--engine local|ray", SPEED, "ray uses a Ray cluster.")]
+Engine = Annotated[str, SPEED.option("--engine local|ray", "ray uses a Ray cluster.")]
 Actors = Annotated[
     int | None,
-    option(
-        "--actors N",
-        SPEED,
-        "Ray: number of classifiers. Default: one per CPU, at most 8.",
-        (1, 100_000),
+    SPEED.option(
+        "--actors N", "Ray: number of classifiers. Default: one per CPU, at most 8.", (1, 100_000)
     ),
 ]
 ActorGpus = Annotated[
-    float, option("--actor-gpus X", SPEED, "Ray: GPUs per classifier.", (0.0, 1024.0))
+    float, SPEED.option("--actor-gpus X", "Ray: GPUs per classifier.", (0.0, 1024.0))
 ]
 Memory = Annotated[
     int,
-    option(
+    LIMITS.option(
         "--memory MIB",
-        LIMITS,
         "Memory of each process that reads images; an image that needs more fails.",
         (256, 2**30),
     ),
 ]
 MaxPixels = Annotated[
     int | None,
-    option(
-        "--max-pixels N", LIMITS, "Images with more pixels fail. Default: 179 million.", (1, 10**10)
+    LIMITS.option(
+        "--max-pixels N", "Images with more pixels fail. Default: 179 million.", (1, 10**10)
     ),
 ]
 Strict = Annotated[
-    bool, option("--strict", LIMITS, "Fail damaged images instead of classifying them.")
+    bool, LIMITS.option("--strict", "Fail damaged images instead of classifying them.")
 ]

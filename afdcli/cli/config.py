@@ -15,7 +15,7 @@ from afdcli.cli.config_file import FILE
 from afdcli.cli.configuration import Setting, settings_without_line, text
 from afdcli.cli.console import out
 from afdcli.cli.help import OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import UsageError
 from afdcli.storage.text import clean
 
@@ -37,7 +37,7 @@ def config(
         ),
     ] = "",
     as_json: Annotated[
-        bool, option("--json", OUTPUT, "Print one JSON object with all options instead.")
+        bool, OUTPUT.option("--json", "Print one JSON object with all options instead.")
     ] = False,
     config: ConfigOption = None,
     debug: options.Debug = False,

@@ -12,7 +12,7 @@ import typer
 from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.help import COMPRESSION, OUTPUT, SPEED
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,60 +34,55 @@ def degrade(
     suffixes: options.Suffixes = None,
     qf: Annotated[
         str | None,
-        option(
+        COMPRESSION.option(
             "--qf N[,N...]",
-            COMPRESSION,
             "Quality factor, 1 to 100. Several write one subfolder each: qf25/ ... Default: 10.",
         ),
     ] = None,
     severity: Annotated[
         str | None,
-        option(
+        COMPRESSION.option(
             "--severity N[,N...]",
-            COMPRESSION,
             "ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
         ),
     ] = None,
     multi: Annotated[
         bool,
-        option(
+        COMPRESSION.option(
             "--multi",
-            COMPRESSION,
             "Compress several times. Each round draws its quality factor from"
             " 25, 18, 15, 10, 7; --qf sets that of the last round.",
         ),
     ] = False,
     rounds: Annotated[
         int | None,
-        option(
-            "--rounds N", COMPRESSION, "Number of rounds; implies --multi. Default: 2.", (1, 100)
+        COMPRESSION.option(
+            "--rounds N", "Number of rounds; implies --multi. Default: 2.", (1, 100)
         ),
     ] = None,
-    codec: Annotated[str, option("--codec jpeg|avif|webp", COMPRESSION, "File format.")] = "jpeg",
+    codec: Annotated[str, COMPRESSION.option("--codec jpeg|avif|webp", "File format.")] = "jpeg",
     subsampling: Annotated[
-        str, option("--subsampling 4:4:4|4:2:2|4:2:0", COMPRESSION, "Resolution of the chroma.")
+        str, COMPRESSION.option("--subsampling 4:4:4|4:2:2|4:2:0", "Resolution of the chroma.")
     ] = "4:2:0",
     crop: Annotated[
         int | None,
-        option(
+        COMPRESSION.option(
             "--crop PX",
-            COMPRESSION,
             "First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
             " photos with sides of PX to PX + 16 pixels are only cropped.",
             (1, 8192),
         ),
     ] = None,
     seed: options.Seed = 0,
-    folder: Annotated[Path, option("-o,--out DIR", OUTPUT, "Folder to write to.")] = Path(
+    folder: Annotated[Path, OUTPUT.option("-o,--out DIR", "Folder to write to.")] = Path(
         "degraded"
     ),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     workers: Annotated[
         int | None,
-        option(
+        SPEED.option(
             "--workers N",
-            SPEED,
             "Processes that read and write images. Default: one per core.",
             (1, options.MOST_WORKERS),
         ),

@@ -13,7 +13,7 @@ from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption, command_line
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import CLASSIFIER, OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
@@ -27,9 +27,8 @@ def fuse(
     module: Annotated[Path, argument("FILE", "Module written by `afd train`.")],
     backbone: Annotated[
         str | None,
-        option(
+        CLASSIFIER.option(
             "--backbone NAME",
-            CLASSIFIER,
             "With pt2 or onnx: export the module inside this classifier.",
             complete=backbones,
         ),
@@ -38,17 +37,15 @@ def fuse(
     imports: options.Import = None,
     out: Annotated[
         Path | None,
-        option(
+        OUTPUT.option(
             "-o,--out FILE",
-            OUTPUT,
             "File to write. Default: the module's name with .fused before the suffix.",
         ),
     ] = None,
     kind: Annotated[
         str,
-        option(
+        OUTPUT.option(
             "-f,--format safetensors|pt2|onnx",
-            OUTPUT,
             "safetensors is for afd, pt2 and onnx are for other runtimes.",
         ),
     ] = "safetensors",

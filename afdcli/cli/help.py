@@ -1,10 +1,11 @@
-"""``--help``: options in panels, two columns that fit 80, and examples."""
+"""``--help``: options in panels, two columns that fit 80, and examples; how to declare options."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,62 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+
+class Heading(str):
+    """A heading of ``--help``, and the options under it."""
+
+    def option(
+        self,
+        declaration: str,
+        help: str,
+        within: tuple[float, float] | None = None,
+        complete: Callable[[str], list[str]] | None = None,
+    ) -> Any:
+        """Declare an option, for `Annotated`.
+
+        Args:
+            declaration: as typed: ``-o,--out FILE``. Of several long names the first is shown; the
+                others are old ones. The shell completes words in lower case (``auto|off|FILE``).
+            help: sentences; the default is added to them.
+            within: smallest and largest number allowed.
+            complete: values that begin with what is typed, for the shell.
+        """
+        names, _, metavar = declaration.partition(" ")
+        least, most = within or (None, None)
+        words = re.findall(r"(?<![^|,\[])[a-z0-9:]+(?![^|,\]])", metavar)
+
+        def literals(typed: str) -> list[str]:
+            return [word for word in words if word.startswith(typed)]
+
+        return typer.Option(
+            *names.split(","),
+            rich_help_panel=self,
+            help=help,
+            metavar=metavar or None,
+            min=least,
+            max=most,
+            callback=_a_number if isinstance(least, float) else None,
+            autocompletion=complete or (literals if words else None),
+        )
+
+
+def _a_number(value: float | None) -> float | None:
+    """Refuse NaN, which passes every range check."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
+
+
 #: Headings, in the order in which they are shown.
-INPUT = "Input"
-CLASSIFIER = "Classifier"
-AFD = "AFD"
-COMPRESSION = "Compression"
-TRAINING = "Training"
-OUTPUT = "Output"
-SPEED = "Speed"
-LIMITS = "Limits"
-GENERAL = "General"
+INPUT = Heading("Input")
+CLASSIFIER = Heading("Classifier")
+AFD = Heading("AFD")
+COMPRESSION = Heading("Compression")
+TRAINING = Heading("Training")
+OUTPUT = Heading("Output")
+SPEED = Heading("Speed")
+LIMITS = Heading("Limits")
+GENERAL = Heading("General")
 PANELS = (INPUT, CLASSIFIER, AFD, COMPRESSION, TRAINING, OUTPUT, SPEED, LIMITS, GENERAL)
 _COMMANDS = "Commands"
 _ORDER = (_COMMANDS, *PANELS)

@@ -8,7 +8,7 @@ from typing import Annotated
 from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import AfdError, PhotoError, UsageError
 from afdcli.storage.paths import trouble
 from afdcli.storage.writable import check_file
@@ -24,16 +24,15 @@ def inspect(
     afd: options.Afd = "auto",
     sheet: Annotated[
         Path | None,
-        option(
+        OUTPUT.option(
             "-o,--out FILE",
-            OUTPUT,
             "Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
         ),
     ] = None,
     picture: Annotated[
         bool,
-        option(
-            "--picture/--no-picture", OUTPUT, "Write the figure, or only print. Default: --picture."
+        OUTPUT.option(
+            "--picture/--no-picture", "Write the figure, or only print. Default: --picture."
         ),
     ] = True,
     config: ConfigOption = None,

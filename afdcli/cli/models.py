@@ -11,7 +11,7 @@ from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 
 if TYPE_CHECKING:
     from afdcli.models.catalogue import Model
@@ -22,7 +22,7 @@ LIMIT = 25
 def models(
     search: Annotated[str, argument("SEARCH", "Part of a name, e.g. resnet50.", backbones)] = "",
     limit: Annotated[
-        int, option("--limit N", OUTPUT, "Show no more than N models.", (1, 1_000_000))
+        int, OUTPUT.option("--limit N", "Show no more than N models.", (1, 1_000_000))
     ] = LIMIT,
     config: ConfigOption = None,
     quiet: options.Quiet = False,

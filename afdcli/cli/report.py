@@ -10,7 +10,7 @@ import typer
 from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_file
 
@@ -32,38 +32,34 @@ def report(
     ] = None,
     clean: Annotated[
         str | None,
-        option(
+        INPUT.option(
             "--clean FILE|URL",
-            INPUT,
             "Results of the same pictures, uncompressed: shows the share of the loss that "
             "AFD recovers. Matched by path without the suffix.",
         ),
     ] = None,
     direct: Annotated[
         str | None,
-        option(
+        INPUT.option(
             "--direct FILE|URL",
-            INPUT,
             "Results of the same pictures with --afd off, if you did not use --compare.",
         ),
     ] = None,
     only: Annotated[
         Path | None,
-        option(
+        INPUT.option(
             "--only-list,--only FILE",
-            INPUT,
             "Use only the pictures in this list: one relative path per line; suffixes are ignored.",
         ),
     ] = None,
     exclude: Annotated[
         Path | None,
-        option("--exclude-list,--exclude FILE", INPUT, "Skip the pictures in this list."),
+        INPUT.option("--exclude-list,--exclude FILE", "Skip the pictures in this list."),
     ] = None,
     manifest: Annotated[
         list[Path] | None,
-        option(
+        INPUT.option(
             "--manifest FILE",
-            INPUT,
             "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
             "picture: intervals count pictures, not files. Found automatically in the folder that "
             "was classified; without one, folders such as qf25/ and --clean are used.",
@@ -71,48 +67,42 @@ def report(
     ] = None,
     by: Annotated[
         list[str] | None,
-        option(
+        OUTPUT.option(
             "--by folder|parent|quality|COLUMN",
-            OUTPUT,
             "Break down by this column; repeatable. parent is the full folder path, quality "
             "comes in bands; any column of the results. Default: folder and quality.",
         ),
     ] = None,
     show_all: Annotated[
-        bool, option("--all", OUTPUT, "Show all groups and changes, not only the 15 largest.")
+        bool, OUTPUT.option("--all", "Show all groups and changes, not only the 15 largest.")
     ] = False,
     form: Annotated[
-        str, option("-f,--format table|csv|json|markdown", OUTPUT, "Format of standard output.")
+        str, OUTPUT.option("-f,--format table|csv|json|markdown", "Format of standard output.")
     ] = "table",
     to: Annotated[
         Path | None,
-        option(
-            "-o,--out FILE",
-            OUTPUT,
-            "Also write the summary: .csv (one number per row), .json or .md.",
+        OUTPUT.option(
+            "-o,--out FILE", "Also write the summary: .csv (one number per row), .json or .md."
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        option(
+        OUTPUT.option(
             "--html FILE",
-            OUTPUT,
             "Also write a page with plots, tables and pictures: one .html file that works offline.",
         ),
     ] = None,
     photos: Annotated[
         Path | None,
-        option(
+        OUTPUT.option(
             "--photos DIR",
-            OUTPUT,
             "The folder that was classified. The page then shows pictures whose answer changed.",
         ),
     ] = None,
     maps: Annotated[
         bool,
-        option(
+        OUTPUT.option(
             "--maps",
-            OUTPUT,
             "Also show the module's FDM (feature drifting map: where it corrects) for each of "
             "them. Loads the classifier and module named in the metadata, and runs its --import "
             "files.",

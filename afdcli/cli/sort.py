@@ -16,7 +16,7 @@ from rich.text import Text
 from afdcli.cli import console, options
 from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import INPUT, OUTPUT
-from afdcli.cli.options import argument, option
+from afdcli.cli.options import argument
 from afdcli.errors import UsageError
 from afdcli.storage.writable import check_folder
 
@@ -41,44 +41,40 @@ def sort(
     ] = None,
     photos: Annotated[
         list[Path] | None,
-        option("--photos DIR", INPUT, "What was classified, if it is elsewhere now; repeatable."),
+        INPUT.option("--photos DIR", "What was classified, if it is elsewhere now; repeatable."),
     ] = None,
     undo: Annotated[
         Path | None,
-        option(
-            "--undo FILE",
-            INPUT,
-            "Put everything back. FILE is the list of moves that afd sort wrote.",
+        INPUT.option(
+            "--undo FILE", "Put everything back. FILE is the list of moves that afd sort wrote."
         ),
     ] = None,
-    to: Annotated[Path | None, option("--to DIR", OUTPUT, "Make the folders here.")] = None,
+    to: Annotated[Path | None, OUTPUT.option("--to DIR", "Make the folders here.")] = None,
     by: Annotated[
         str,
-        option(
+        OUTPUT.option(
             "--by label|quality|unsure|COLUMN",
-            OUTPUT,
             "Column of the results that names the folder; also target_label, correct, codec,"
             " error, … quality comes in bands.",
         ),
     ] = "label",
     min_prob: Annotated[
         float | None,
-        option(
+        OUTPUT.option(
             "--min-prob P",
-            OUTPUT,
             "Sort pictures whose label is less probable than P, 0 to 1, into the folder"
             " unsure. Default: by the column unsure, if there is one.",
             (0.0, 1.0),
         ),
     ] = None,
     link: Annotated[
-        bool, option("--link", OUTPUT, "Make symbolic links instead of moving the files.")
+        bool, OUTPUT.option("--link", "Make symbolic links instead of moving the files.")
     ] = False,
     copy: Annotated[
-        bool, option("--copy", OUTPUT, "Copy the files instead of moving them.")
+        bool, OUTPUT.option("--copy", "Copy the files instead of moving them.")
     ] = False,
     dry_run: Annotated[
-        bool, option("--dry-run", OUTPUT, "Only show the folders with their counts.")
+        bool, OUTPUT.option("--dry-run", "Only show the folders with their counts.")
     ] = False,
     config: ConfigOption = None,
     quiet: options.Quiet = False,

@@ -7,32 +7,28 @@ from typing import Annotated
 
 from afdcli.cli.completion import backbones
 from afdcli.cli.help import AFD, CLASSIFIER, INPUT, OUTPUT, SPEED, TRAINING
-from afdcli.cli.options import MOST_WORKERS, option
+from afdcli.cli.options import MOST_WORKERS
 
 Data = Annotated[
     list[Path],
-    option(
+    INPUT.option(
         "--data DIR",
-        INPUT,
         "Folder of good, unlabelled photos; repeatable. Each folder gives as many pairs.",
     ),
 ]
 Exclude = Annotated[
     Path | None,
-    option(
-        "--exclude-list,--exclude FILE",
-        INPUT,
-        "Photos not to train on: one relative path per line.",
+    INPUT.option(
+        "--exclude-list,--exclude FILE", "Photos not to train on: one relative path per line."
     ),
 ]
 Validation = Annotated[
-    int, option("--validation N", INPUT, "Photos held out for validation.", (5, 50_000))
+    int, INPUT.option("--validation N", "Photos held out for validation.", (5, 50_000))
 ]
 Backbone = Annotated[
     list[str] | None,
-    option(
+    CLASSIFIER.option(
         "--backbone NAME[=FILE]",
-        CLASSIFIER,
         "Any timm name, and its weights file; repeatable with --plug input."
         " Default: EfficientNet-Lite0.",
         complete=backbones,
@@ -40,80 +36,67 @@ Backbone = Annotated[
 ]
 Preset = Annotated[
     str,
-    option(
+    AFD.option(
         "--preset auto|light|best|paper",
-        AFD,
         "Module size. auto: light at the stem; best: larger, for quality alone; "
         "paper: without corrections behind the stem.",
     ),
 ]
 Plug = Annotated[
     str,
-    option(
+    AFD.option(
         "--plug stem|input",
-        AFD,
         "stem, behind the first layers, recovers most, for this backbone only; "
         "input, in front of it, is for any backbone.",
     ),
 ]
 PlugAt = Annotated[
     str | None,
-    option("--plug-at MODULE", AFD, "Plug in behind this module of the backbone instead."),
+    AFD.option("--plug-at MODULE", "Plug in behind this module of the backbone instead."),
 ]
 Init = Annotated[
-    Path | None, option("--init FILE", AFD, "Start from this trained module instead of a new one.")
+    Path | None, AFD.option("--init FILE", "Start from this trained module instead of a new one.")
 ]
 Minutes = Annotated[
     float | None,
-    option(
-        "--minutes X",
-        TRAINING,
-        "Training time. Default: 20, unless --steps is given.",
-        (0.01, 100_000.0),
+    TRAINING.option(
+        "--minutes X", "Training time. Default: 20, unless --steps is given.", (0.01, 100_000.0)
     ),
 ]
-Steps = Annotated[int | None, option("--steps N", TRAINING, "Training steps.", (1, 10**9))]
-BatchSize = Annotated[int, option("--batch-size N", TRAINING, "Pairs per step.", (1, 65_536))]
-Lr = Annotated[float, option("--lr X", TRAINING, "Peak learning rate.", (0.0, 1.0))]
+Steps = Annotated[int | None, TRAINING.option("--steps N", "Training steps.", (1, 10**9))]
+BatchSize = Annotated[int, TRAINING.option("--batch-size N", "Pairs per step.", (1, 65_536))]
+Lr = Annotated[float, TRAINING.option("--lr X", "Peak learning rate.", (0.0, 1.0))]
 Divergence = Annotated[
-    float,
-    option("--divergence X", TRAINING, "Loss weight of the output divergence.", (0.0, 1000.0)),
+    float, TRAINING.option("--divergence X", "Loss weight of the output divergence.", (0.0, 1000.0))
 ]
 Deep = Annotated[
     float,
-    option(
-        "--deep X",
-        TRAINING,
-        "Loss weight of the features at the ends of the stages.",
-        (0.0, 1000.0),
+    TRAINING.option(
+        "--deep X", "Loss weight of the features at the ends of the stages.", (0.0, 1000.0)
     ),
 ]
 Angle = Annotated[
     float,
-    option(
-        "--angle X", TRAINING, "Share of the angle in the feature loss; the rest is L1.", (0.0, 1.0)
+    TRAINING.option(
+        "--angle X", "Share of the angle in the feature loss; the rest is L1.", (0.0, 1.0)
     ),
 ]
 Side = Annotated[
     int,
-    option(
-        "--side PX",
-        TRAINING,
-        "Side of the training crops; 0: the classifier's input size.",
-        (0, 4096),
+    TRAINING.option(
+        "--side PX", "Side of the training crops; 0: the classifier's input size.", (0, 4096)
     ),
 ]
-Reuse = Annotated[int, option("--reuse N", TRAINING, "How often each pair is used.", (1, 10_000))]
-Out = Annotated[Path, option("-o,--out FILE", OUTPUT, "Module file to write (.safetensors).")]
-Resume = Annotated[bool, option("--resume", OUTPUT, "Continue from the checkpoint beside --out.")]
+Reuse = Annotated[int, TRAINING.option("--reuse N", "How often each pair is used.", (1, 10_000))]
+Out = Annotated[Path, OUTPUT.option("-o,--out FILE", "Module file to write (.safetensors).")]
+Resume = Annotated[bool, OUTPUT.option("--resume", "Continue from the checkpoint beside --out.")]
 Precision = Annotated[
     str,
-    option(
+    SPEED.option(
         "--precision auto|fp32|bf16|fp16",
-        SPEED,
         "Arithmetic. auto uses bf16 where the hardware is fast at it.",
     ),
 ]
 Workers = Annotated[
-    int, option("--workers N", SPEED, "Processes that make training pairs.", (1, MOST_WORKERS))
+    int, SPEED.option("--workers N", "Processes that make training pairs.", (1, MOST_WORKERS))
 ]
