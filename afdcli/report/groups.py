@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from afdcli.errors import UsageError
-from afdcli.report.match import Positions
+from afdcli.report.pictures import Positions
 
 DEFAULT = ("folder", "quality")
 UNKNOWN = "unknown"

@@ -11,9 +11,9 @@ import pandas as pd
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.differences import differences, shard_count
-from afdcli.report.match import Positions, locate, read_list
-from afdcli.report.pictures import find_manifests, source_pictures
+from afdcli.report.pictures import Positions, find_manifests, locate, read_list, source_pictures
 from afdcli.report.runs import CAREFUL, Run, Source, TopClasses
+from afdcli.results.metadata import metadata_part
 from afdcli.results.read import Results, read_results
 from afdcli.results.rows import DIRECT, FAILED
 from afdcli.storage.paths import Place
@@ -78,16 +78,19 @@ def _run(table: Results, name: str) -> Run:
     rows = table.rows
     if rows.empty:
         raise ResultsError(f"{table.path}: no rows yet")
-    answers = _top_classes(rows, "")
-    predictions = {"afd": answers} if table.uses_afd else {"direct": answers}
-    if table.uses_afd and table.compared:
-        predictions = {"direct": _top_classes(rows, DIRECT), "afd": answers}
+    backbone, module = (metadata_part(table.metadata, part) for part in ("backbone", "afd"))
+    compared = DIRECT + "label" in rows
+    with_afd = module.get("on")
+    if not isinstance(with_afd, bool):  # only a module measures drift
+        with_afd = compared or ("drift" in rows and bool(rows["drift"].notna().any()))
+    predictions = {"direct": _top_classes(rows, DIRECT)} if with_afd and compared else {}
+    predictions["afd" if with_afd else "direct"] = _top_classes(rows, "")
     return Run(
         name,
         rows,
         predictions,
-        backbone=table.backbone,
-        plug=table.plug if table.uses_afd else "",
+        backbone=str(backbone.get("name") or ""),
+        plug=str(module.get("plug") or "") if with_afd else "",
         sources=(Source("results", table.path, table.metadata),),
         remarks=table.remarks,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from afdcli.report.match import Positions
+from afdcli.report.pictures import Positions
 from afdcli.storage.paths import Place
 
 #: Top-1 predictions of one classifier, one row per row of `Run.rows`: ``label`` (text, "" without a

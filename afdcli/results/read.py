@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from afdcli.errors import ResultsError
-from afdcli.results.metadata import metadata_part, read_metadata
+from afdcli.results.metadata import read_metadata
 from afdcli.results.rows import DIRECT, UNSURE
 from afdcli.results.stream import REQUIRED, results_files
 from afdcli.storage.paths import Place
@@ -42,35 +42,6 @@ class Results:
     rows: pd.DataFrame
     metadata: Mapping[str, object]
     remarks: tuple[str, ...] = ()
-
-    @property
-    def compared(self) -> bool:
-        """True if the plain backbone was run in the same pass (``--compare``)."""
-        return DIRECT + "label" in self.rows
-
-    @property
-    def uses_afd(self) -> bool:
-        """True if ``label`` was predicted with an AFD module, False if by the plain backbone.
-
-        Read from the metadata. Without metadata, the rows decide: only a module measures drift.
-        """
-        on = self._fact("afd", "on")
-        if isinstance(on, bool):
-            return on
-        return self.compared or ("drift" in self.rows and bool(self.rows["drift"].notna().any()))
-
-    @property
-    def backbone(self) -> str:
-        """Name of the classifier, "" if unknown."""
-        return str(self._fact("backbone", "name") or "")
-
-    @property
-    def plug(self) -> str:
-        """Plug point of the AFD module, "stem" or "input"; "" without one or if it is unknown."""
-        return str(self._fact("afd", "plug") or "")
-
-    def _fact(self, part: str, name: str) -> object:
-        return metadata_part(self.metadata, part).get(name)
 
 
 def read_results(path: Place) -> Results:

@@ -10,7 +10,7 @@ from kit.reporting import Run, number, tidy
 from kit.results import compared, row, write
 
 from afdcli.report.groups import group
-from afdcli.report.match import locate
+from afdcli.report.pictures import locate
 from afdcli.results.rows import Row
 
 

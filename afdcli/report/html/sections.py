@@ -11,7 +11,6 @@ from afdcli.report.estimates import FEW, Group
 from afdcli.report.groups import UNKNOWN, band_names
 from afdcli.report.html import plots
 from afdcli.report.html.plots import Draw, Series
-from afdcli.report.html.svg import to_svg
 from afdcli.report.metrics import METRICS, percent, probability, whole
 from afdcli.report.stats import Estimate
 from afdcli.report.summary import Report
@@ -90,7 +89,7 @@ def _plot(
 ) -> Plot:
     """A plot of the section *name*, or of *part* of it."""
     run = clean(report.name) if several else ""
-    svg = to_svg(draw, f"{name}{part}{run}")
+    svg = plots.to_svg(draw, f"{name}{part}{run}")
     return Plot(": ".join(filter(None, (part, run))), caption, svg, numbers)
 
 
