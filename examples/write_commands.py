@@ -47,6 +47,8 @@ def _section(name: str, command: Any) -> str:
     lines = [f"## `afd {name}`", ""]
     for paragraph in command.help.split("\n\n"):
         lines += [*textwrap.wrap(paragraph, 110), ""]
+    if "--backbone resnet50" in command.epilog:
+        lines.append("<!-- not run (--backbone resnet50): needs the hub -->")
     lines += ["```sh", *command.epilog.splitlines(), "```", ""]
     shown = [p for p in command.params if not set(p.opts) & set(COMMON)]
     for panel in PANELS:

@@ -67,7 +67,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "your_models.py").write_text(small_models.source("YOUR_MODEL"))
     small_models.save_weights(tmp_path / "weights.safetensors")
     results.write("part1.csv", results.compared())
-    monkeypatch.setitem(sys.modules, "openvino", None)  # exporting takes its time; torch will do
+    # Exporting takes its time; torch will do. Nor is there an earlier start with OpenVINO.
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
