@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kit.command import afd
@@ -27,6 +29,15 @@ def read(name: str) -> str:
     return (GUIDES / name).read_text(encoding="utf-8")
 
 
+def _script(name: str) -> Any:
+    """A script of examples/, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_commands_are_there() -> None:
     names = "classify report sort inspect models degrade train fuse config"
     assert list(COMMANDS) == names.split()  # in this order in afd --help
@@ -34,16 +45,35 @@ def test_the_commands_are_there() -> None:
 
 def test_the_guide_to_the_commands_is_what_help_says() -> None:
     """Every command and option is in it; `python examples/write_commands.py` makes it anew."""
-    script = ROOT / "examples" / "write_commands.py"
-    spec = importlib.util.spec_from_file_location("write_commands", script)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert read("commands.md") == module.guide()
+    assert read("commands.md") == _script("write_commands").guide()
     for name, command in COMMANDS.items():
         assert f"## `afd {name}`" in read("commands.md")
         for option in (o for p in command.params for o in p.opts if o.startswith("--")):
             assert option in read("commands.md")
+
+
+def test_the_week_in_the_guide_is_the_one_that_was_run() -> None:
+    """`python examples/write_week.py` runs it anew; test_documents.py checks the options."""
+    week = _script("write_week")
+    commands = [f"$ {command}" for step in week.STEPS for command in step.commands]
+    lines = read("a-week-with-afd.md").splitlines()
+    assert list(dict.fromkeys(line for line in lines if line.startswith("$ "))) == commands
+    for column in week.WIDTHS:
+        printed = [[f"{step.title} in {column}\n"] for step in week.STEPS]
+        page = week.page({columns: [text for (text,) in printed] for columns in week.WIDTHS})
+        assert all(text[0] in page for text in printed)
+
+
+def test_what_a_terminal_showed_becomes_text() -> None:
+    week = _script("write_week")
+    bar = "".join(f"\r\x1b[2K\x1b[35m━━━━\x1b[0m {n}/20 {n}.5 images/s" for n in (0, 7, 12, 19))
+    raw = f"loading x …\r\n{bar}\r\n\x1b[1A\x1b[2K answers\x1b[1m!\x1b[0m\r\n"
+    assert week.seen(raw) == "loading x …\n━━━━ 12/20 12.5 images/s\n answers!\n"
+    line = "│ speed │ 3.4 images/s on cpu (123.4 s)  │"
+    assert week.stable(line) == "│ speed │ 25.0 images/s on cpu (0.8 s)   │"
+    bar = "━━╸━ 3/40 2.1 images/s 1 failed -:--:--"
+    assert week.stable(bar) == "━━━━━━━━╸━━━━━━━━━━━ 18/40 25.0 images/s 1 failed 0:00:00"
+    assert week.stable('"seconds": 1.61,') == '"seconds": 0.08,'
 
 
 def test_the_readme_is_short() -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from afdcli.classify.expected_gain import BANDS, Band, bands, verdict
 from afdcli.cli import console
+from afdcli.constants import WORDS
 from afdcli.inputs.inputs import Inputs, skipped_text
 from afdcli.models.measured import PROTOCOL, Measured, measured
 from afdcli.results.claim import found_at
@@ -165,7 +166,7 @@ def _lines(found: DryRun, setup: Setup, inputs: Inputs) -> Iterator[tuple[str, s
     if setup.labels is not None:
         yield "labels", f"{timed.labelled:,} of these {timed.rows:,} have one"
     if timed.median_drift is not None:
-        yield "median drift", f"{timed.median_drift:.2f}°"
+        yield "median drift", f"{timed.median_drift:.2f}° ({WORDS['drift']})"
     for folder in inputs.unlisted[:1]:
         yield "note", f"{len(inputs.unlisted):,} folders could not be listed, e.g. {folder}"
     there = found_at(setup.settings.out)

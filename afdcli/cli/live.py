@@ -76,7 +76,10 @@ def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]
         done, total = now, of
         shown.update(task, completed=now, total=of)
 
-    with shown, lines(screen, lambda: f"{done:,} of {total:,} {what}"):
+    def line() -> str:
+        return f"{done:,} of {total:,} {what}" if total else f"looking for {what}"
+
+    with shown, lines(screen, line):
         yield update
 
 

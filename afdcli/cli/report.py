@@ -172,6 +172,8 @@ def report(
     if form == "csv":
         for remark in view.remarks:
             console.say(remark)
+    for path in filter(None, (html, to)):
+        console.say(f"written: {path}")
 
 
 _FORMATS = {".csv": "csv", ".json": "json", ".md": "markdown"}

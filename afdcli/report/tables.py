@@ -206,7 +206,7 @@ def failures(reports: Sequence[Report]) -> Table:
         counts = [report.failures.get(reason, 0) for report in reports]
         cells = (Cell(f"{count:,}", count) for count in counts)
         rows.append((Cell(clean(reason) or "no reason given"), *cells))
-    for name, metric in (("all failed", "failed"), ("damaged", "damaged"), ("files", "files")):
+    for name, metric in (("failed in all", "failed"), ("damaged", "damaged"), ("files", "files")):
         rows.append((Cell(name), *(whole(report.overall.get(metric)) for report in reports)))
     names = ("files",) if len(reports) == 1 else tuple(clean(r.name) for r in reports)
     columns = (Column("reason", left=True), *map(Column, names))

@@ -70,6 +70,7 @@ def render_page(
     script, _, _ = environment.loader.get_source(environment, "sort.js")
     names = ", ".join(clean(report.name) for report in reports)
     answers = any(report.overall.views for report in reports)
+    compared = any(run.direct is not None and run.afd is not None for run in runs)
     sources = {(source.role, source.path): source for run in runs for source in run.sources}
     return page.render(
         heads=[(headline(report), verdict(report)[1]) for report in reports],
@@ -77,7 +78,7 @@ def render_page(
         overview=all_numbers(reports),
         sections=sections(reports, page_columns(runs)),
         title=f"AFD report: {names}",
-        changed=changed(runs, photos, maps, on_picture) if answers else [],
+        changed=changed(runs, photos, maps, on_picture) if answers and compared else [],
         origins=[
             (f"{_ROLES[role]}: {clean(str(path))}", dict(_facts(source.metadata)))
             for (role, path), source in sources.items()
