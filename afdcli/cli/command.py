@@ -17,7 +17,7 @@ from afdcli.cli import configuration
 from afdcli.cli import help as help_page
 from afdcli.cli.config_file import FILE, TYPED_ONLY, options_of, read_sources
 from afdcli.cli.configuration import TYPED_HERE, Setting
-from afdcli.cli.console import err, out
+from afdcli.cli.console import out, say
 from afdcli.cli.help import GENERAL
 from afdcli.errors import AfdError
 from afdcli.storage.text import clean
@@ -86,8 +86,7 @@ class Command(TyperCommand):
             f"{s.option} = {configuration.text(s.value)}" for s in settings if s.origin == FILE
         ]
         if found:
-            line = clean(f"settings from {FILE}: {', '.join(found)}")
-            err(bool(quiet)).print(line, markup=False, highlight=False, soft_wrap=True)
+            say(clean(f"settings from {FILE}: {', '.join(found)}"), bool(quiet))
         try:
             return super().invoke(ctx)
         except typer.Exit:

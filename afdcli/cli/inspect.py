@@ -10,8 +10,7 @@ from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import OUTPUT
 from afdcli.cli.options import argument
 from afdcli.errors import AfdError, PhotoError, UsageError
-from afdcli.storage.paths import trouble
-from afdcli.storage.writable import check_file
+from afdcli.storage.writable import check_file, save
 
 
 def inspect(
@@ -76,7 +75,7 @@ def inspect(
     except PhotoError as error:
         raise AfdError(f"{clean(str(file))}: {error}") from error
     if target is not None:
-        _write(target, draw(facts, inspection, target.suffix[1:].lower()))
+        save(target, draw(facts, inspection, target.suffix[1:].lower()))
     screen = console.out(quiet)
     show(screen, facts, inspection, net, module)
     if target is not None:
@@ -91,9 +90,3 @@ def _target(file: Path, sheet: Path | None) -> Path:
         raise UsageError(f"--out {sheet}: the name of the figure must end in .png, .svg or .pdf")
     check_file(sheet, inputs=[file])
     return sheet
-
-
-def _write(target: Path, figure: bytes) -> None:
-    with trouble("write", target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(figure)

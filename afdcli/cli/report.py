@@ -12,7 +12,7 @@ from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import argument
 from afdcli.errors import UsageError
-from afdcli.storage.writable import check_file
+from afdcli.storage.writable import check_file, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def report(
         _check_target("--out", to, tuple(_FORMATS), inputs)
     _check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
     with console.say_if_slow("reading the results …"):
-        from afdcli.cli.report_output import View, save, show_all_failed, write_page
+        from afdcli.cli.report_output import View, show_all_failed, write_page
         from afdcli.report.groups import DEFAULT
         from afdcli.report.html.page import page_columns
         from afdcli.report.load import load_runs
@@ -160,7 +160,7 @@ def report(
     if html is not None:
         write_page(html, runs, reports, view.remarks, photos, maps)
     if to is not None:
-        save(to, view.text(_FORMATS[to.suffix.lower()]))
+        save(to, view.text(_FORMATS[to.suffix.lower()]).encode())
     if form != "table":
         typer.echo(view.text(form), nl=False)
     elif all(report.all_failed for report in reports):

@@ -14,8 +14,8 @@ from rich.text import Text
 from afdcli.cli import console
 from afdcli.cli.command import command_line
 from afdcli.results.summary import FIRST_FAILED
-from afdcli.storage.paths import trouble
 from afdcli.storage.text import clean
+from afdcli.storage.writable import save
 
 if TYPE_CHECKING:
     from afdcli.report.runs import Run
@@ -108,11 +108,4 @@ def write_page(
             maps=maps,
             on_picture=on_picture or (lambda *_: None),
         )
-    save(html, page)
-
-
-def save(path: Path, text: str) -> None:
-    """Write *text* to *path*; missing folders are created. Raises ResultsError."""
-    with trouble("write", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+    save(html, page.encode())

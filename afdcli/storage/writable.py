@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from afdcli.errors import UsageError
+from afdcli.storage.paths import trouble
 
 _DRAFT = 16  # bytes that drafts add to a name, as in ``NAME.meta.json.part``
 _LONGEST_PATH = 4096 - _DRAFT
@@ -81,3 +82,10 @@ def write_at(file: int, data: bytes, at: int) -> None:
     while rest:
         written = os.pwrite(file, rest, at)
         rest, at = rest[written:], at + written
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file; missing folders are created. Raises ResultsError if the disk fails."""
+    with trouble("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
