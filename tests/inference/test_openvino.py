@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,33 +60,6 @@ def test_a_module_that_reads_no_means_gives_the_rows_of_one_to_which_they_are_no
     assert rows.drop(columns=numbers).equals(expected.drop(columns=numbers))
     for name in numbers:
         assert np.allclose(rows[name], expected[name], atol=1e-4, equal_nan=True), name
-
-
-_MANY_AT_ONCE = """
-import sys
-import numpy as np
-import torch
-from afdcli.models.loader import load_backbone
-from afdcli.models.afd_classifier import AFDClassifier
-from afdcli.inference.runtime import run_somewhere
-
-torch.set_num_threads(8)
-plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
-network = run_somewhere(plugged, "openvino", "cpu").network
-sys.setswitchinterval(1e-6)
-pixels = np.zeros((8, 64, 64, 3), np.uint8)
-grid, file_context = np.zeros((8, 384, 8, 8), np.float32), np.zeros((8, 197), np.float32)
-print(len(network(pixels, grid, file_context).logits))
-"""
-
-
-def test_threads_that_meet_in_openvino_for_the_first_time_do_not_wait_for_ever(
-    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
-    line = [sys.executable, "-c", _MANY_AT_ONCE, str(kit / "tiny_models.py")]
-    run = subprocess.run(line, capture_output=True, text=True, timeout=120)
-    assert run.stdout.split() == ["8"], run.stderr
 
 
 # As in the first ResNets: strides in 1x1 convolutions, of whose inputs OpenVINO then computes less.

@@ -1,4 +1,7 @@
-"""Rows are the same on one core and on several, and from several threads at once."""
+"""Rows are the same on one core and on several, and from several threads at once.
+
+Nothing here loads OpenVINO into the test process: such tests go last, see tests/conftest.py.
+"""
 
 from __future__ import annotations
 
@@ -70,3 +73,30 @@ def test_compiled_rows_are_those_of_torch_on_one_core_and_on_two(kit: Path, phot
         for column in ("prob", "direct_prob"):
             assert np.allclose(rows[column], plain[column], atol=1e-4, equal_nan=True), column
         assert np.allclose(rows["drift"], plain["drift"], atol=1e-2, equal_nan=True)
+
+
+_MANY_AT_ONCE = """
+import sys
+import numpy as np
+import torch
+from afdcli.models.loader import load_backbone
+from afdcli.models.afd_classifier import AFDClassifier
+from afdcli.inference.runtime import run_somewhere
+
+torch.set_num_threads(8)
+plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
+network = run_somewhere(plugged, "openvino", "cpu").network
+sys.setswitchinterval(1e-6)
+pixels = np.zeros((8, 64, 64, 3), np.uint8)
+grid, file_context = np.zeros((8, 384, 8, 8), np.float32), np.zeros((8, 197), np.float32)
+print(len(network(pixels, grid, file_context).logits))
+"""
+
+
+def test_threads_that_meet_in_openvino_for_the_first_time_do_not_wait_for_ever(
+    kit: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    line = [sys.executable, "-c", _MANY_AT_ONCE, str(kit / "tiny_models.py")]
+    run = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split() == ["8"], run.stderr
