@@ -49,9 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One entry per start that loads torch."""
+    """One entry per start that loads torch. At first there are models, but no records."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.chdir(folder)
+    for file in records():
+        file.unlink()
     save_weights(0)
     save_module(0.1)
     done: list[None] = []
