@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/. About 65 minutes on two cores.
+# Train the AFD modules that ship in weights/. About two hours on two cores.
 #
 #   examples/train_shipped_modules.sh IMAGENET_SAMPLES BSDS BACKBONES WORK
 #
@@ -10,8 +10,8 @@ set -euo pipefail
 samples=$1 bsds=$2 backbones=$3 work=$4
 mkdir -p "$work"
 
-afd train --backbone tf_efficientnet_lite0 --preset light --data "$samples" --data "$bsds" \
-    --minutes "${STEM_MINUTES:-15}" --out "$work/tf_efficientnet_lite0.stem.safetensors"
+afd train --backbone tf_efficientnet_lite0 --preset light --data "$samples" \
+    --minutes "${STEM_MINUTES:-66}" --out "$work/tf_efficientnet_lite0.stem.safetensors"
 
 afd train --plug input --side 176 --data "$samples" --data "$bsds" \
     --import "$backbones/real_backbones.py" \

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+_DECAY = 0.01
 _LEAST_SIDE = 4  # of a matrix that Muon updates; smaller ones have no directions to balance
 
 
@@ -35,9 +36,9 @@ class Optimiser:
             assert matrix.data_ptr() == weight.data_ptr(), f"{name} is not channels last"
             self._weights.append((weight, nn.Parameter(matrix)))
             matrices[gates].append(self._weights[-1][1])
-        self.adamw = torch.optim.AdamW(_groups(others), lr, weight_decay=1e-4, fused=True)
+        self.adamw = torch.optim.AdamW(_groups(others), lr, weight_decay=_DECAY, fused=True)
         self.muon = torch.optim.Muon(
-            _groups(matrices), lr, weight_decay=1e-4, adjust_lr_fn="match_rms_adamw"
+            _groups(matrices), lr, weight_decay=_DECAY, adjust_lr_fn="match_rms_adamw"
         )
 
     def set_rates(self, rest: float, gates: float) -> None:

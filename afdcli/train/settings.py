@@ -80,7 +80,7 @@ class Mix:
     other_codec: float = 0.05
     full_chroma: float = 0.1
     recoloured: float = 0.6
-    mixed: float = 0.5
+    mixed: float = 0.6
     native: float = 0.5
     shrunk: float = 0.5
     lossless: float = 0.05
@@ -93,7 +93,7 @@ class Settings:
     Attributes:
         minutes, steps: the budget; whichever is set and used up first ends the run.
         batch_size: pairs per step.
-        lr: peak learning rate of AdamW, after a warm-up of 5 % of the budget; cosine to zero.
+        lr: peak learning rate, after a warm-up of 5 % of the budget; cosine to zero.
         divergence: weight of the divergence between the classifier's outputs for the clean and
             for the restored picture, relative to the feature loss.
         temperature: of the outputs in that divergence.
