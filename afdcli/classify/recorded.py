@@ -78,9 +78,9 @@ def key_of_start(settings: Settings) -> str | None:
         ).encode()
     )
     for package in ("afdcli", "timm"):
-        for file in _code(package):
+        for name, file in _code(package):
             content = file.read_bytes()
-            digest.update(repr((str(file), len(content))).encode() + content)
+            digest.update(repr((name, len(content))).encode() + content)
     return digest.hexdigest()[:32]
 
 
@@ -104,10 +104,11 @@ def _processor() -> Iterator[str]:
                 yield line
 
 
-def _code(package: str) -> list[Path]:
+def _code(package: str) -> list[tuple[str, Path]]:
+    """The source files of *package*, with their names in it: the same code may lie elsewhere."""
     spec = find_spec(package)  # does not import it
-    folders = (spec and spec.submodule_search_locations) or ()
-    return sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+    folders = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    return sorted((str(f.relative_to(root)), f) for root in folders for f in root.rglob("*.py"))
 
 
 def find(key: str) -> Loaded | None:

@@ -115,8 +115,11 @@ def test_the_verdict_follows_the_qualities() -> None:
     for worst, begins in ((90, "yes: 90%"), (10, "a little: 10%"), (1, "hardly: only 1%")):
         qualities = [10.4] * worst + [95.0] * (100 - worst)
         assert verdict(bands(qualities, LITE0), 100).startswith(begins)
-    assert "gained 13.8 points" in verdict(bands([10.0], LITE0), 1)
-    assert "gained 7.9 to 16.5 points" in verdict(bands([1.0, 35.4], LITE0), 2)
+    gains = {qf: with_afd - without for qf, (without, with_afd) in LITE0[0].by_quality.items()}
+    assert f"gained {gains[10]:.1f} points" in verdict(bands([10.0], LITE0), 1)
+    assert f"gained {gains[25]:.1f} to {gains[7]:.1f} points" in verdict(
+        bands([1.0, 35.4], LITE0), 2
+    )
     assert verdict(bands([1.0], ()), 1).startswith("not known")
     assert verdict(bands([], LITE0), 0).startswith("hardly")
     counts = [band.images for band in bands(range(1, 101), LITE0)]

@@ -104,8 +104,8 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
     assert not np.allclose(got.logits, plain.logits, atol=1e-2)
 
 
-def test_compile_is_for_torch(kit: Path, here: Path) -> None:
-    result = afd(kit, here, "--compile", "--runtime", "openvino")
+def test_compile_is_for_torch(kit: Path, photos: Path) -> None:
+    result = afd(kit, photos, "--compile", "--runtime", "openvino")
     assert result.exit_code == 2
     assert "--compile works in torch only" in " ".join(result.stderr.split())
 

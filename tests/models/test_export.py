@@ -78,7 +78,7 @@ def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -
     result = fuse(file, "--format", "onnx", "--out", "m.onnx")
     assert result.exit_code == 2
     message = " ".join(result.stderr.split())
-    assert "also changes the outputs of blocks.2.0, blocks.4.0" in message
+    assert "also changes the outputs of blocks.2.0, blocks.3.0, blocks.3.2, blocks.4.1" in message
     result = fuse(file, "--format", "pt2", "--backbone", DEFAULT, "--out", "w.pt2")
     assert result.exit_code == 0, result.output
     backbone = load_backbone()
