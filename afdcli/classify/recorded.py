@@ -26,7 +26,7 @@ from afdcli.classify.settings import Settings
 from afdcli.classify.start import Loaded, Start
 from afdcli.errors import ResultsError
 from afdcli.inference.cascade import Networks
-from afdcli.inference.model_cache import cache_folder, touch, version_of
+from afdcli.inference.model_cache import add_file, cache_folder, touch, version_of
 from afdcli.inference.openvino import Graph, OpenVINONetwork
 from afdcli.models.shipped import cards, sha256
 from afdcli.results.claim import found_at
@@ -79,8 +79,7 @@ def key_of_start(settings: Settings) -> str | None:
     )
     for package in ("afdcli", "timm"):
         for name, file in _code(package):
-            content = file.read_bytes()
-            digest.update(repr((name, len(content))).encode() + content)
+            add_file(digest, name, file)
     return digest.hexdigest()[:32]
 
 
@@ -88,9 +87,7 @@ def _only_a_cpu() -> bool:
     """True if `afdcli.models.device.choose_device` can find nothing else here."""
     if version_of("torch").endswith("+cpu"):
         return True
-    return sys.platform == "linux" and not any(
-        True for name in _GPUS for _ in Path("/dev").glob(name)
-    )
+    return sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in _GPUS)
 
 
 def _processor() -> Iterator[str]:

@@ -115,9 +115,14 @@ def derived_key(file: Path, package: str, inputs: Iterable[Path]) -> str:
     """The cache key of a model that *package* makes of the cached model *file* and of *inputs*."""
     digest = hashlib.sha256(repr((file.parent.name, package, version_of(package))).encode())
     for path in inputs:
-        content = path.read_bytes()
-        digest.update(repr((path.name, len(content))).encode() + content)
+        add_file(digest, path.name, path)
     return digest.hexdigest()[:32]
+
+
+def add_file(digest: hashlib._Hash, name: str, file: Path) -> None:
+    """Add *name*, size and bytes of *file* to *digest*; the size keeps two files apart."""
+    content = file.read_bytes()
+    digest.update(repr((name, len(content))).encode() + content)
 
 
 def key_of(network: AFDClassifier) -> str:

@@ -36,25 +36,27 @@ class Optimiser:
             assert matrix.data_ptr() == weight.data_ptr(), f"{name} is not channels last"
             self._weights.append((weight, nn.Parameter(matrix)))
             matrices[gates].append(self._weights[-1][1])
-        self.adamw = torch.optim.AdamW(_groups(others), lr, weight_decay=_DECAY, fused=True)
-        self.muon = torch.optim.Muon(
-            _groups(matrices), lr, weight_decay=_DECAY, adjust_lr_fn="match_rms_adamw"
-        )
+        self._both: dict[str, torch.optim.Optimizer] = {
+            "adamw": torch.optim.AdamW(_groups(others), lr, weight_decay=_DECAY, fused=True),
+            "muon": torch.optim.Muon(
+                _groups(matrices), lr, weight_decay=_DECAY, adjust_lr_fn="match_rms_adamw"
+            ),
+        }
 
     def set_rates(self, rest: float, gates: float) -> None:
         """Set the learning rates: of FDE-Net (*gates*), and of everything else."""
-        for optimiser in (self.adamw, self.muon):
+        for optimiser in self._both.values():
             for group, rate in zip(optimiser.param_groups, (rest, gates), strict=True):
                 group["lr"] = rate
 
     def update(self, loss: Tensor, scaler: torch.amp.GradScaler) -> None:
         """One step down the gradient of *loss*, whose norm is clipped to 1."""
-        self.adamw.zero_grad(set_to_none=True)
+        self._both["adamw"].zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for weight, matrix in self._weights:
             matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
             weight.grad = None
-        both = (self.adamw, self.muon)
+        both = self._both.values()
         for optimiser in both:
             scaler.unscale_(optimiser)
         groups = [group["params"] for optimiser in both for group in optimiser.param_groups]
@@ -65,12 +67,12 @@ class Optimiser:
 
     def state_dict(self) -> dict[str, Any]:
         """Of both."""
-        return {"adamw": self.adamw.state_dict(), "muon": self.muon.state_dict()}
+        return {name: optimiser.state_dict() for name, optimiser in self._both.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """What `state_dict` returned, of a module of the same shape."""
-        self.adamw.load_state_dict(state["adamw"])
-        self.muon.load_state_dict(state["muon"])
+        for name, optimiser in self._both.items():
+            optimiser.load_state_dict(state[name])
 
 
 def _groups(split: tuple[list[nn.Parameter], list[nn.Parameter]]) -> list[dict[str, Any]]:
