@@ -57,7 +57,11 @@ def file_system(url: Url | str) -> tuple[Any, str]:
         system, path = url_to_fs(str(url))
     except ImportError as error:
         s3 = str(url).startswith(("s3:", "s3a:"))  # for others, fsspec names the packages
-        cure = "s3:// needs pip install 'afdcli[s3]'" if s3 else f"{error} (pip install)"
+        cure = (
+            "s3:// needs pip install 'afdcli[s3]'"
+            if s3
+            else f"pip install what is missing: {error}"
+        )
         raise UsageError(f"{url}: {cure}") from error
     except Exception as error:  # each store raises its own; ftp:// connects here
         raise UsageError(f"{url}: {error}") from error
