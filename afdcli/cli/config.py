@@ -25,22 +25,21 @@ def _complete(context: typer.Context, typed: str) -> list[str]:
     return [name for name in commands if name.startswith(typed)]
 
 
+COMMAND = argument(
+    "COMMAND",
+    "Show all options of this command, those with their default too. Default: what is"
+    " set for any command.",
+    _complete,
+)
+AS_JSON = OUTPUT.option("--json", "Print one JSON object with all options instead.")
+
+
 def config(
     context: typer.Context,
-    command: Annotated[
-        str,
-        argument(
-            "COMMAND",
-            "Show all options of this command, those with their default too. Default: what is"
-            " set for any command.",
-            _complete,
-        ),
-    ] = "",
-    as_json: Annotated[
-        bool, OUTPUT.option("--json", "Print one JSON object with all options instead.")
-    ] = False,
+    command: Annotated[str, COMMAND] = "",
+    as_json: Annotated[bool, AS_JSON] = False,
     config: ConfigOption = None,
-    debug: options.Debug = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Show which options are in force, and what set them.
 

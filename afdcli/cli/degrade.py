@@ -25,72 +25,58 @@ if TYPE_CHECKING:
 _DEFAULT_QUALITY = 10
 _DEFAULT_ROUNDS = 2
 
+SOURCES = argument("PATH", options.PATHS_HELP + " Default: the current folder.")
+QF = COMPRESSION.option(
+    "--qf N[,N...]",
+    "Quality factor, 1 to 100. Several write one subfolder each: qf25/ ... Default: 10.",
+)
+SEVERITY = COMPRESSION.option(
+    "--severity N[,N...]", "ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7."
+)
+MULTI = COMPRESSION.option(
+    "--multi",
+    "Compress several times. Each round draws its quality factor from"
+    " 25, 18, 15, 10, 7; --qf sets that of the last round.",
+)
+ROUNDS = COMPRESSION.option(
+    "--rounds N", "Number of rounds; implies --multi. Default: 2.", (1, 100)
+)
+CODEC = COMPRESSION.option("--codec jpeg|avif|webp", "File format.")
+SUBSAMPLING = COMPRESSION.option("--subsampling 4:4:4|4:2:2|4:2:0", "Resolution of the chroma.")
+CROP = COMPRESSION.option(
+    "--crop PX",
+    "First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
+    " photos with sides of PX to PX + 16 pixels are only cropped.",
+    (1, 8192),
+)
+FOLDER = OUTPUT.option("-o,--out DIR", "Folder to write to.")
+WORKERS = SPEED.option(
+    "--workers N",
+    "Processes that read and write images. Default: one per core.",
+    (1, options.MOST_WORKERS),
+)
+
 
 def degrade(
-    sources: Annotated[
-        list[str] | None, argument("PATH", options.PATHS_HELP + " Default: the current folder.")
-    ] = None,
-    exclude: options.Exclude = None,
-    suffixes: options.Suffixes = None,
-    qf: Annotated[
-        str | None,
-        COMPRESSION.option(
-            "--qf N[,N...]",
-            "Quality factor, 1 to 100. Several write one subfolder each: qf25/ ... Default: 10.",
-        ),
-    ] = None,
-    severity: Annotated[
-        str | None,
-        COMPRESSION.option(
-            "--severity N[,N...]",
-            "ImageNet-C severity instead of --qf: 1 to 5 are QF 25, 18, 15, 10, 7.",
-        ),
-    ] = None,
-    multi: Annotated[
-        bool,
-        COMPRESSION.option(
-            "--multi",
-            "Compress several times. Each round draws its quality factor from"
-            " 25, 18, 15, 10, 7; --qf sets that of the last round.",
-        ),
-    ] = False,
-    rounds: Annotated[
-        int | None,
-        COMPRESSION.option(
-            "--rounds N", "Number of rounds; implies --multi. Default: 2.", (1, 100)
-        ),
-    ] = None,
-    codec: Annotated[str, COMPRESSION.option("--codec jpeg|avif|webp", "File format.")] = "jpeg",
-    subsampling: Annotated[
-        str, COMPRESSION.option("--subsampling 4:4:4|4:2:2|4:2:0", "Resolution of the chroma.")
-    ] = "4:2:0",
-    crop: Annotated[
-        int | None,
-        COMPRESSION.option(
-            "--crop PX",
-            "First resize the short side to PX x 256/224 and crop the central PX x PX pixels;"
-            " photos with sides of PX to PX + 16 pixels are only cropped.",
-            (1, 8192),
-        ),
-    ] = None,
-    seed: options.Seed = 0,
-    folder: Annotated[Path, OUTPUT.option("-o,--out DIR", "Folder to write to.")] = Path(
-        "degraded"
-    ),
-    overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    workers: Annotated[
-        int | None,
-        SPEED.option(
-            "--workers N",
-            "Processes that read and write images. Default: one per core.",
-            (1, options.MOST_WORKERS),
-        ),
-    ] = None,
-    timeout: options.Timeout = 120.0,
+    sources: Annotated[list[str] | None, SOURCES] = None,
+    exclude: Annotated[list[Path] | None, options.EXCLUDE] = None,
+    suffixes: Annotated[str | None, options.SUFFIXES] = None,
+    qf: Annotated[str | None, QF] = None,
+    severity: Annotated[str | None, SEVERITY] = None,
+    multi: Annotated[bool, MULTI] = False,
+    rounds: Annotated[int | None, ROUNDS] = None,
+    codec: Annotated[str, CODEC] = "jpeg",
+    subsampling: Annotated[str, SUBSAMPLING] = "4:2:0",
+    crop: Annotated[int | None, CROP] = None,
+    seed: Annotated[int, options.SEED] = 0,
+    folder: Annotated[Path, FOLDER] = Path("degraded"),
+    overwrite: Annotated[bool, options.OVERWRITE] = False,
+    as_json: Annotated[bool, options.JSON] = False,
+    workers: Annotated[int | None, WORKERS] = None,
+    timeout: Annotated[float, options.TIMEOUT] = 120.0,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Compress images badly, as the paper does: once or several times.
 

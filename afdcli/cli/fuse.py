@@ -22,37 +22,32 @@ if TYPE_CHECKING:
 
 _FORMATS = ("safetensors", "pt2", "onnx")
 
+MODULE = argument("FILE", "Module written by `afd train`.")
+BACKBONE = CLASSIFIER.option(
+    "--backbone NAME",
+    "With pt2 or onnx: export the module inside this classifier.",
+    complete=backbones,
+)
+OUT = OUTPUT.option(
+    "-o,--out FILE", "File to write. Default: the module's name with .fused before the suffix."
+)
+KIND = OUTPUT.option(
+    "-f,--format safetensors|pt2|onnx",
+    "safetensors is for afd, pt2 and onnx are for other runtimes.",
+)
+
 
 def fuse(
-    module: Annotated[Path, argument("FILE", "Module written by `afd train`.")],
-    backbone: Annotated[
-        str | None,
-        CLASSIFIER.option(
-            "--backbone NAME",
-            "With pt2 or onnx: export the module inside this classifier.",
-            complete=backbones,
-        ),
-    ] = None,
-    checkpoint: options.Checkpoint = None,
-    imports: options.Import = None,
-    out: Annotated[
-        Path | None,
-        OUTPUT.option(
-            "-o,--out FILE",
-            "File to write. Default: the module's name with .fused before the suffix.",
-        ),
-    ] = None,
-    kind: Annotated[
-        str,
-        OUTPUT.option(
-            "-f,--format safetensors|pt2|onnx",
-            "safetensors is for afd, pt2 and onnx are for other runtimes.",
-        ),
-    ] = "safetensors",
-    as_json: options.Json = False,
+    module: Annotated[Path, MODULE],
+    backbone: Annotated[str | None, BACKBONE] = None,
+    checkpoint: Annotated[Path | None, options.CHECKPOINT] = None,
+    imports: Annotated[list[str] | None, options.IMPORT] = None,
+    out: Annotated[Path | None, OUT] = None,
+    kind: Annotated[str, KIND] = "safetensors",
+    as_json: Annotated[bool, options.JSON] = False,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Fold a module's RepConv branches into 3x3 convolutions, or export it to pt2 or ONNX.
 
@@ -140,10 +135,7 @@ def _table(result: Fused) -> Table:
         table.add_column(column, justify="right")
     for name, cost in (("branches", result.before), ("fused", result.after)):
         table.add_row(
-            name,
-            f"{cost.parameters:,}",
-            f"{cost.macs / 1e6:,.0f} M",
-            f"{cost.milliseconds:.1f}",
+            name, f"{cost.parameters:,}", f"{cost.macs / 1e6:,.0f} M", f"{cost.milliseconds:.1f}"
         )
     ratio = result.before.milliseconds / result.after.milliseconds
     table.add_row("ratio", "", "", f"{ratio:.2f}x", style="bold")

@@ -12,31 +12,29 @@ from afdcli.cli.options import argument
 from afdcli.errors import AfdError, PhotoError, UsageError
 from afdcli.storage.writable import check_file, save
 
+FILE = argument("FILE", "Image to inspect.")
+SHEET = OUTPUT.option(
+    "-o,--out FILE",
+    "Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
+)
+PICTURE = OUTPUT.option(
+    "--picture/--no-picture", "Write the figure, or only print. Default: --picture."
+)
+
 
 def inspect(
-    file: Annotated[Path, argument("FILE", "Image to inspect.")],
-    icc: options.Icc = True,
-    backbone: options.Backbone = None,
-    checkpoint: options.Checkpoint = None,
-    imports: options.Import = None,
-    class_names: options.ClassNames = None,
-    afd: options.Afd = "auto",
-    sheet: Annotated[
-        Path | None,
-        OUTPUT.option(
-            "-o,--out FILE",
-            "Figure to write: .png, .svg or .pdf. Default: NAME.inspect.png in the current folder.",
-        ),
-    ] = None,
-    picture: Annotated[
-        bool,
-        OUTPUT.option(
-            "--picture/--no-picture", "Write the figure, or only print. Default: --picture."
-        ),
-    ] = True,
+    file: Annotated[Path, FILE],
+    icc: Annotated[bool, options.ICC] = True,
+    backbone: Annotated[str | None, options.BACKBONE] = None,
+    checkpoint: Annotated[Path | None, options.CHECKPOINT] = None,
+    imports: Annotated[list[str] | None, options.IMPORT] = None,
+    class_names: Annotated[Path | None, options.CLASS_NAMES] = None,
+    afd: Annotated[str, options.AFD_MODULE] = "auto",
+    sheet: Annotated[Path | None, SHEET] = None,
+    picture: Annotated[bool, PICTURE] = True,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Show how one image was compressed, what the classifier sees, and where features drift.
 

@@ -48,7 +48,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: options.Debug = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -16,17 +16,16 @@ from afdcli.cli.options import argument
 if TYPE_CHECKING:
     from afdcli.models.catalogue import Model
 
-LIMIT = 25
+SEARCH = argument("SEARCH", "Part of a name, e.g. resnet50.", backbones)
+LIMIT = OUTPUT.option("--limit N", "Show no more than N models.", (1, 1_000_000))
 
 
 def models(
-    search: Annotated[str, argument("SEARCH", "Part of a name, e.g. resnet50.", backbones)] = "",
-    limit: Annotated[
-        int, OUTPUT.option("--limit N", "Show no more than N models.", (1, 1_000_000))
-    ] = LIMIT,
+    search: Annotated[str, SEARCH] = "",
+    limit: Annotated[int, LIMIT] = 25,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """List the classifiers that --backbone accepts. Needs no network.
 

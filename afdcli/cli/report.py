@@ -19,99 +19,76 @@ if TYPE_CHECKING:
 
     from afdcli.storage.paths import Place
 
+RESULTS = argument(
+    "RESULTS",
+    "Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
+    "URLs. Several are shown side by side. Two runs over the same pictures, one with and "
+    "one without AFD, are compared picture by picture. Default: results.csv.",
+)
+CLEAN = INPUT.option(
+    "--clean FILE|URL",
+    "Results of the same pictures, uncompressed: shows the share of the loss that "
+    "AFD recovers. Matched by path without the suffix.",
+)
+DIRECT = INPUT.option(
+    "--direct FILE|URL",
+    "Results of the same pictures with --afd off, if you did not use --compare.",
+)
+ONLY = INPUT.option(
+    "--only-list,--only FILE",
+    "Use only the pictures in this list: one relative path per line; suffixes are ignored.",
+)
+EXCLUDE = INPUT.option("--exclude-list,--exclude FILE", "Skip the pictures in this list.")
+MANIFEST = INPUT.option(
+    "--manifest FILE",
+    "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
+    "picture: intervals count pictures, not files. Found automatically in the folder that "
+    "was classified; without one, folders such as qf25/ and --clean are used.",
+)
+BY = OUTPUT.option(
+    "--by folder|parent|quality|COLUMN",
+    "Break down by this column; repeatable. parent is the full folder path, quality "
+    "comes in bands; any column of the results. Default: folder and quality.",
+)
+SHOW_ALL = OUTPUT.option("--all", "Show all groups and changes, not only the 15 largest.")
+FORM = OUTPUT.option("-f,--format table|csv|json|markdown", "Format of standard output.")
+TO = OUTPUT.option(
+    "-o,--out FILE", "Also write the summary: .csv (one number per row), .json or .md."
+)
+HTML = OUTPUT.option(
+    "--html FILE",
+    "Also write a page with plots, tables and pictures: one .html file that works offline.",
+)
+PHOTOS = OUTPUT.option(
+    "--photos DIR",
+    "The folder that was classified. The page then shows pictures whose answer changed.",
+)
+MAPS = OUTPUT.option(
+    "--maps",
+    "Also show the module's FDM (feature drifting map: where it corrects) for each of "
+    "them. Loads the classifier and module named in the metadata, and runs its --import "
+    "files.",
+)
+
 
 def report(
-    results: Annotated[
-        list[str] | None,
-        argument(
-            "RESULTS",
-            "Results of afd classify (.csv, .jsonl, .parquet): files, folders of parts or "
-            "URLs. Several are shown side by side. Two runs over the same pictures, one with and "
-            "one without AFD, are compared picture by picture. Default: results.csv.",
-        ),
-    ] = None,
-    clean: Annotated[
-        str | None,
-        INPUT.option(
-            "--clean FILE|URL",
-            "Results of the same pictures, uncompressed: shows the share of the loss that "
-            "AFD recovers. Matched by path without the suffix.",
-        ),
-    ] = None,
-    direct: Annotated[
-        str | None,
-        INPUT.option(
-            "--direct FILE|URL",
-            "Results of the same pictures with --afd off, if you did not use --compare.",
-        ),
-    ] = None,
-    only: Annotated[
-        Path | None,
-        INPUT.option(
-            "--only-list,--only FILE",
-            "Use only the pictures in this list: one relative path per line; suffixes are ignored.",
-        ),
-    ] = None,
-    exclude: Annotated[
-        Path | None,
-        INPUT.option("--exclude-list,--exclude FILE", "Skip the pictures in this list."),
-    ] = None,
-    manifest: Annotated[
-        list[Path] | None,
-        INPUT.option(
-            "--manifest FILE",
-            "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
-            "picture: intervals count pictures, not files. Found automatically in the folder that "
-            "was classified; without one, folders such as qf25/ and --clean are used.",
-        ),
-    ] = None,
-    by: Annotated[
-        list[str] | None,
-        OUTPUT.option(
-            "--by folder|parent|quality|COLUMN",
-            "Break down by this column; repeatable. parent is the full folder path, quality "
-            "comes in bands; any column of the results. Default: folder and quality.",
-        ),
-    ] = None,
-    show_all: Annotated[
-        bool, OUTPUT.option("--all", "Show all groups and changes, not only the 15 largest.")
-    ] = False,
-    form: Annotated[
-        str, OUTPUT.option("-f,--format table|csv|json|markdown", "Format of standard output.")
-    ] = "table",
-    to: Annotated[
-        Path | None,
-        OUTPUT.option(
-            "-o,--out FILE", "Also write the summary: .csv (one number per row), .json or .md."
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        OUTPUT.option(
-            "--html FILE",
-            "Also write a page with plots, tables and pictures: one .html file that works offline.",
-        ),
-    ] = None,
-    photos: Annotated[
-        Path | None,
-        OUTPUT.option(
-            "--photos DIR",
-            "The folder that was classified. The page then shows pictures whose answer changed.",
-        ),
-    ] = None,
-    maps: Annotated[
-        bool,
-        OUTPUT.option(
-            "--maps",
-            "Also show the module's FDM (feature drifting map: where it corrects) for each of "
-            "them. Loads the classifier and module named in the metadata, and runs its --import "
-            "files.",
-        ),
-    ] = False,
-    export_failed: options.ExportFailed = None,
-    as_json: options.Json = False,
+    results: Annotated[list[str] | None, RESULTS] = None,
+    clean: Annotated[str | None, CLEAN] = None,
+    direct: Annotated[str | None, DIRECT] = None,
+    only: Annotated[Path | None, ONLY] = None,
+    exclude: Annotated[Path | None, EXCLUDE] = None,
+    manifest: Annotated[list[Path] | None, MANIFEST] = None,
+    by: Annotated[list[str] | None, BY] = None,
+    show_all: Annotated[bool, SHOW_ALL] = False,
+    form: Annotated[str, FORM] = "table",
+    to: Annotated[Path | None, TO] = None,
+    html: Annotated[Path | None, HTML] = None,
+    photos: Annotated[Path | None, PHOTOS] = None,
+    maps: Annotated[bool, MAPS] = False,
+    export_failed: Annotated[Path | None, options.EXPORT_FAILED] = None,
+    as_json: Annotated[bool, options.JSON] = False,
     config: ConfigOption = None,
-    debug: options.Debug = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
 

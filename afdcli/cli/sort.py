@@ -30,55 +30,43 @@ if TYPE_CHECKING:
 _SHOWN = 15  # folders on the screen
 _OFTEN = 500  # rows between two updates of the screen
 
+RESULTS = argument(
+    "RESULTS", "Results of afd classify: a file, a folder of parts or a URL. Default: results.csv."
+)
+PHOTOS = INPUT.option("--photos DIR", "What was classified, if it is elsewhere now; repeatable.")
+UNDO = INPUT.option(
+    "--undo FILE", "Put everything back. FILE is the list of moves that afd sort wrote."
+)
+TO = OUTPUT.option("--to DIR", "Make the folders here.")
+BY = OUTPUT.option(
+    "--by label|quality|unsure|COLUMN",
+    "Column of the results that names the folder; also target_label, correct, codec,"
+    " error, … quality comes in bands.",
+)
+MIN_PROB = OUTPUT.option(
+    "--min-prob P",
+    "Sort pictures whose label is less probable than P, 0 to 1, into the folder"
+    " unsure. Default: by the column unsure, if there is one.",
+    (0.0, 1.0),
+)
+LINK = OUTPUT.option("--link", "Make symbolic links instead of moving the files.")
+COPY = OUTPUT.option("--copy", "Copy the files instead of moving them.")
+DRY_RUN = OUTPUT.option("--dry-run", "Only show the folders with their counts.")
+
 
 def sort(
-    results: Annotated[
-        str | None,
-        argument(
-            "RESULTS",
-            "Results of afd classify: a file, a folder of parts or a URL. Default: results.csv.",
-        ),
-    ] = None,
-    photos: Annotated[
-        list[Path] | None,
-        INPUT.option("--photos DIR", "What was classified, if it is elsewhere now; repeatable."),
-    ] = None,
-    undo: Annotated[
-        Path | None,
-        INPUT.option(
-            "--undo FILE", "Put everything back. FILE is the list of moves that afd sort wrote."
-        ),
-    ] = None,
-    to: Annotated[Path | None, OUTPUT.option("--to DIR", "Make the folders here.")] = None,
-    by: Annotated[
-        str,
-        OUTPUT.option(
-            "--by label|quality|unsure|COLUMN",
-            "Column of the results that names the folder; also target_label, correct, codec,"
-            " error, … quality comes in bands.",
-        ),
-    ] = "label",
-    min_prob: Annotated[
-        float | None,
-        OUTPUT.option(
-            "--min-prob P",
-            "Sort pictures whose label is less probable than P, 0 to 1, into the folder"
-            " unsure. Default: by the column unsure, if there is one.",
-            (0.0, 1.0),
-        ),
-    ] = None,
-    link: Annotated[
-        bool, OUTPUT.option("--link", "Make symbolic links instead of moving the files.")
-    ] = False,
-    copy: Annotated[
-        bool, OUTPUT.option("--copy", "Copy the files instead of moving them.")
-    ] = False,
-    dry_run: Annotated[
-        bool, OUTPUT.option("--dry-run", "Only show the folders with their counts.")
-    ] = False,
+    results: Annotated[str | None, RESULTS] = None,
+    photos: Annotated[list[Path] | None, PHOTOS] = None,
+    undo: Annotated[Path | None, UNDO] = None,
+    to: Annotated[Path | None, TO] = None,
+    by: Annotated[str, BY] = "label",
+    min_prob: Annotated[float | None, MIN_PROB] = None,
+    link: Annotated[bool, LINK] = False,
+    copy: Annotated[bool, COPY] = False,
+    dry_run: Annotated[bool, DRY_RUN] = False,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Sort the classified files into one folder per label. Nothing is ever overwritten.
 

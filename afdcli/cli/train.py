@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,37 +25,37 @@ DEFAULTS = Settings()
 
 
 def train(
-    data: own.Data,
-    exclude: own.Exclude = None,
-    validation: own.Validation = DEFAULTS.validation,
-    icc: options.Icc = DEFAULTS.icc,
-    backbone: own.Backbone = None,
-    checkpoint: options.Checkpoint = None,
-    imports: options.Import = None,
-    preset: own.Preset = "auto",
-    plug: own.Plug = "stem",
-    plug_at: own.PlugAt = None,
-    init: own.Init = None,
-    minutes: own.Minutes = None,
-    steps: own.Steps = None,
-    batch_size: own.BatchSize = DEFAULTS.batch_size,
-    lr: own.Lr = DEFAULTS.lr,
-    divergence: own.Divergence = DEFAULTS.divergence,
-    deep: own.Deep = DEFAULTS.deep,
-    angle: own.Angle = DEFAULTS.angle,
-    side: own.Side = DEFAULTS.side,
-    reuse: own.Reuse = DEFAULTS.reuse,
-    seed: options.Seed = DEFAULTS.seed,
-    out: own.Out = Path("module.safetensors"),
-    resume: own.Resume = False,
-    overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    device: options.Device = "auto",
-    precision: own.Precision = "auto",
-    workers: own.Workers = 1,
+    data: Annotated[list[Path], own.DATA],
+    exclude: Annotated[Path | None, own.EXCLUDE] = None,
+    validation: Annotated[int, own.VALIDATION] = DEFAULTS.validation,
+    icc: Annotated[bool, options.ICC] = DEFAULTS.icc,
+    backbone: Annotated[list[str] | None, own.BACKBONE] = None,
+    checkpoint: Annotated[Path | None, options.CHECKPOINT] = None,
+    imports: Annotated[list[str] | None, options.IMPORT] = None,
+    preset: Annotated[str, own.PRESET] = "auto",
+    plug: Annotated[str, own.PLUG] = "stem",
+    plug_at: Annotated[str | None, own.PLUG_AT] = None,
+    init: Annotated[Path | None, own.INIT] = None,
+    minutes: Annotated[float | None, own.MINUTES] = None,
+    steps: Annotated[int | None, own.STEPS] = None,
+    batch_size: Annotated[int, own.BATCH_SIZE] = DEFAULTS.batch_size,
+    lr: Annotated[float, own.LR] = DEFAULTS.lr,
+    divergence: Annotated[float, own.DIVERGENCE] = DEFAULTS.divergence,
+    deep: Annotated[float, own.DEEP] = DEFAULTS.deep,
+    angle: Annotated[float, own.ANGLE] = DEFAULTS.angle,
+    side: Annotated[int, own.SIDE] = DEFAULTS.side,
+    reuse: Annotated[int, own.REUSE] = DEFAULTS.reuse,
+    seed: Annotated[int, options.SEED] = DEFAULTS.seed,
+    out: Annotated[Path, own.OUT] = Path("module.safetensors"),
+    resume: Annotated[bool, own.RESUME] = False,
+    overwrite: Annotated[bool, options.OVERWRITE] = False,
+    as_json: Annotated[bool, options.JSON] = False,
+    device: Annotated[str, options.DEVICE] = "auto",
+    precision: Annotated[str, own.PRECISION] = "auto",
+    workers: Annotated[int, own.WORKERS] = 1,
     config: ConfigOption = None,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: Annotated[bool, options.QUIET] = False,
+    debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
     """Train an AFD module for a frozen classifier, on a few hundred unlabelled photos.
 
