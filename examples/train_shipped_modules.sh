@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Train the AFD modules that ship in weights/. About two hours on two cores.
+# Train the AFD modules that `--afd auto` and `--afd best` take from weights/, for the minutes in
+# STEM_MINUTES, BEST_MINUTES and INPUT_MINUTES; 0 leaves one out. examples/write_card.py writes their
+# cards.
 #
 #   examples/train_shipped_modules.sh IMAGENET_SAMPLES BSDS BACKBONES WORK
 #
@@ -10,11 +12,17 @@ set -euo pipefail
 samples=$1 bsds=$2 backbones=$3 work=$4
 mkdir -p "$work"
 
-afd train --backbone tf_efficientnet_lite0 --preset light --data "$samples" \
-    --minutes "${STEM_MINUTES:-66}" --out "$work/tf_efficientnet_lite0.stem.safetensors"
+# trained MINUTES NAME OPTION...: one module.
+trained() {
+    local minutes=$1 name=$2
+    shift 2
+    [ "$minutes" = 0 ] || afd train --minutes "$minutes" --out "$work/$name.safetensors" "$@"
+}
 
-afd train --plug input --side 176 --data "$samples" --data "$bsds" \
-    --import "$backbones/real_backbones.py" \
-    --backbone tf_efficientnet_lite0 --backbone tf_efficientnet_lite2 \
-    --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors" \
-    --minutes "${INPUT_MINUTES:-50}" --out "$work/any.input.safetensors"
+default=tf_efficientnet_lite0
+trained "${STEM_MINUTES:-66}" $default.stem --backbone $default --preset light --data "$samples"
+trained "${BEST_MINUTES:-300}" $default.best --backbone $default --preset best --data "$samples"
+trained "${INPUT_MINUTES:-50}" any.input --plug input --side 176 \
+    --data "$samples" --data "$bsds" --import "$backbones/real_backbones.py" \
+    --backbone $default --backbone tf_efficientnet_lite2 \
+    --backbone "mobilenetv1_075_tf=$backbones/mobilenetv1_075_tf.safetensors"

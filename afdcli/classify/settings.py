@@ -37,7 +37,7 @@ class Settings:
         checkpoint: file with weights of the classifier; None for its pretrained weights.
         imports: Python files or modules to import first, which may register classifiers.
         class_names: file with class names; None for those of the classifier.
-        afd: "auto", "off", or the path of an AFD module.
+        afd: "auto", "best", "off", or the path of an AFD module.
         compare: also predict without AFD.
         labels: file with true classes, or "folders"; None if unknown.
         topk: classes per row, at least 1.
@@ -136,7 +136,7 @@ class Settings:
         if self.engine == "ray" and not find_spec("ray"):
             raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
         if self.compare and self.afd == "off":
-            raise UsageError("--compare shows what AFD changes: it needs --afd auto or a file")
+            raise UsageError("--compare shows what AFD changes: not with --afd off")
         if self.min_prob is not None and not 0 <= self.min_prob <= 1:  # NaN, too
             raise UsageError(f"--min-prob {self.min_prob}: give a probability from 0 to 1")
         for name in _POSITIVE:

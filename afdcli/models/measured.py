@@ -1,17 +1,20 @@
-"""Measured accuracy of the shipped AFD modules: what a user can expect of them.
+"""Measured accuracy and cost of the shipped AFD modules: what a user can expect of them.
 
-The numbers are those of the tables "The default classifier" and "The input module" in
-``examples/benchmarks/RESULTS.md``, and stand only here in the package. A test compares the two.
+The numbers stand in the cards. Those of accuracy are also in tables of
+``examples/benchmarks/RESULTS.md``; a test compares the two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
-from afdcli.models.shipped import folder
+from afdcli.errors import AfdError
+from afdcli.models.shipped import OWN, Card, cards
 
-#: How all of these were measured.
+#: How accuracies were measured.
 PROTOCOL = (
     "800 ImageNet validation photos, cropped to 224x224, then compressed once"
     " (examples/benchmarks/RESULTS.md)"
@@ -28,55 +31,72 @@ class Measured:
         classifier: as RESULTS.md names it.
         clean: for uncompressed photos.
         by_quality: JPEG quality factor -> for photos compressed at it.
+        added_time: % of the classifier's time that the module takes, float32, OpenVINO on a CPU;
+            None if it was not measured.
     """
 
     classifier: str
     clean: Pair
     by_quality: dict[int, Pair]
+    added_time: float | None = None
+
+    @property
+    def mean(self) -> Pair:
+        """Mean over the qualities."""
+        direct, afd = zip(*self.by_quality.values(), strict=True)
+        return fmean(direct), fmean(afd)
+
+    @property
+    def recovered(self) -> float:
+        """% of the lost top-1 that comes back, mean over the qualities."""
+        pairs = self.by_quality.values()
+        return 100 * fmean((afd - direct) / (self.clean[0] - direct) for direct, afd in pairs)
 
 
-#: Module file -> the classifiers that it was measured with.
-MEASURED = {
-    "tf_efficientnet_lite0.stem.safetensors": (
-        Measured(
-            "EfficientNet-Lite0",
-            (73.8, 74.0),
-            {
-                25: (61.0, 70.2),
-                18: (58.9, 69.1),
-                15: (56.4, 66.6),
-                10: (49.0, 64.0),
-                7: (38.8, 57.9),
-            },
-        ),
-    ),
-    "any.input.safetensors": (
-        Measured(
-            "ResNet-50 v1",
-            (71.0, 71.4),
-            {
-                25: (58.1, 59.9),
-                18: (55.4, 56.4),
-                15: (51.2, 52.8),
-                10: (41.2, 46.1),
-                7: (30.5, 39.6),
-            },
-        ),
-        Measured(
-            "MobileNetV2",
-            (70.5, 70.4),
-            {
-                25: (53.4, 58.8),
-                18: (47.4, 55.4),
-                15: (43.4, 53.4),
-                10: (30.9, 46.8),
-                7: (17.5, 37.6),
-            },
-        ),
-    ),
-}
+def of_card(card: Card) -> tuple[Measured, ...]:
+    """What was measured of a shipped module, per classifier. Raises AfdError for a damaged card."""
+    try:
+        return tuple(
+            Measured(
+                each["classifier"],
+                tuple(each["clean"]),
+                {int(quality): tuple(pair) for quality, pair in each["by_quality"].items()},
+                each.get("added_time"),
+            )
+            for each in card.facts.get("measured", ())
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AfdError(f"the card of {card.file} is damaged ({error}); reinstall afdcli") from error
 
 
 def measured(module: Path) -> tuple[Measured, ...]:
     """What was measured of the module file *module*; empty if it does not ship with afd."""
-    return MEASURED.get(module.name, ()) if module.parent == folder() else ()
+    return next((of_card(card) for card in cards() if card.file == module), ())
+
+
+def choices(module: Path) -> list[Card]:
+    """The card of the shipped module file *module*, then those of its classifier's other modules.
+
+    Empty if it does not ship with afd.
+    """
+    every = cards()
+    used = [card for card in every if card.file == module]
+    own = used and used[0].kind in OWN
+    others = [card for card in every if own and card.backbone == used[0].backbone]
+    return [*used, *(card for card in others if card not in used)]
+
+
+def in_words(card: Card) -> str:
+    """What a shipped module recovers and costs, e.g. "63 % recovered, 25 % more time"."""
+    found = of_card(card)
+    times = [each.added_time for each in found if each.added_time is not None]
+    parts = (
+        (_range([each.recovered for each in found]), "recovered"),
+        (_range(times), "more time"),
+    )
+    return ", ".join(f"{values} % {what}" for values, what in parts if values) or "not measured"
+
+
+def _range(values: Sequence[float]) -> str:
+    ends = {f"{end:.0f}": None for end in (min(values), max(values))} if values else {}
+    return " to ".join(ends)

@@ -117,9 +117,10 @@ def plug(
     Args:
         model: a classifier from timm, or another one with timm's ``pretrained_cfg`` (else its
             input is taken to be 224x224 pixels with ImageNet's mean and deviation).
-        module: "auto" for the shipped module that suits *model* best; the path of a module file;
-            the name of a shipped file, such as "any.input"; or an `AFDModule`. A module from a file
-            is fused and frozen; an `AFDModule` is used as it is, so that it can be trained.
+        module: "auto" for the light module that ships for *model*, else the general one; "best" for
+            its best one; the path of a module file; the name of a shipped file, such as
+            "any.input"; or an `AFDModule`. A module from a file is fused and frozen; an `AFDModule`
+            is used as it is, so that it can be trained.
         where: name of the layer of *model* that a given `AFDModule` sits behind. By default it is
             the stem, or the input for an input module. Files know their place.
 

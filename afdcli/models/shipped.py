@@ -1,22 +1,31 @@
 """The AFD modules that ship with afd, each with a card beside it.
 
-A card is ``<weights file>.json``: what it is, what it was trained on and how, its numbers, its
-licence, and the SHA-256 of the weights, which is checked before they are used.
+A file is called ``CLASSIFIER.KIND.safetensors``. A card is ``<weights file>.json``: what it is,
+what it was trained on and how, its accuracy (`afdcli.models.measured`), its licence, and the
+SHA-256 of the weights, which is checked before they are used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from afdcli.errors import AfdError, ModuleError
 
 #: The default classifier. It stands here because importing `afdcli.models.packaged` loads torch.
 DEFAULT = "tf_efficientnet_lite0"
+
+#: What ships: a classifier's light stem module; its best one, which recovers more and takes longer;
+#: the `input` module for all classifiers.
+Kind = Literal["stem", "best", "input"]
+OWN: tuple[Kind, ...] = ("stem", "best")  # of one classifier
+SHOWN = {"stem": "light", "best": "best", "input": "general"}  # kind -> its name on the screen
+AFD = {"stem": "--afd auto", "best": "--afd best", "input": "--afd any.input"}  # kind -> its option
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,20 @@ class Card:
 
     Attributes:
         file: the weights file.
-        plug: "stem" or "input".
         backbone: timm architecture that a stem module belongs to, else "".
         sha256: of the weights file, hexadecimal.
         facts: the whole card.
     """
 
     file: Path
-    plug: str
     backbone: str
     sha256: str
     facts: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """A `Kind`, from the file's name."""
+        return self.file.stem.rpartition(".")[2]
 
 
 def shipped(name: str, source: str) -> Path:
@@ -56,12 +68,24 @@ def cards() -> list[Card]:
     return [_read(path) for path in sorted(folder().glob("*.safetensors.json"))]
 
 
+def find_card(name: str, kind: Kind, among: Sequence[Card] | None = None) -> Card | None:
+    """The card of the shipped module of *kind* for the classifier *name*, or None.
+
+    Args:
+        among: `cards()`, if they were read before.
+    """
+    architecture = name.split(".", 1)[0]
+    for card in cards() if among is None else among:
+        if card.kind == kind and card.backbone in ("", architecture):
+            return card
+    return None
+
+
 def _read(path: Path) -> Card:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         return Card(
             file=path.with_suffix(""),
-            plug=facts["plug"],
             backbone=facts["backbone"],
             sha256=facts["sha256"],
             facts=facts,

@@ -19,11 +19,11 @@ from afdcli.classify.expected_gain import bands, verdict
 from afdcli.classify.settings import Settings
 from afdcli.cli.dry_run_screen import show_dry_run
 from afdcli.codec.header import Header
-from afdcli.models.measured import MEASURED, Measured, measured
-from afdcli.models.shipped import folder
+from afdcli.models.measured import in_words, measured, of_card
+from afdcli.models.shipped import SHOWN, Card, cards, folder
 
 ROOT = Path(__file__).resolve().parents[2]
-LITE0 = MEASURED["tf_efficientnet_lite0.stem.safetensors"]
+LITE0 = measured(folder() / "tf_efficientnet_lite0.stem.safetensors")
 
 
 def test_it_counts_looks_and_times_and_writes_nothing(kit: Path, photos: Path, here: Path) -> None:
@@ -84,18 +84,19 @@ def test_it_says_what_would_stop_the_run(kit: Path, photos: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 140])
-@pytest.mark.parametrize("name", MEASURED)
-def test_with_a_shipped_module_it_shows_what_was_measured(name: str, width: int) -> None:
+@pytest.mark.parametrize("card", cards(), ids=lambda card: card.file.stem)
+def test_with_a_shipped_module_it_shows_what_was_measured(card: Card, width: int) -> None:
     headers = [Header("jpeg", 500, 375, 7.0)] * 30 + [Header("jpeg", 4000, 3000, 92.0)] * 60
     found = DryRun(images=10**6, headers=[*headers, *[Header("png", 32, 32)] * 10], rate=50.0)
     screen = Console(width=width, record=True)
-    show_dry_run(screen, found, _setup(folder() / name), _inputs())
+    show_dry_run(screen, found, _setup(card.file), _inputs())
     text = screen.export_text()
     assert max(map(len, text.splitlines())) <= width
     plain = " ".join(text.replace("│", "").split())
     assert "100 images, drawn at random from 1,000,000" in plain
     assert "5 h 33 min" in plain
-    for numbers in MEASURED[name]:
+    assert f"AFD module {SHOWN[card.kind]}: {in_words(card)}" in plain
+    for numbers in of_card(card):
         for before, after in (numbers.by_quality[7], numbers.clean):
             assert f"{before:.1f} → {after:.1f} %" in plain
     assert "yes: 30% of the images are JPEGs of quality 35 or below" in plain
@@ -127,24 +128,18 @@ def test_the_verdict_follows_the_qualities() -> None:
 
 
 def test_the_numbers_are_those_of_the_results() -> None:
-    """The package states them once; when RESULTS.md changes, change `afdcli.models.measured`."""
+    """The table of each shipped module is in RESULTS.md; the cards have the same numbers."""
     text = (ROOT / "examples" / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    default = text.split("## The default classifier")[1].split("\n## ")[0]
-    general = text.split("## The input module")[1].split("\n## ")[0]
-    tables = {"EfficientNet-Lite0": default}
-    for name in ("ResNet-50 v1", "MobileNetV2"):
-        tables[name] = general.split(f"\n{name}:\n")[1]
-    for file, every in MEASURED.items():
-        assert measured(folder() / file) == every
-        for each in every:
-            assert _table(each.classifier, tables[each.classifier]) == each
+    tables = [dict(_ROW.findall(part)) for part in text.split("| condition | direct | AFD |")]
+    for card in cards():
+        assert of_card(card), f"{card.file.name}: the card has no numbers"
+        for each in of_card(card):
+            pairs = {"clean": each.clean} | {f"qf{qf}": p for qf, p in each.by_quality.items()}
+            wanted = {name: f"{a:.1f} | {b:.1f}" for name, (a, b) in pairs.items()}
+            found = any(wanted.items() <= table.items() for table in tables)
+            assert found, f"RESULTS.md lacks the table of {card.file.name}, {each.classifier}"
     assert measured(Path("mine.safetensors")) == ()
-    assert {path.name for path in folder().glob("*.safetensors")} == set(MEASURED)
 
 
-def _table(name: str, text: str) -> Measured:
-    """The first table with a row per condition in *text*."""
-    found = re.findall(r"^\| (clean|qf\d+) \| ([\d.]+) \| ([\d.]+) \|", text, re.M)[:6]
-    pairs = {condition: (float(direct), float(afd)) for condition, direct, afd in found}
-    clean = pairs.pop("clean")
-    return Measured(name, clean, {int(key[2:]): pair for key, pair in pairs.items()})
+#: A row of a table: what was done to the photos, and top-1 without and with AFD.
+_ROW = re.compile(r"^\| (clean|qf\d+) \| ([\d.]+ \| [\d.]+) \|", re.M)

@@ -12,6 +12,7 @@ from afdcli.core import AFDModule, preset, weights_file
 from afdcli.models.afd_file import signature
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_norm_layers, find_stages
+from afdcli.models.shipped import write_card
 from afdcli.view.spec import ViewSpec
 
 
@@ -56,6 +57,14 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
     path = tmp_path / f"{plug}.safetensors"
     weights_file.save(module, path, metadata)
     return path
+
+
+def ship(folder: Path, file: Path, name: str, **facts: object) -> None:
+    """Put *file* into *folder* as the shipped module *name*, such as "net.best", with a card."""
+    copy = folder / f"{name}.safetensors"
+    copy.write_bytes(file.read_bytes())
+    backbone = name.partition(".")[0].removesuffix("any")
+    write_card(copy, {"backbone": backbone, **facts})
 
 
 def batch(count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

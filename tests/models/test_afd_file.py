@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from kit.plugged import module_file, small_backbone
+from kit.plugged import module_file, ship, small_backbone
 
 from afdcli.core import weights_file
 from afdcli.errors import ModuleError
@@ -79,14 +79,14 @@ def test_every_weights_file_has_a_true_card() -> None:
     assert {card.file.name for card in weights.cards()} == files
     for card in weights.cards():
         assert weights.verified(card.file.name) == card.file
-        for fact in ("what", "trained_on", "command", "date", "numbers", "licence"):
+        for fact in ("what", "trained_on", "command", "date", "measured", "licence"):
             assert card.facts.get(fact), f"{card.file.name}: the card does not say {fact}"
 
 
 def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.safetensors"
     file.write_bytes(b"changed")
-    card = {"plug": "input", "backbone": "", "sha256": "0" * 64}
+    card = {"backbone": "", "sha256": "0" * 64}
     (tmp_path / "x.safetensors.json").write_text(json.dumps(card))
     monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     with pytest.raises(ModuleError, match="was changed; reinstall"):
@@ -101,6 +101,32 @@ def test_a_changed_stem_module_is_not_quietly_replaced(monkeypatch: pytest.Monke
     monkeypatch.setattr(weights, "sha256", lambda p: "0" * 64 if ".stem" in p.name else real(p))
     with pytest.raises(ModuleError, match="was changed; reinstall"):
         find_module("auto", backbone)
+
+
+def test_best_is_the_best_module_that_ships_for_the_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    backbone = small_backbone()
+    command = "`afd train --backbone resnet10t --preset best --data DIR`"
+    for name, plug, others in (
+        ("any.input", "input", "the general input module"),
+        ("resnet10t.stem", "stem", "the light one"),
+    ):
+        ship(tmp_path, module_file(tmp_path, backbone, plug), name)
+        with pytest.raises(ModuleError) as caught:
+            find_module("best", backbone)
+        assert f"no best AFD module ships for resnet10t, only {others}: use" in str(caught.value)
+        assert command in str(caught.value)
+    ship(tmp_path, module_file(tmp_path, backbone, "stages"), "resnet10t.best")
+    for afd, name in (("best", "best"), ("auto", "stem"), ("resnet10t.best", "best")):
+        loaded = find_module(afd, backbone)
+        assert loaded is not None
+        assert loaded.path == tmp_path / f"resnet10t.{name}.safetensors"
+    with pytest.raises(ModuleError, match=r"trained for resnet10t, .* use --afd auto"):
+        find_module("best", small_backbone(seed=1))
+    with pytest.raises(ModuleError, match="no best AFD module ships for other"):
+        find_module("best", replace(backbone, name="other"))
 
 
 HOSTILE: list[tuple[dict[str, str], str]] = [

@@ -14,8 +14,9 @@ from typer.testing import Result
 from afdcli.errors import BackboneError
 from afdcli.models import catalogue, packaged
 from afdcli.models.loader import load_backbone
+from afdcli.models.measured import of_card
 from afdcli.models.packaged import PACKAGES, find_package, weights_file
-from afdcli.models.shipped import DEFAULT
+from afdcli.models.shipped import DEFAULT, cards
 
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
 SIDES = {DEFAULT: 224, "tf_efficientnet_lite1": 240, "tf_efficientnet_lite2": 260}
@@ -84,9 +85,13 @@ def test_models_lists_what_needs_no_download() -> None:
     result = afd("models")
     assert result.exit_code == 0, result.output
     first = next(line for line in result.stdout.splitlines() if DEFAULT in line)
-    for text in ("(default)", "224x224", "4.7 M", "installed", "its own"):
+    for text in ("(default)", "224x224", "4.7 M", "installed", "light"):
         assert text in first
     assert "260x260" in result.stdout
+    for card in cards():
+        for each in of_card(card):
+            rows = [line for line in result.stdout.splitlines() if f" {each.classifier} " in line]
+            assert any(f" {each.recovered:.0f} %" in row for row in rows)
     assert "afd models resnet" in result.stdout
 
 
