@@ -62,6 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "good_photos").mkdir()
     for n in range(24):
         (tmp_path / "good_photos" / f"{n}.jpg").write_bytes(jpeg(n, (160, 160), quality=95))
+    shutil.copytree(tmp_path / "photos", tmp_path / "kept_photos")
     shutil.copy(drawn[0], tmp_path / "a.jpg")
     shutil.copy(drawn[1], tmp_path / "b.jpg")
     (tmp_path / "your_models.py").write_text(small_models.source("YOUR_MODEL"))
