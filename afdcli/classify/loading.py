@@ -15,7 +15,7 @@ from afdcli.inference.torch_threads import keep_to_quota
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule, find_module
 from afdcli.models.bn_folding import fold_batch_norms
-from afdcli.models.device import choose_device, kind_of
+from afdcli.models.device import LARGEST_BATCH, choose_device, kind_of
 from afdcli.models.loader import Backbone, load_backbone
 
 
@@ -40,7 +40,10 @@ def load(settings: Settings, arithmetic: Arithmetic | None = None) -> Loaded:
         backbone, module, settings.compare, precision, features=settings.embeddings is not None
     ).eval()
     running = run_somewhere(
-        plugged, arithmetic.runtime, device, compiled=settings.compile, exact=arithmetic.exact
+        *(plugged, arithmetic.runtime, device),
+        compiled=settings.compile,
+        exact=arithmetic.exact,
+        batch_size=arithmetic.batch_size or settings.batch_size or LARGEST_BATCH["cpu"],
     )
     start = Start(
         backbone=backbone.facts,

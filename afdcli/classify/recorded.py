@@ -37,7 +37,7 @@ _PACKAGES = ("torch", "openvino", "numpy")
 #: Options that decide what is loaded.
 _OPTIONS = (
     *("backbone", "checkpoint", "class_names", "afd", "compare", "resize", "near", "icc"),
-    *("device", "precision", "runtime"),
+    *("device", "precision", "runtime", "batch_size"),
 )
 _GPUS = ("nvidia*", "nvgpu*", "nvhost-gpu", "kfd", "dxg")  # in /dev, where torch may use one
 _PROCESSOR = (

@@ -39,29 +39,31 @@ def log_channels(network: AFDClassifier) -> int | None:
     return network.grid_channels if network.takes_log_grid else None
 
 
-def model_file(network: AFDClassifier) -> Path:
-    """The OpenVINO model file of *network* for one picture; converted unless it is cached.
+def model_file(network: AFDClassifier, pictures: int = 1) -> Path:
+    """The OpenVINO model file of *network*; converted unless it is cached.
 
     Args:
         network: in float32.
+        pictures: that the model takes at once.
 
     Raises:
         ModuleError: the network cannot be converted, or the model's outputs differ from torch's.
     """
-    return kept(key_of(network), lambda folder: _save(convert(network), folder))
+    key = f"{key_of(network)}-{pictures}"
+    return kept(key, lambda folder: _save(convert(network, pictures), folder))
 
 
-def convert(network: AFDClassifier) -> Any:
-    """Convert *network* to an ``openvino.Model`` for one picture, and compare it with torch.
+def convert(network: AFDClassifier, pictures: int) -> Any:
+    """Convert *network* to an ``openvino.Model``, and compare it with torch.
 
     Raises:
         ModuleError: as `model_file`.
     """
     ov = import_openvino()
     subject = whole(network)
-    inputs = subject.draw(1)
+    inputs = subject.draw(pictures)
     with quiet(), torch.no_grad():
-        exported = program(subject, batch=1)
+        exported = program(subject, batch=pictures)
         try:
             model = ov.convert_model(exported)
         except Exception as error:  # OpenVINO raises many kinds

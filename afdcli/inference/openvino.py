@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -44,9 +44,12 @@ class Graph:
 
 
 class OpenVINONetwork(Network):
-    """A converted network that takes single pictures, as many in parallel as there are threads.
+    """A converted network that takes a few pictures, as often in parallel as there are threads.
 
-    The reader processes need the cores too. This way they delay one picture, not a whole batch.
+    The reader processes need the cores too. This way they delay a few pictures, not a whole batch.
+    Four at once share what OpenVINO spends per layer: EfficientNet-Lite0 with its module takes 5.5
+    instead of 7.4 ms of a core per picture in bfloat16 and 12.3 instead of 13.4 in float32 (Xeon
+    with AMX), and every output stays the same bit for bit. More than four gain nothing.
 
     Each thread waits for a request of its own, and ``infer`` releases the GIL, so requests overlap.
     Two requests with ``start_async`` and ``wait`` give the same outputs in the same processor time
@@ -70,9 +73,13 @@ class OpenVINONetwork(Network):
     def __call__(self, pixels: Any, grid: Any, file_context: Any) -> Answer:
         """As `Network.__call__`."""
         compiled = self._load().result()
-        arrays = (np.asarray(array) for array in (pixels, grid, file_context))
-        answers = self._pool.map(lambda *one: self._answer(compiled, one), *arrays)
-        outputs = map(np.concatenate, zip(*answers, strict=True))
+        arrays = [np.asarray(array) for array in (pixels, grid, file_context)]
+        count, step = len(arrays[0]), compiled.input(0).shape[0]
+        if missing := -count % step:  # the model takes no fewer: repeat the last picture
+            arrays = [np.concatenate([a, a[-1:].repeat(missing, 0)]) for a in arrays]
+        groups = ([a[i : i + step] for a in arrays] for i in range(0, count, step))
+        answers = self._pool.map(partial(self._answer, compiled), groups)
+        outputs = (np.concatenate(output)[:count] for output in zip(*answers, strict=True))
         return Answer(**dict(zip(self.graph.outputs, outputs, strict=True)))
 
     def _load(self) -> Future[Any]:
@@ -99,8 +106,8 @@ class OpenVINONetwork(Network):
             )
         )
 
-    def _answer(self, compiled: Any, picture: Arrays) -> list[NDArray[Any]]:
-        inputs = prepared([array[None] for array in picture], self.graph.log_channels)
+    def _answer(self, compiled: Any, pictures: Arrays) -> list[NDArray[Any]]:
+        inputs = prepared(pictures, self.graph.log_channels)
         if self._met_numpy:
             return self._infer(compiled, inputs)
         # OpenVINO's bindings load numpy support with the first array. Two threads that do this at

@@ -16,10 +16,11 @@ from afdcli.inference.openvino import OpenVINONetwork
 from afdcli.inference.torch_network import TorchNetwork
 from afdcli.inference.torch_threads import in_streams, twin
 from afdcli.models.afd_classifier import AFDClassifier, Prediction
-from afdcli.models.device import kind_of
+from afdcli.models.device import LARGEST_BATCH, kind_of
 from afdcli.models.precision import keep_logits_exact
 
 RUNTIMES = ("auto", "torch", "openvino")
+_TOGETHER = 4  # pictures that OpenVINO computes at once, see `OpenVINONetwork`
 
 
 def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
@@ -81,6 +82,7 @@ def run_somewhere(
     *,
     compiled: bool = False,
     exact: bool = False,
+    batch_size: int = LARGEST_BATCH["cpu"],
 ) -> Running:
     """Bring *plugged* into the runtime *name*; "auto" falls back to torch if that fails.
 
@@ -88,6 +90,7 @@ def run_somewhere(
         device: torch device, such as "cuda:1".
         compiled: use ``torch.compile``; "auto" then means torch.
         exact: also prepare the network in float32.
+        batch_size: pictures per pass.
 
     Raises:
         UsageError: as `choose_runtime`, or *compiled* with OpenVINO.
@@ -103,9 +106,9 @@ def run_somewhere(
         plugged.site.precision = torch.float32  # of the model; OpenVINO lowers it at run time
         try:
             network = with_log_grid(plugged)
-            file = model_file(network)
-            quick = quantised_file(file, network) if precision == torch.int8 else file
             threads = torch.get_num_threads()
+            file = model_file(network, _together(batch_size, threads, precision))
+            quick = quantised_file(file, network) if precision == torch.int8 else file
             net = OpenVINONetwork(graph_of(quick, network, precision), threads)
             same = OpenVINONetwork(graph_of(file, network, torch.float32), threads)
             return Running(net, runtime, exact=same if exact else None)
@@ -120,6 +123,14 @@ def run_somewhere(
     here = TorchNetwork(_Compiled(plugged) if compiled else in_streams(plugged, kind), device)
     fine = in_streams(in_float32(plugged), kind) if exact else None
     return Running(here, "torch", note, None if fine is None else TorchNetwork(fine, device))
+
+
+def _together(batch_size: int, threads: int, precision: torch.dtype) -> int:
+    """Pictures per request: few enough that a pass has work for all threads.
+
+    NNCF calibrates with single pictures.
+    """
+    return 1 if precision == torch.int8 else max(1, min(_TOGETHER, batch_size // threads))
 
 
 def in_float32(plugged: AFDClassifier) -> AFDClassifier:
