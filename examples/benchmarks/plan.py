@@ -16,16 +16,18 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from classify_run import command
 from protocols import arguments, load
 
 from afdcli.codec.limits import Limits
 from afdcli.inputs.discover import discover
+from afdcli.models.afd_file import view_of
 from afdcli.workers.read_task import prepared
 
 PHOTOS = (10**6, 10**8, 10**10)
@@ -34,26 +36,21 @@ NIGHT = 10.0  # hours
 
 def reading_rate(item: str, args: argparse.Namespace) -> tuple[float, float]:
     """Photos per second that one core reads, and their mean size in kB."""
-    backbone, _ = load(item, args.imports)
+    spec = replace(view_of(*load(item, args.imports)), resize="fast")
     paths = [found.path for found in discover([args.photos])][: args.count]
     for path in paths[:8]:
-        prepared(path, backbone.spec, Limits(), strict=False)
+        prepared(path, spec, Limits(), strict=False)
     begin = time.perf_counter()
     for path in paths:
-        prepared(path, backbone.spec, Limits(), strict=False)
+        prepared(path, spec, Limits(), strict=False)
     rate = len(paths) / (time.perf_counter() - begin)
     return rate, statistics.mean(path.stat().st_size for path in paths) / 1000
 
 
 def classify_rates(item: str, args: argparse.Namespace, cores: list[int]) -> float:
     """Photos per second of as many shards as *cores*, each tied to one of them."""
-    classifier, _, module = item.partition("@")
-    name, _, checkpoint = classifier.partition("=")
-    line = [sys.executable, "-m", "afdcli", "classify", str(args.photos), "--backbone", name, "-q"]
-    line += ["--runtime", args.runtime, "--workers", "1"]
-    line += ["--checkpoint", checkpoint] if checkpoint else []
-    line += ["--afd", module] if module else []
-    line += [word for source in args.imports for word in ("--import", source)]
+    line = command(item, args.imports, "--runtime", args.runtime, "--workers", "1")
+    line.append(str(args.photos))
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         outs = [Path(folder) / f"{core}.csv" for core in cores]

@@ -1,19 +1,21 @@
 """How fast `afd classify` is, beside the network alone and timm's script: one table from one run.
 
     python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
-        [--import FILE.py] [--sizes 500x375,4000x3000] [--count 256] [--rounds 3] --out DIR
+        [--import FILE.py] [--count 320] [--rounds 3] [--rows 1000,100000] --out DIR
 
-Every measurement is a fresh process, as users start it, and the process says its own rate, without
-its start. The rounds go through all measurements in turn, so that a busy moment of the machine hits
-all; the table has medians. For each classifier, images/s:
+Every measurement is a fresh process, as users start it, without its start. The rounds go through
+all measurements in turn, so that a busy moment of the machine hits all; the tables have medians.
+For each classifier, on photos of 500x375, images/s:
 
 - timm's way from files (ImageFolder, create_transform, DataLoader), plain, with channels_last, and
-  with channels_last and freed memory kept, which `afd` does and timm's users do not;
-- the classifier on a batch in memory, in torch and OpenVINO, alone and with the AFD module;
-- `afd classify` from files, with and without AFD.
+  once with freed memory kept as well, which `afd` does and timm's users do not;
+- the classifier on a batch in memory, in OpenVINO, alone and with the AFD module; once in torch;
+- `afd classify` from files, by default and in float32; once without AFD, and on photos of 12 MP.
 
-Besides: seconds from the start of `afd classify` to its end on one photo, at the first start
-(which converts the network) and at the second. Writes DIR/speed.csv.
+Besides: seconds until the first row is in the results, at the first start (which converts the
+network) and later; ms of each stage of a reader, and of what Pillow alone takes to decode and
+resize; peak memory, and whether it grows with the number of rows. The last table has the ratios and
+what they shall be. Writes DIR/speed.csv and DIR/ratios.csv. Needs Linux.
 """
 
 from __future__ import annotations
@@ -26,184 +28,180 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
+from classify_run import Ran, command, run
+from measure import Task
+from memory import over_rows
 from PIL import Image, ImageOps
 
-BATCH = 16
-SECONDS = 4.0  # of each measurement in memory
+from afdcli.inputs.discover import discover
+
+SMALL, LARGE = (500, 375), (4000, 3000)
+LARGE_FILES, TIMM_FILES = 32, 160  # timm's rate does not depend on the number
+READER = {SMALL: "500x375", LARGE: "12 MP"}
+#: What the ratios shall be: at least, or for times and memory at most. Of the 12 MP photo, half of
+#: what it was when these were set.
+CHANNELS_LAST = "channels_last"
+LITE = {"default of default": 6.0, f"default of {CHANNELS_LAST}": 3.7, "default of float32": 0.62}
+LITE |= {"added": 0.30}
+RESNET = {"default of default": 4.2, f"default of {CHANNELS_LAST}": 2.7}
+RESNET |= {"default of bfloat16": 0.7, "float32 of float32": 0.85}
+BARS = {"tf_efficientnet_lite0": LITE, "resnet": RESNET}
+FIRST_ROW, ROWS_GROWTH = 3.0, 1.1
+OF_PILLOW = {"500x375": 1.3, "12 MP": 0.93}
+
+
+@dataclass
+class Found:
+    """All measurements.
+
+    Attributes:
+        values: by classifier, what, and unit; one value per round.
+        bfloat16: it is the default here.
+    """
+
+    values: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    bfloat16: bool = False
+
+    def add(self, name: str, what: str, unit: str, value: float) -> None:
+        """Keep *value*, and say so."""
+        print(f"{name}: {what}: {value:.2f} {unit}", file=sys.stderr, flush=True)
+        self.values.setdefault((name, what, unit), []).append(value)
+
+    def median(self, name: str, what: str) -> float:
+        """The median over the rounds; nan if it was not measured."""
+        found = [v for (n, w, _), v in self.values.items() if (n, w) == (name, what)]
+        return statistics.median(found[0]) if found else float("nan")
+
+
+def make_files(photos: list[Path], size: tuple[int, int], count: int, folder: Path) -> Path:
+    """JPEG files of *size* (width, height) in *folder*/all, as ImageFolder wants it."""
+    inside = folder / "all"
+    inside.mkdir(parents=True)
+    for i in range(count):
+        with Image.open(photos[i % len(photos)]) as image:
+            made = ImageOps.fit(image.convert("RGB"), size)
+        made.save(inside / f"{i:05d}.jpg", quality=85)
+    return folder
 
 
 @dataclass(frozen=True)
-class Task:
-    """One measurement.
+class Bench:
+    """What all measurements of a run share.
 
     Attributes:
-        what: its name in the table.
-        kind: "timm", "memory", "classify" or "start".
-        item: ``NAME[=CHECKPOINT][@MODULE]``.
-        size: of the files, "" in memory.
-        runtime, precision: as of `afd classify`.
-        afd: the module is in.
-        channels_last, keep_memory: of timm's way, and in memory.
+        files: folders of photos, by `READER`; the last one is for timm.
+        count: photos of 500x375.
     """
 
-    what: str
-    kind: str
-    item: str
-    size: str = ""
-    runtime: str = "auto"
-    precision: str = "auto"
-    afd: bool = True
-    channels_last: bool = True
-    keep_memory: bool = True
+    found: Found
+    files: dict[str, Path]
+    count: int
+    imports: list[str]
+    cache: Path
+
+    def measure(self, task: Task, unit: str, name: str = "", before: str = "") -> None:
+        """Add the numbers of one *task*, from a process of its own, as *before* and their names."""
+        file = Path(__file__).with_name("measure.py")
+        line = [sys.executable, str(file), json.dumps(asdict(task))]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.cache)}
+        done = subprocess.run(line, check=True, stdout=subprocess.PIPE, env=environment)
+        for what, value in json.loads(done.stdout.splitlines()[-1]).items():
+            self.found.add(name or _name(task.item), before + what, unit, value)
+
+    def classify(self, item: str, what: str, size: str = "500x375", *options: str) -> Ran:
+        """`afd classify` on the files of *size*."""
+        count = self.count if size == "500x375" else min(self.count, LARGE_FILES)
+        line = command(item, self.imports, *options, str(self.files[size]))
+        ran = run(line, self.cache, count)
+        self.found.add(_name(item), what, "images/s", ran.rate)
+        return ran
+
+    def round(self, item: str, number: int) -> None:
+        """Measure everything about the classifier *item* once."""
+        name, found, alone = _name(item), self.found, item.partition("@")[0] + "@off"
+        timm = Task("timm", item, str(self.files["timm"]), tuple(self.imports))
+        if number == 0:
+            one = next(self.files["500x375"].rglob("*.jpg"))
+            start = run(command(item, self.imports, str(one)), self.cache, 1)
+            found.add(name, "first row, first start", "s", start.first_row)
+            found.bfloat16 = "bfloat16" in start.precision
+            self.measure(replace(timm, channels_last=True, keep_memory=True), "images/s")
+        self.measure(timm, "images/s")
+        self.measure(replace(timm, channels_last=True), "images/s")
+        self.measure(replace(timm, kind="memory", torch=number == 0), "images/s")
+        ran = self.classify(item, "afd classify")
+        found.add(name, "first row, second start", "s", ran.first_row)
+        found.add(name, "peak memory, main process", "MiB", ran.main)
+        found.add(name, "peak memory, largest reader", "MiB", ran.reader)
+        if self.found.bfloat16:
+            self.classify(item, "afd classify, float32", "500x375", "--precision", "fp32")
+        if number == 0:
+            self.classify(alone, "afd classify, AFD off")
+            self.classify(item, "afd classify, 12 MP", "12 MP")
+
+    def readers(self, item: str) -> None:
+        """Every stage of a reader, for the view of *item*."""
+        for size in READER.values():
+            task = Task("reader", item, str(self.files[size]), tuple(self.imports))
+            self.measure(task, "ms", "reader", f"{size}: ")
+
+    def rows(self, photos: list[Path], counts: list[int]) -> None:
+        """Peak memory over so many rows."""
+        for ran in over_rows(photos, counts, self.cache):
+            self.found.add("memory", f"{ran.rows} rows, main process", "MiB", ran.main)
+            self.found.add("memory", f"{ran.rows} rows, largest reader", "MiB", ran.reader)
 
 
-def tasks(item: str, sizes: list[str]) -> Iterator[Task]:
-    """All measurements of one classifier."""
-    for size in sizes:
-        yield Task("timm's script", "timm", item, size, channels_last=False, keep_memory=False)
-        yield Task("timm's script, channels_last", "timm", item, size, keep_memory=False)
-        yield Task("timm's script, channels_last, freed memory kept", "timm", item, size)
-        yield Task("afd classify", "classify", item, size)
-        yield Task("afd classify, float32", "classify", item, size, precision="fp32")
-        yield Task("afd classify, AFD off", "classify", item, size, afd=False)
-    alone = {"item": item, "afd": False, "precision": "fp32"}
-    yield Task("in memory, torch", "memory", runtime="torch", keep_memory=False, **alone)  # type: ignore[arg-type]
-    yield Task("in memory, torch, freed memory kept", "memory", runtime="torch", **alone)  # type: ignore[arg-type]
-    for name, precision in (("float32", "fp32"), ("default", "auto")):
-        for afd, module in ((False, ""), (True, ", with AFD")):
-            what = f"in memory, OpenVINO, {name}{module}"
-            yield Task(what, "memory", item, runtime="openvino", precision=precision, afd=afd)
-    yield Task("start, first", "start", item, sizes[0])
-    yield Task("start, second", "start", item, sizes[0])
+def _name(item: str) -> str:
+    return item.partition("=")[0].partition("@")[0]
 
 
-def make_files(photos: Path, size: str, count: int, folder: Path) -> None:
-    """JPEG files of *size* (WIDTHxHEIGHT) in *folder*/all; ImageFolder wants a folder per class."""
-    from afdcli.inputs.discover import discover
-
-    width, height = map(int, size.split("x"))
-    inside = folder / "all"
-    inside.mkdir(parents=True)
-    found = list(discover([photos]))
-    for i in range(count if width * height < 10**6 else max(BATCH, count // 8)):
-        with Image.open(found[i % len(found)].path) as image:
-            made = ImageOps.fit(image.convert("RGB"), (width, height))
-        made.save(inside / f"{i:05d}.jpg", quality=85)
-
-
-def by_timm(task: Task, files: Path, imports: list[str]) -> float:
-    """As timm's inference script: its transform, two loader workers, plain float32; images/s."""
-    import torch
-    from protocols import load
-    from timm.data import create_transform, resolve_model_data_config
-    from torch.utils.data import DataLoader
-    from torchvision.datasets import ImageFolder
-
-    backbone, _ = load(task.item.partition("@")[0] + "@off", imports)
-    config = resolve_model_data_config(backbone.net)
-    data = ImageFolder(str(files), create_transform(**config, is_training=False))
-    layout = torch.channels_last if task.channels_last else torch.contiguous_format
-    net, done, begin = backbone.net.to(memory_format=layout), 0, 0.0
-    with torch.inference_mode():
-        for pictures, _ in DataLoader(data, BATCH, num_workers=2):
-            net(pictures.to(memory_format=layout)).softmax(-1).topk(1)
-            if begin:  # the first batch pays for the start
-                done += len(pictures)
-            else:
-                begin = time.perf_counter()
-    return done / (time.perf_counter() - begin)
+def ratios(found: Found, name: str) -> Iterator[tuple[str, str, float, float | None, bool]]:
+    """(classifier, ratio, value, bar, at most) of the classifier *name*."""
+    bars = next((bars for start, bars in BARS.items() if name.startswith(start)), {})
+    lower = found.bfloat16
+    if bars is RESNET and not lower:
+        bars = {"float32 of float32": RESNET["float32 of float32"]}
+    bare = {"float32": "in memory, OpenVINO, float32"}
+    bare |= {"bfloat16": "in memory, OpenVINO, default (bfloat16)"} if lower else {}
+    base = {f"the bare forward, {kind}": what for kind, what in bare.items()}
+    base |= {f"timm's script, {way}": f"timm's script, {way}" for way in ("default", CHANNELS_LAST)}
+    mine = {"default": "afd classify"}
+    mine["float32"] = "afd classify, float32" if lower else "afd classify"
+    for how, what in mine.items():
+        for of, other in base.items():
+            if how == "default" or of == "the bare forward, float32":
+                value = found.median(name, what) / found.median(name, other)
+                bar = bars.get(f"{how} of {of.rpartition(', ')[2]}")
+                yield name, f"afd classify, {how}, of {of}", value, bar, False
+    for kind, without in bare.items():
+        more = found.median(name, without) / found.median(name, f"{without}, with AFD") - 1
+        yield name, f"time that AFD adds in OpenVINO, {kind}", more, bars.get("added"), True
+    second = found.median(name, "first row, second start")
+    yield name, "seconds to the first row, second start", second, FIRST_ROW, True
 
 
-def in_memory(task: Task, imports: list[str]) -> float:
-    """Passes over a batch in memory, images/s."""
-    import torch
-    from protocols import load
-
-    from afdcli.inference.runtime import run_somewhere
-    from afdcli.models.afd_classifier import AFDClassifier
-    from afdcli.models.bn_folding import fold_batch_norms
-    from afdcli.models.precision import choose_precision
-
-    item = task.item if task.afd else task.item.partition("@")[0] + "@off"
-    backbone, loaded = load(item, imports)
-    spec = backbone.spec
-    fold_batch_norms(backbone.net, (spec.height, spec.width))  # as `afd classify` does
-    precision = choose_precision(task.precision, "cpu", integers=True)
-    plugged = AFDClassifier(backbone, loaded, precision=precision).eval()
-    net = run_somewhere(plugged, task.runtime, "cpu").network
-    pixels = torch.randint(0, 256, (BATCH, spec.height, spec.width, 3), dtype=torch.uint8)
-    cells = (-(-spec.height // 8), -(-spec.width // 8))
-    # As the readers hand it over, see `afdcli.view.spec.View`.
-    grid, file_context = (50 * torch.randn(BATCH, 384, *cells)).half(), torch.rand(BATCH, 197)
-    with torch.inference_mode():
-        for _ in range(2):
-            net(pixels, grid, file_context)
-        done, begin = 0, time.perf_counter()
-        while time.perf_counter() - begin < SECONDS:
-            net(pixels, grid, file_context)
-            done += BATCH
-    return done / (time.perf_counter() - begin)
-
-
-def by_afd(task: Task, files: Path, imports: list[str]) -> float:
-    """`afd classify`: images/s as it reports them, or for "start" the seconds for one photo."""
-    classifier, _, module = task.item.partition("@")
-    name, _, checkpoint = classifier.partition("=")
-    source = next((files / "all").iterdir()) if task.kind == "start" else files
-    command = [sys.executable, "-m", "afdcli", "classify", str(source), "--backbone", name, "-q"]
-    command += ["--runtime", task.runtime, "--precision", task.precision]
-    command += ["--checkpoint", checkpoint] if checkpoint else []
-    command += ["--afd", (module or "auto") if task.afd else "off"]
-    command += [word for source in imports for word in ("--import", source)]
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "r.csv"
-        begin = time.perf_counter()
-        subprocess.run([*command, "--out", str(out)], check=True)
-        seconds = time.perf_counter() - begin
-        counts = json.loads(out.with_name("r.csv.meta.json").read_text())["counts"]
-    return seconds if task.kind == "start" else float(counts["rows"] / counts["seconds"])
-
-
-def measure(task: Task, files: Path, imports: list[str]) -> float:
-    """The number of one task, measured in this process."""
-    if task.kind in ("classify", "start"):
-        return by_afd(task, files, imports)
-    if task.keep_memory:
-        from afdcli.models.memory import keep_freed_memory
-
-        keep_freed_memory()
-    return by_timm(task, files, imports) if task.kind == "timm" else in_memory(task, imports)
-
-
-def in_a_process(task: Task, files: Path, args: argparse.Namespace, cache: Path) -> float:
-    """The same in a process of its own, with an empty cache of converted networks at first."""
-    command = [sys.executable, __file__, str(files), "--task", json.dumps(asdict(task))]
-    command += ["--backbone", task.item, "--out", str(args.out)]
-    command += [word for source in args.imports for word in ("--import", source)]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
-    return float(done.stdout.split()[-1])
-
-
-def table(found: dict[Task, list[float]]) -> pd.DataFrame:
-    """Medians, and their ratios to timm's script on files of the same size."""
-    medians = {task: statistics.median(values) for task, values in found.items()}
-    rates = {(task.item, task.size, task.what): value for task, value in medians.items()}
-    rows = []
-    for task, value in medians.items():
-        row: dict[str, object] = {"backbone": task.item.partition("=")[0].partition("@")[0]}
-        row |= {"what": task.what, "size": task.size, "value": round(value, 1)}
-        for column, end in (("of_timm", ""), ("of_channels_last", ", channels_last")):
-            base = rates.get((task.item, task.size, f"timm's script{end}"))
-            row[column] = round(value / base, 2) if base and task.kind != "start" else None
-        rows.append(row)
-    return pd.DataFrame(rows)
+def all_ratios(found: Found, names: list[str], counts: list[int]) -> pd.DataFrame:
+    """The table of ratios and bars."""
+    rows = [row for name in names for row in ratios(found, name)]
+    for size, bar in OF_PILLOW.items():
+        value, alone = (
+            found.median("reader", f"{size}: {what}") for what in ("fast: whole", "Pillow alone")
+        )
+        rows.append(("reader", f"ms per photo of {size}, of Pillow's", value / alone, bar, True))
+    few, many = (found.median("memory", f"{n} rows, main process") for n in counts)
+    rows.append(("memory", f"{counts[1]} rows, of {counts[0]}", many / few, ROWS_GROWTH, True))
+    table = pd.DataFrame(rows, columns=["of", "what", "value", "bar", "at_most"])
+    good = (table.value <= table.bar).where(table.at_most, table.value >= table.bar)
+    signs = table.at_most.map({True: "<= ", False: ">= "})
+    table["holds"] = good.map({True: "yes", False: "NO"}).where(table.bar.notna(), "")
+    table["bar"] = (signs + table.bar.astype(str)).where(table.bar.notna(), "")
+    return table.drop(columns="at_most").round(2)
 
 
 def main() -> None:
@@ -215,31 +213,33 @@ def main() -> None:
     parser.add_argument("--backbone", action="append", required=True)
     parser.add_argument("--import", dest="imports", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sizes", default="500x375,4000x3000")
-    parser.add_argument("--count", type=int, default=256, help="files; an eighth of it at 12 MP")
+    parser.add_argument("--count", type=int, default=320, help="photos of 500x375")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--task", help=argparse.SUPPRESS)
+    parser.add_argument("--rows", default="1000,100000", help="two numbers, for the memory")
     args = parser.parse_args()
-    if args.task:
-        print(measure(Task(**json.loads(args.task)), args.photos, args.imports))
-        return
     args.out.mkdir(parents=True, exist_ok=True)
-    sizes = args.sizes.split(",")
-    found: dict[Task, list[float]] = {}
-    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as cache:
-        for size in sizes:
-            make_files(args.photos, size, args.count, Path(made) / size)
+    photos, found = [each.path for each in discover([args.photos])], Found()
+    counts = [int(count) for count in args.rows.split(",")]
+    with tempfile.TemporaryDirectory() as folder:
+        made, cache = Path(folder) / "made", Path(folder) / "cache"
+        files = {"timm": make_files(photos, SMALL, min(args.count, TIMM_FILES), made / "timm")}
+        for size, count in ((SMALL, args.count), (LARGE, min(args.count, LARGE_FILES))):
+            files[READER[size]] = make_files(photos, size, count, made / READER[size])
+        bench = Bench(found, files, args.count, args.imports, cache)
         for number in range(args.rounds):
             for item in args.backbone:
-                for task in tasks(item, sizes):
-                    where = Path(cache) / (str(number) if task.kind == "start" else "kept")
-                    files = Path(made) / (task.size or sizes[0])
-                    found.setdefault(task, []).append(in_a_process(task, files, args, where))
-                    print(task.item, task.what, task.size, found[task][-1], file=sys.stderr)
-    result = table(found)
-    result.to_csv(args.out / "speed.csv", index=False)
+                bench.round(item, number)
+        bench.readers(args.backbone[0])
+        bench.rows(photos, counts)
+    table = pd.DataFrame(
+        [(*key, round(statistics.median(values), 2)) for key, values in found.values.items()],
+        columns=["of", "what", "unit", "value"],
+    )
+    shown = all_ratios(found, list(dict.fromkeys(map(_name, args.backbone))), counts)
+    table.to_csv(args.out / "speed.csv", index=False)
+    shown.to_csv(args.out / "ratios.csv", index=False)
     print(platform.processor() or platform.machine(), os.cpu_count(), "CPUs")
-    print(result.to_string(index=False))
+    print(table.to_string(index=False), shown.to_string(index=False), sep="\n\n")
 
 
 if __name__ == "__main__":
