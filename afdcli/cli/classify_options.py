@@ -13,7 +13,9 @@ LIMIT = INPUT.option(
     "--limit N", "Take only the first N images; with --shard, of this part.", (1, 10**12)
 )
 SAMPLE = INPUT.option(
-    "--sample N", "Draw N images at random, each at most once. Lists all of them first.", (1, 10**8)
+    "--sample N",
+    "Draw N images at random, without replacement. All inputs are listed first.",
+    (1, 10**8),
 )
 SAMPLE_SEED = INPUT.option(
     "--seed N",
@@ -21,7 +23,8 @@ SAMPLE_SEED = INPUT.option(
     (0, 2**32 - 1),
 )
 SHARD = INPUT.option(
-    "--shard I/N", "Process only part I of N, I from 1. A hash of each path decides its part."
+    "--shard I/N",
+    "Process part I of N only, counted from 1; a hash of the path decides.",
 )
 RESIZE = CLASSIFIER.option(
     "--resize fast|exact",
@@ -30,8 +33,8 @@ RESIZE = CLASSIFIER.option(
 )
 NEAR = CLASSIFIER.option(
     "--near crop|resize",
-    "crop only crops images within 16 px of the classifier's input size; resize"
-    " resizes them too, as timm does.",
+    "crop: images within 16 px of the input size are cropped, not resized."
+    " resize: resized too, as in timm.",
 )
 COMPARE = AFD.option("--compare", "Also classify without AFD.")
 DRY_RUN = OUTPUT.option(
@@ -52,10 +55,10 @@ EXIF = OUTPUT.option("--exif", "Add each photo's time and place, from EXIF.")
 RESUME = OUTPUT.option("--resume", "Continue an interrupted run. Repeat its command.")
 PRECISION = SPEED.option(
     "--precision auto|fp32|bf16|fp16|int8",
-    "Arithmetic. auto uses bf16 where the hardware is fast at it.",
+    "Numeric precision. auto uses bf16 where the hardware is fast at it.",
 )
 RUNTIME = SPEED.option(
-    "--runtime auto|torch|openvino", "What runs the network. auto uses openvino on CPUs."
+    "--runtime auto|torch|openvino", "Inference runtime. auto uses openvino on CPUs."
 )
 COMPILE = SPEED.option("--compile", "Use torch.compile: starts more slowly, runs faster.")
 BATCH_SIZE = SPEED.option(

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 TOP_LABELS = 8
 _JSON_LABELS = 1000  # most frequent labels in --json
-FEW = 5  # answers shown if there are too many to show all
+FEW = 5  # labels shown if there are too many to show all
 
 
 def show_summary(screen: Console, summary: Summary, setup: Setup) -> None:
-    """Print the first answers, failed files, counts, and the next command to run."""
+    """Print the first labels, failed files, counts, and the next command to run."""
     if summary.first:
-        screen.print(_answers(summary, setup.columns))
+        screen.print(_first_labels(summary, setup.columns))
     console.show_failed(screen, _failed(summary), summary.failures, setup.settings.out)
     console.print_facts(screen, "afd classify", _lines(summary, setup))
     if summary.classified:
@@ -65,11 +65,11 @@ def _failed(summary: Summary) -> list[console.Failed]:
     return [(row.path, row.error, row.note) for row in summary.first_failed]
 
 
-def _answers(summary: Summary, columns: Columns) -> Table:
-    """The first answers, or all of them if there are only a few."""
+def _first_labels(summary: Summary, columns: Columns) -> Table:
+    """The first labels, or all of them if there are only a few."""
     few = summary.classified <= FIRST_ROWS
     rows = summary.first if few else summary.first[:FEW]
-    title = "answers" if few else f"first {FEW} answers"
+    title = "labels" if few else f"first {FEW} labels"
     table = console.files_table(title)
     table.add_column("label", overflow="fold")
     table.add_column("prob", justify="right", no_wrap=True)

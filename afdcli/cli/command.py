@@ -44,7 +44,7 @@ ConfigOption = Annotated[
         "--config",
         metavar="FILE.toml",
         rich_help_panel=GENERAL,
-        help=f"Take options from this file too, besides AFD_… variables and {FILE} here.",
+        help=f"Also read options from this TOML file, besides AFD_… variables and ./{FILE}.",
         is_eager=True,
         callback=_read,
     ),

@@ -27,8 +27,8 @@ def _complete(context: typer.Context, typed: str) -> list[str]:
 
 COMMAND = argument(
     "COMMAND",
-    "Show all options of this command, those with their default too. Default: what is"
-    " set for any command.",
+    "Show all options of this command, including defaults. Without it: the options set for"
+    " any command.",
     _complete,
 )
 AS_JSON = OUTPUT.option("--json", "Print one JSON object with all options instead.")
@@ -41,7 +41,7 @@ def config(
     config: ConfigOption = None,
     debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
-    """Show which options are in force, and what set them.
+    """Show the effective options and where each was set.
 
     An option is taken from the command line, else from the environment (AFD_CLASSIFY_BATCH_SIZE),
     else from --config FILE.toml, else from afd.toml in the current folder, else it has its default.

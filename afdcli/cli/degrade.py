@@ -78,7 +78,7 @@ def degrade(
     quiet: Annotated[bool, options.QUIET] = False,
     debug: Annotated[bool, options.DEBUG] = False,
 ) -> None:
-    """Compress images badly, as the paper does: once or several times.
+    """Compress images to low quality, as in the paper: once or several times.
 
     Keeps relative paths and writes DIR/manifest.csv with one row per file. Images that cannot be
     read get a row too; the exit code is then 1. The same seed gives the same files.

@@ -29,7 +29,7 @@ app = typer.Typer(
     name="afd",
     cls=Group,
     help="Classify folders of badly compressed photos with a frozen classifier, and recover "
-    "accuracy that compression cost (adaptive feature de-drifting, arXiv 2401.01724).",
+    "the accuracy lost to compression (adaptive feature de-drifting, arXiv 2401.01724).",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

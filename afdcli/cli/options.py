@@ -39,8 +39,8 @@ BACKBONE = CLASSIFIER.option(
 )
 AFD_MODULE = AFD.option(
     "--afd auto|best|off|FILE",
-    "AFD module. auto: the light one that ships for the classifier, else the general one; best:"
-    " the shipped one that recovers most and takes longer; off: none.",
+    "AFD module. auto: the light one shipped for the classifier, else the general one. best:"
+    " the most accurate one shipped; slower. off: none.",
 )
 CHECKPOINT = CLASSIFIER.option(
     "--checkpoint FILE", "Weights file for the backbone, instead of timm's weights."
@@ -69,12 +69,12 @@ ICC = INPUT.option(
 SEED = GENERAL.option("--seed N", "Random seed.", (0, 2**32 - 1))
 MIN_PROB = OUTPUT.option(
     "--min-prob P",
-    "Add a column unsure: the best class is less probable than P, 0 to 1.",
+    "Add a column unsure: true if the best class has a probability below P (0 to 1).",
     (0.0, 1.0),
 )
 EMBEDDINGS = OUTPUT.option(
     "--embeddings FILE.npy|FILE.parquet",
-    "Also write the pooled features with AFD: one row per result row, NaN if it failed.",
+    "Also write the pooled features with AFD: one row per result row, NaN for failed images.",
 )
 EMBEDDINGS_DTYPE = OUTPUT.option("--embeddings-dtype float32|float16", "Type of the embeddings.")
 EXPORT_FAILED = OUTPUT.option(

@@ -61,7 +61,7 @@ HTML = OUTPUT.option(
 )
 PHOTOS = OUTPUT.option(
     "--photos DIR",
-    "The folder that was classified. The page then shows pictures whose answer changed.",
+    "The folder that was classified. The page then shows pictures whose label changed.",
 )
 MAPS = OUTPUT.option(
     "--maps",
@@ -92,7 +92,7 @@ def report(
 ) -> None:
     """Report accuracy with and without AFD, by folder and quality, from results of afd classify.
 
-    Shows 95 % intervals. Without labels, it shows confidence, drift and changed answers.
+    Shows 95 % intervals. Without labels, it shows confidence, drift and changed labels.
 
     Examples:
         afd report run.csv

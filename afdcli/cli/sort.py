@@ -33,7 +33,9 @@ _OFTEN = 500  # rows between two updates of the screen
 RESULTS = argument(
     "RESULTS", "Results of afd classify: a file, a folder of parts or a URL. Default: results.csv."
 )
-PHOTOS = INPUT.option("--photos DIR", "What was classified, if it is elsewhere now; repeatable.")
+PHOTOS = INPUT.option(
+    "--photos DIR", "Folder of the classified files, if they have moved; repeatable."
+)
 UNDO = INPUT.option(
     "--undo FILE", "Put everything back. FILE is the list of moves that afd sort wrote."
 )
@@ -45,7 +47,7 @@ BY = OUTPUT.option(
 )
 MIN_PROB = OUTPUT.option(
     "--min-prob P",
-    "Sort pictures whose label is less probable than P, 0 to 1, into the folder"
+    "Sort pictures whose label has a probability below P (0 to 1) into the folder"
     " unsure. Default: by the column unsure, if there is one.",
     (0.0, 1.0),
 )
@@ -71,8 +73,8 @@ def sort(
     """Sort the classified files into one folder per label. Nothing is ever overwritten.
 
     Moves the files, unless you give --link or --copy, and writes a list of moves for --undo. Files
-    without a label (failed ones) stay where they are. If it is interrupted, the same command goes
-    on.
+    without a label (failed ones) stay where they are. If it is interrupted, repeat the command to
+    continue.
 
     Examples:
         afd sort results.csv --to sorted --min-prob 0.5
@@ -113,8 +115,8 @@ def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
         with _progress(console.err(quiet)) as on_rows:
             done = sorting.count(on_rows) if dry_run else sorting.run(on_rows)
     except KeyboardInterrupt:
-        message = "afd: interrupted; the same command goes on; the list of moves in"
-        console.say(f"{message} {sorting.into} undoes it")
+        message = "afd: interrupted; repeat the command to continue, or undo it with --undo and the"
+        console.say(f"{message} list of moves in {sorting.into}")
         raise typer.Exit(console.EXIT_INTERRUPTED) from None
     screen = console.out(quiet)
     if done.folders:

@@ -7,7 +7,8 @@ from afdcli.cli.help import AFD, CLASSIFIER, INPUT, OUTPUT, SPEED, TRAINING
 from afdcli.cli.options import MOST_WORKERS
 
 DATA = INPUT.option(
-    "--data DIR", "Folder of good, unlabelled photos; repeatable. Each folder gives as many pairs."
+    "--data DIR",
+    "Folder of good, unlabelled photos; repeatable. All folders contribute equally many pairs.",
 )
 EXCLUDE = INPUT.option(
     "--exclude-list,--exclude FILE", "Photos not to train on: one relative path per line."
@@ -15,21 +16,21 @@ EXCLUDE = INPUT.option(
 VALIDATION = INPUT.option("--validation N", "Photos held out for validation.", (5, 50_000))
 BACKBONE = CLASSIFIER.option(
     "--backbone NAME[=FILE]",
-    "Any timm name, and its weights file; repeatable with --plug input."
+    "Any timm name, optionally with its weights file; repeatable with --plug input."
     " Default: EfficientNet-Lite0.",
     complete=backbones,
 )
 PRESET = AFD.option(
     "--preset auto|light|best|paper",
-    "Module size. auto: light at the stem; best: larger, for quality alone; "
-    "paper: without corrections behind the stem.",
+    "Module size. light: the default at the stem. best: larger and slower, recovers more."
+    " paper: correction at the stem only.",
 )
 PLUG = AFD.option(
     "--plug stem|input",
-    "stem, behind the first layers, recovers most, for this backbone only; "
-    "input, in front of it, is for any backbone.",
+    "stem: behind the first layers; recovers most, fits this backbone only."
+    " input: in front of the classifier; fits any.",
 )
-PLUG_AT = AFD.option("--plug-at MODULE", "Plug in behind this module of the backbone instead.")
+PLUG_AT = AFD.option("--plug-at MODULE", "Plug in behind this submodule of the backbone instead.")
 INIT = AFD.option("--init FILE", "Start from this trained module instead of a new one.")
 MINUTES = TRAINING.option(
     "--minutes X", "Training time. Default: 20, unless --steps is given.", (0.01, 100_000.0)
@@ -54,6 +55,6 @@ OUT = OUTPUT.option("-o,--out FILE", "Module file to write (.safetensors).")
 RESUME = OUTPUT.option("--resume", "Continue from the checkpoint beside --out.")
 PRECISION = SPEED.option(
     "--precision auto|fp32|bf16|fp16",
-    "Arithmetic. auto uses bf16 where the hardware is fast at it.",
+    "Numeric precision. auto uses bf16 where the hardware is fast at it.",
 )
 WORKERS = SPEED.option("--workers N", "Processes that make training pairs.", (1, MOST_WORKERS))

@@ -1,1 +1,1 @@
-"""Sort pictures into folders by their answers, and put them back."""
+"""Sort pictures into folders by their labels, and put them back."""

@@ -79,7 +79,7 @@ class Sorting:
     how: str = MOVE
 
     def run(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
-        """Sort; after an interruption, the same call goes on.
+        """Sort; after an interruption, repeating the call continues.
 
         Args:
             on_rows: called with the number of rows so far.
