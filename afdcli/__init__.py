@@ -16,6 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from afdcli.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from afdcli.models.plug import ViewTensors as ViewTensors
     from afdcli.models.plug import plug as plug
 
-__version__ = "0.1.0"
 __all__ = [
     "Classifier",
     "Picture",

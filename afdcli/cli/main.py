@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from afdcli import __version__
 from afdcli.cli import (
     classify,
     config,
@@ -24,6 +23,7 @@ from afdcli.cli.command import Command
 from afdcli.cli.console import EXIT_USAGE
 from afdcli.cli.exit_codes import Group, prepare
 from afdcli.cli.help import split_docstring
+from afdcli.version import __version__
 
 app = typer.Typer(
     name="afd",

@@ -20,8 +20,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import afdcli
-
 if TYPE_CHECKING:
     from torch import nn
 
@@ -157,7 +155,7 @@ def version_of(package: str) -> str:
 
 def _sources(network: nn.Module) -> list[Path]:
     """Source files that decide what *network* computes; torch is covered by its version."""
-    package = Path(afdcli.__file__).parent
+    package = Path(__file__).parents[1]
     files = {file for room in _ROOMS for file in (package / room).glob("*.py")}
     for layer in network.modules():
         module = sys.modules.get(type(layer).__module__)

@@ -11,9 +11,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from afdcli import __version__
 from afdcli.errors import ResultsError
 from afdcli.storage.paths import Place, is_file, read_text, replace_text
+from afdcli.version import __version__
 
 if TYPE_CHECKING:
     from afdcli.models.facts import ClassifierFacts, ModuleFacts

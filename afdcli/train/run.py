@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from afdcli import __version__
 from afdcli.core import weights_file
 from afdcli.core.config import AFDConfig
 from afdcli.core.module import AFDModule
@@ -29,6 +28,7 @@ from afdcli.train.pair_cache import Replay
 from afdcli.train.photos import PhotoSet
 from afdcli.train.settings import Settings, checkpoint_path
 from afdcli.train.validation import Score, Validation
+from afdcli.version import __version__
 from afdcli.view.spec import ViewSpec
 
 AUTO = "auto"  # the preset for the plug point

@@ -12,4 +12,4 @@ for _library in ("OPENBLAS", "OMP", "MKL"):  # numpy reads these when it is impo
 import jpeglib  # noqa: E402, F401
 import PIL.Image  # noqa: E402, F401
 
-import afdcli.workers.read_task  # noqa: E402, F401
+from afdcli.workers import read_task  # noqa: E402, F401

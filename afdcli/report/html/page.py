@@ -12,7 +12,6 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-import afdcli
 from afdcli.constants import WORDS
 from afdcli.report.estimates import FEW
 from afdcli.report.headline import headline, verdict
@@ -25,6 +24,7 @@ from afdcli.report.summary import Report, tidy
 from afdcli.report.tables import all_numbers, labelled
 from afdcli.results.metadata import metadata_part
 from afdcli.storage.text import clean
+from afdcli.version import __version__
 
 #: Largest summary, in bytes, that the page includes.
 _MAX_SUMMARY = 2_000_000
@@ -88,7 +88,7 @@ def render_page(
         remarks=remarks,
         summary=_summary_uri(reports),
         made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        version=afdcli.__version__,
+        version=__version__,
         script=script,
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
