@@ -150,8 +150,6 @@ def _lines(done: Sorted, sorting: Sorting, dry_run: bool) -> Iterator[str]:
     verb = "would be " * dry_run + _DONE[sorting.how]
     earlier = f" ({done.resumed:,} of them earlier)" if done.resumed else ""
     yield f"{pictures} {verb} into {folders} in {sorting.into}{earlier}"
-    if done.copied_out:
-        yield f"{done.copied_out:,} of them were copied out of archives or URLs, which stay"
     if done.in_place:
         yield f"{console.counted(done.in_place, 'picture')} already in place"
     if done.valueless:

@@ -14,11 +14,8 @@ PART = ".afd-part"  # a copy on its way; sorts are locked, so there is one at a 
 _TOLERANCE = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
 
 
-def carry_out(move: Move, target: Path, data: bytes | None = None) -> None:
+def carry_out(move: Move, target: Path) -> None:
     """Move, copy or link the picture of *move* to *target*; also what a kill left half done.
-
-    Args:
-        data: the picture, if it is in an archive or store.
 
     Raises:
         FileExistsError: there is another file at *target*.
@@ -30,7 +27,7 @@ def carry_out(move: Move, target: Path, data: bytes | None = None) -> None:
     elif move.how == COPY:
         if not is_same_copy(move, target):
             _claim(target, None)
-            _place(target, Path(move.source) if data is None else data, move.changed)
+            _place(target, Path(move.source), move.changed)
     elif os.path.lexists(move.source) or not os.path.lexists(target):
         folder = os.path.dirname(move.source)  # noqa: PTH120
         link = move.link and os.path.normpath(os.path.join(folder, move.link))  # noqa: PTH118
@@ -97,18 +94,15 @@ def _unclaim(target: Path) -> None:
         target.unlink()
 
 
-def _place(target: Path, content: Path | bytes, changed: int) -> None:
-    """Replace the claimed *target* by a copy of the file *content*, or by these bytes.
+def _place(target: Path, source: Path, changed: int) -> None:
+    """Replace the claimed *target* by a copy of the file *source*.
 
     Args:
         changed: time of its last change, nanoseconds.
     """
     part = target.with_name(PART)
     try:
-        if isinstance(content, Path):
-            shutil.copy2(content, part)
-        else:
-            part.write_bytes(content)
+        shutil.copy2(source, part)
         os.utime(part, ns=(changed, changed))
         with part.open("rb") as file:
             os.fsync(file.fileno())

@@ -36,7 +36,7 @@ class Move:
     Attributes:
         row: number of the row in the results, from 1.
         how: `MOVE`, `COPY` or `LINK` (symbolic).
-        source: absolute path; of a picture in an archive or store only its name.
+        source: absolute path.
         target: path relative to the folder of the list.
         size, changed: bytes and time of the last change in nanoseconds, of a copy.
         link: where the source leads if it is a symbolic link; "" if it is none.

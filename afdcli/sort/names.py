@@ -1,4 +1,4 @@
-"""Names of files and folders made from text that may be anything: labels, members of archives.
+"""Names of folders made from text that may be anything: labels.
 
 What a file system or Windows does not take, or what leads elsewhere, is percent-encoded as in URLs:
 ``AC/DC`` becomes ``AC%2FDC``. So different labels get different folders.
@@ -18,11 +18,10 @@ _SEPARATORS = '/\\:*?"<>|'
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 _ESCAPE = re.compile(r"%(?=[0-9A-Fa-f]{2})")
 _LONGEST = 200  # bytes; file systems take 255, and a clash adds a number
-_LONGEST_SUFFIX = 16  # characters
 
 
 def safe_name(text: str) -> str:
-    """*text* as the name of a file or folder; it stays in the folder it is put into.
+    """*text* as the name of a folder; it stays in the folder it is put into.
 
     Names above `_LONGEST` bytes are cut and end in a hash.
     """
@@ -43,14 +42,6 @@ def class_folder(label: str) -> str:
     if label.casefold() == UNSURE:
         return _percent(label[0]) + label[1:]
     return safe_name(label)
-
-
-def file_name(name: str) -> str:
-    """The last part of *name*, a member of an archive or a URL, as a file name with its suffix."""
-    stem, suffix = os.path.splitext(name.rpartition("/")[2])  # noqa: PTH122
-    if len(suffix) > _LONGEST_SUFFIX:
-        stem, suffix = stem + suffix, ""
-    return safe_name(stem) + ("." + safe_name(suffix[1:]) if suffix else "")
 
 
 def free_name(name: str, taken: Callable[[str], bool]) -> str:

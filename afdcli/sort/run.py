@@ -14,14 +14,13 @@ from afdcli.results.metadata import read_metadata
 from afdcli.results.origins import Origins
 from afdcli.results.stream import stream_results
 from afdcli.sort.files import carry_out
-from afdcli.sort.moves import COPY, LINK, LIST, MOVE, Move, MoveList
+from afdcli.sort.moves import COPY, LIST, MOVE, Move, MoveList
 from afdcli.sort.names import free_name
-from afdcli.sort.plan import Picture, Pictures, Plan
+from afdcli.sort.plan import Plan, find_picture
 from afdcli.storage.lock import locked
 from afdcli.storage.paths import Place, trouble
 
 _AT_ONCE = 100  # moves that are written to the list before they are made
-_AT_ONCE_BYTES = 64 << 20  # the same, bytes of pictures from archives
 
 
 @dataclass
@@ -46,7 +45,6 @@ class Sorted:
         folders: folder -> pictures that are now in it.
         valueless: pictures that stay where they are because their row has no value.
         in_place: pictures that were in their folder already.
-        copied_out: pictures that were copied out of archives and stores.
         resumed: pictures that an earlier, interrupted sort had moved.
         problems: pictures that could not be moved.
     """
@@ -55,7 +53,6 @@ class Sorted:
     folders: Counter[str] = field(default_factory=Counter)
     valueless: int = 0
     in_place: int = 0
-    copied_out: int = 0
     resumed: int = 0
     problems: Problems = field(default_factory=Problems)
 
@@ -96,10 +93,10 @@ class Sorting:
     def count(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
         """What `run` would do, without touching a file. Raises as `run`."""
         self._check()
-        done, pictures = Sorted(), Pictures(self.origins, self.how == LINK)
+        done = Sorted()
         for number, row in enumerate(stream_results(self.results), 1):
             folder = self.plan.folder(row)
-            found = pictures.find(row["path"], data=False) if folder else None
+            found = find_picture(self.origins, row["path"]) if folder else None
             if found is None:
                 done.valueless += 1
             elif isinstance(found, str):
@@ -129,11 +126,9 @@ class Sorting:
             "inputs": list(self.origins.inputs),
         }
 
-    def is_in_place(self, picture: Picture, folder: str) -> bool:
+    def is_in_place(self, picture: Path, folder: str) -> bool:
         """True if *picture* is in *folder* already."""
-        place = self.into / folder
-        parent = os.path.dirname(picture.source)  # noqa: PTH120
-        return picture.data is None and os.path.realpath(parent) == os.path.realpath(place)
+        return os.path.realpath(picture.parent) == os.path.realpath(self.into / folder)
 
 
 class _Run:
@@ -141,10 +136,8 @@ class _Run:
 
     def __init__(self, sorting: Sorting, moves: MoveList) -> None:
         self._sorting, self._moves = sorting, moves
-        self._pictures = Pictures(sorting.origins, sorting.how == LINK)
         self._done = Sorted()
-        self._waiting: list[tuple[Move, Picture]] = []
-        self._bytes = 0  # of their pictures from archives
+        self._waiting: list[Move] = []
         self._taken: set[str] = set()  # targets of these
         self._folders: set[str] = set()
         self._pending: dict[int, Move] = {}  # the last moves of an interrupted sort, by row
@@ -159,7 +152,7 @@ class _Run:
                 self._done.valueless += 1
             elif number in self._pending or number > self._last:
                 self._row(number, folder, row["path"])
-            if len(self._waiting) >= _AT_ONCE or self._bytes >= _AT_ONCE_BYTES:
+            if len(self._waiting) >= _AT_ONCE:
                 self._flush()
             on_rows(number)
         self._flush()
@@ -180,20 +173,18 @@ class _Run:
 
     def _row(self, number: int, folder: str, name: str) -> None:
         move = self._pending.pop(number, None)
-        if move is not None and move.how == MOVE:
-            picture: Picture | str = Picture("", move.source)  # it may be at its new place
-        else:
-            picture = self._pictures.find(name, data=True)
+        if move is not None:
+            self._make(move)
+            return
+        picture = find_picture(self._sorting.origins, name)
         if isinstance(picture, str):
             self._done.problems.add(picture, name)
-        elif move is not None:
-            self._make(move, picture)
         elif self._sorting.is_in_place(picture, folder):
             self._done.in_place += 1
         else:
             self._plan(number, folder, picture)
 
-    def _plan(self, number: int, folder: str, picture: Picture) -> None:
+    def _plan(self, number: int, folder: str, picture: Path) -> None:
         """Choose a free name for *picture* in *folder*."""
 
         def taken(name: str) -> bool:
@@ -201,22 +192,18 @@ class _Run:
             return target in self._taken or os.path.lexists(self._sorting.into / target)
 
         target = f"{folder}/{free_name(picture.name, taken)}"
-        how = self._sorting.how if picture.data is None else COPY
-        size, changed, link = len(picture.data or b""), picture.changed, ""
+        how, size, changed, link = self._sorting.how, 0, 0, ""
         try:
-            if how == COPY and picture.data is None:
-                status = os.stat(picture.source)  # noqa: PTH116
+            if how == COPY:
+                status = picture.stat()
                 size, changed = status.st_size, status.st_mtime_ns
-            elif how == MOVE and os.path.islink(picture.source):  # noqa: PTH114
-                link = os.readlink(picture.source)  # noqa: PTH115
+            elif how == MOVE and picture.is_symlink():
+                link = os.readlink(picture)  # noqa: PTH115 - Path() would tidy it
         except OSError as error:
-            self._done.problems.add(error.strerror or str(error), picture.source)
+            self._done.problems.add(error.strerror or str(error), str(picture))
             return
         self._taken.add(target)
-        self._bytes += len(picture.data or b"")
-        self._waiting.append(
-            (Move(number, how, picture.source, target, size, changed, link), picture)
-        )
+        self._waiting.append(Move(number, how, str(picture), target, size, changed, link))
 
     def _flush(self) -> None:
         """Write the waiting moves to the list, then make them."""
@@ -226,29 +213,27 @@ class _Run:
         if self._done.moves is None:
             records.append({"afd": "moves", **self._sorting.asked()})
             self._done.moves = self._moves.path
-        folders = {move.target.split("/")[0] for move, _ in self._waiting} - self._folders
+        folders = {move.target.split("/")[0] for move in self._waiting} - self._folders
         new = [f for f in sorted(folders) if not os.path.lexists(self._sorting.into / f)]
         records += [{"folder": folder} for folder in new]
-        self._moves.append(records + [move.record() for move, _ in self._waiting])
+        self._moves.append(records + [move.record() for move in self._waiting])
         for folder in folders:
             with trouble("make", self._sorting.into / folder):
                 (self._sorting.into / folder).mkdir(parents=True, exist_ok=True)
         self._folders |= folders
-        for move, picture in self._waiting:
-            self._make(move, picture)
+        for move in self._waiting:
+            self._make(move)
         self._waiting.clear()
         self._taken.clear()
-        self._bytes = 0
 
-    def _make(self, move: Move, picture: Picture) -> None:
+    def _make(self, move: Move) -> None:
         try:
             target = self._moves.target(move.target)
             target.parent.mkdir(exist_ok=True)
-            carry_out(move, target, picture.data)
+            carry_out(move, target)
         except FileExistsError:
             self._done.problems.add("another file took its new name", move.source)
         except OSError as error:
             self._done.problems.add(error.strerror or str(error), move.source)
         else:
             self._done.folders[move.target.split("/")[0]] += 1
-            self._done.copied_out += picture.data is not None

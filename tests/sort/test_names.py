@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afdcli.sort.names import class_folder, file_name, free_name, safe_name
+from afdcli.sort.names import class_folder, free_name, safe_name
 
 HOSTILE = [
     *("a/b", "..", ".", "../../etc", "/abs", "a\\b", "C:\\x", "a\0b", "a\nb", "\x1b[31m", "", " "),
@@ -56,13 +56,6 @@ def test_any_text(text: str) -> None:
     name = safe_name(text)
     assert name not in ("", ".", "..") and not set(name) & set("/\\\0") and name.isprintable()
     assert len(name.encode()) <= 200
-
-
-def test_members_keep_their_suffix() -> None:
-    assert file_name("a/b/photo.jpg") == "photo.jpg"
-    assert file_name("a/..") == "%2E%2E"
-    assert file_name(f"{'x' * 300}.jpg").endswith(".jpg")
-    assert len(file_name(f"{'x' * 300}.jpg")) < 255
 
 
 def test_a_taken_name_gets_the_next_number() -> None:

@@ -211,38 +211,25 @@ def test_links_among_the_pictures_still_lead_where_they_led(here: Path) -> None:
     assert Path("photos/link.jpg").readlink() == Path("sub/real.jpg")
 
 
-def test_pictures_in_archives_are_copied_out(here: Path) -> None:
+@pytest.mark.parametrize("given", ["z.zip", "memory://sorting"])
+def test_pictures_in_archives_and_at_urls_are_sorted_once_they_are_unpacked(
+    here: Path, given: str
+) -> None:
     photos("a.jpg")
-    with zipfile.ZipFile("z.zip", "w") as archive:
-        for name in ("x.jpg", "../..", "deep/x.jpg"):
-            archive.writestr(name, name)
-    rows = [row(f"z.zip/{n}", "cat") for n in ("x.jpg", "deep/x.jpg", "gone.jpg")]
-    write([row("a.jpg", "cat"), *rows], inputs=("photos", "z.zip"))
-    result = sort()
-    assert result.exit_code == 1
-    assert "2 of them were copied out of archives or URLs, which stay" in result.stdout
-    assert "z.zip any more" in result.stderr
-    expected = {"cat/a.jpg": b"a.jpg", "cat/x.jpg": b"x.jpg", "cat/x-2.jpg": b"deep/x.jpg"}
-    assert tree("sorted") == expected
-    assert afd("sort", "--undo", LIST).exit_code == 0
-    assert tree("sorted") == {}
-    assert tree("photos") == {"a.jpg": b"a.jpg"}
-    result = sort("--link")
-    assert result.exit_code == 1
-    assert "cannot be linked to; use --copy" in result.stderr
-
-
-def test_pictures_at_urls_are_copied(here: Path) -> None:
-    import fsspec
-
-    fsspec.filesystem("memory").pipe_file("/sorting/p/a.jpg", b"a")
+    if given == "z.zip":
+        zipfile.ZipFile(given, "w").close()
+    inputs = [str(here / "photos"), given if "://" in given else str(here / given)]
     with open_sink(Path("r.csv"), Columns()) as sink:
-        sink.write([row("p/a.jpg", "cat")])
-    metadata_path(Path("r.csv")).write_text(
-        json.dumps({"options": {"inputs": ["memory://sorting"]}})
-    )
-    assert sort().exit_code == 0
-    assert tree("sorted") == {"cat/a.jpg": b"a"}
+        sink.write([row("a.jpg", "cat"), row("z.zip/x.jpg", "cat")])
+    metadata_path(Path("r.csv")).write_text(json.dumps({"options": {"inputs": inputs}}))
+    result = sort("--copy")
+    assert result.exit_code == 1
+    assert "not copied: 1, e.g. z.zip/x.jpg: it is " in result.stderr
+    assert "and give --photos DIR" in result.stderr
+    photos("z.zip/x.jpg")
+    Path("z.zip").unlink(missing_ok=True)
+    assert sort("--photos", "photos").exit_code == 0
+    assert set(tree("sorted")) == {"cat/a.jpg", "cat/a-2.jpg", "cat/x.jpg"}
 
 
 class Killed(BaseException):
