@@ -29,8 +29,6 @@ from afdcli.codec.quiet import captured_stderr
 from afdcli.codec.turbojpeg import levels_of
 
 _LIBRARY = "turbo210"  # the default is libjpeg 6b of 1998, which was never fuzzed
-UNUSUAL = "unusual: "  # prefix of warnings that do not mean damage
-_HARMLESS = "Invalid SOS parameters"  # libjpeg warns and then reads the scan correctly
 _KEPT_BYTES = 1 << 20  # of a JPEG in memory, for the next one to overwrite
 MAX_SIDE = 65_500  # pixels; libjpeg's JPEG_MAX_DIMENSION
 
@@ -111,7 +109,7 @@ def file_coefficients(data: bytes, header: JpegHeader) -> tuple[Coefficients, st
     if levels is None:
         count = len(header.components)
         levels = [np.zeros((*header.blocks(i), 8, 8), np.int16) for i in range(count)]
-        read, numbers, warning = _read(data, header, levels)
+        read, numbers, warning = _read(header.essential(data), levels)
         tables = [read[number] for number in numbers[:count]]
     planes = tuple(
         Plane(plane, table.astype(np.float32), header.block_size(i))
@@ -126,29 +124,15 @@ def scan_warning(data: bytes, header: JpegHeader) -> str:
     Not thread-safe, like `file_coefficients`. `reading_refusal` of *header* must be "".
     """
     try:
-        return _read(data, header, ())[2]
+        return _read(header.essential(data), ())[2]
     except CoefficientsError as error:
         return str(error)
 
 
 def _read(
-    data: bytes, header: JpegHeader, levels: Sequence[NDArray[np.int16]]
-) -> tuple[NDArray[np.uint16], NDArray[np.int16], str]:
-    """Fill *levels*; return the (4, 8, 8) tables, (4,) table numbers and libjpeg's warning.
-
-    libjpeg reports only its first warning: a harmless one may hide another.
-    """
-    tables, numbers, warning = _call(header.essential(data), levels)
-    if warning.startswith(_HARMLESS) and not header.progressive:
-        worse = _call(header.essential(_plain_scans(data, header)), ())[2]
-        warning = worse or f"{UNUSUAL}{warning}"
-    return tables, numbers, warning
-
-
-def _call(
     essential: bytes, levels: Sequence[NDArray[np.int16]]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int16], str]:
-    """One call of libjpeg; arguments and result as for `_read`."""
+    """Fill *levels*; return the (4, 8, 8) tables, (4,) table numbers and libjpeg's warning."""
     if jpeglib.version.get() != _LIBRARY:
         jpeglib.version.set(_LIBRARY)
     tables, numbers = np.zeros((4, 8, 8), np.uint16), np.zeros(4, np.int16)
@@ -168,11 +152,3 @@ def _call(
     if not read:  # libjpeg gave up
         raise CoefficientsError(warning or "libjpeg gave no reason")
     return tables, numbers, warning
-
-
-def _plain_scans(data: bytes, header: JpegHeader) -> bytes:
-    """*data* with the scan parameters of a sequential JPEG: Ss 0, Se 63, Ah 0, Al 0."""
-    plain = bytearray(data)
-    for scan in header.scans:
-        plain[scan.start - 3 : scan.start] = b"\x00\x3f\x00"
-    return bytes(plain)

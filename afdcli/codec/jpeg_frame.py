@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROGRESSIVE = frozenset({2, 6, 10, 14})  # n of SOFn
+_SEQUENTIAL = b"\x00\x3f\x00"  # Ss 0, Se 63, Ah 0 and Al 0 of a scan (T.81 B.2.3)
 
 Colours = Literal["grey", "YCbCr", "RGB", "CMYK", "other"]
 
@@ -128,7 +129,12 @@ class JpegHeader:
     def essential(self, data: bytes) -> bytes:
         """*data*, the parsed file, without application segments, comments and trailing bytes.
 
-        The coefficients stay the same. The removed parts can crash jpeglib's marker code.
+        The coefficients stay the same. The removed parts can crash jpeglib's marker code. Scans of
+        a sequential JPEG get the parameters of one: libjpeg ignores others, but warns, and its
+        first warning hides those about damage.
         """
+        for scan in () if self.progressive else self.scans:
+            if data[scan.start - 3 : scan.start] != _SEQUENTIAL:
+                data = data[: scan.start - 3] + _SEQUENTIAL + data[scan.start :]
         parts = [data[start:end] for start, end in self.kept]
         return b"".join([b"\xff\xd8", *parts, b"\xff\xd9"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from afdcli.codec.decode import Extras, Reduce, check_size, decode, packed_jpeg
 from afdcli.codec.jpeg_dct import (
     MAX_SIDE,
-    UNUSUAL,
     CoefficientsError,
     coefficient_refusal,
     file_coefficients,
@@ -213,8 +212,6 @@ def _coefficients(
         coefficients, warning = file_coefficients(data, header)
     except CoefficientsError as error:
         return None, str(error), (_FROM_PIXELS,)
-    if warning.startswith(UNUSUAL):
-        return coefficients, "", (warning,)
     return coefficients, warning, ()
 
 
@@ -225,8 +222,7 @@ def _damage(data: bytes, header: JpegHeader) -> str:
     found = header.broken or tables_problem(header)
     if found or reading_refusal(header):
         return found
-    warning = scan_warning(data, header)
-    return "" if warning.startswith(UNUSUAL) else warning
+    return scan_warning(data, header)
 
 
 def _damage_notes(damage: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
