@@ -97,7 +97,7 @@ def _errors_named(codec: str, data: bytes, max_pixels: int) -> Iterator[None]:
 
 
 def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
-    """Width and height in pixels of what `decode` returns, without decoding it.
+    """Width and height in pixels, without decoding; of JPEG XL as stored, not upright.
 
     Args and errors as for `decode`.
     """
@@ -105,8 +105,6 @@ def read_size(codec: str, data: bytes, max_pixels: int) -> tuple[int, int]:
         if codec == "jxl":
             header = parse_jxl(data)
             width, height = header.width, header.height
-            if header.transposed and not header.holds_jpeg:
-                width, height = height, width
         else:
             with _open(codec, data) as image:
                 width, height = image.size
@@ -136,8 +134,6 @@ def _decoded(codec: str, data: bytes, max_pixels: int, extras: Extras) -> Photo:
     if codec == "tiff" and cut_jpeg_strips(image, data):
         raise PhotoError(ErrorCode.TRUNCATED, "a JPEG strip of the tiff file ends too early")
     # JPEG XL comes upright, whatever its EXIF says.
-    if codec == "jxl" and parse_jxl(data).animated:
-        notes = ("of an animation, the last frame",)
     orientation = _orientation(image) if codec != "jxl" else 1
     exif = read_exif(image) if extras.exif else None
     if image.mode.startswith("I"):

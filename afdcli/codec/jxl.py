@@ -34,15 +34,11 @@ class JxlHeader:
 
     Attributes:
         width, height: in pixels, as stored.
-        transposed: the upright picture has them the other way round.
-        animated: it holds several frames.
         holds_jpeg: it holds data from which a JPEG can be rebuilt byte for byte.
     """
 
     width: int
     height: int
-    transposed: bool
-    animated: bool
     holds_jpeg: bool
 
 
@@ -58,9 +54,8 @@ def parse_jxl(data: bytes) -> JxlHeader:
             holds_jpeg = holds_jpeg or kind == b"jbrd"
     if not codestream.startswith(_SIGNATURE):
         raise DamagedError("no picture in it")
-    bits = _Bits(codestream[2:])
-    width, height = _size(bits)
-    return JxlHeader(width, height, *_is_transposed_animated(bits), holds_jpeg)
+    width, height = _size(_Bits(codestream[2:]))
+    return JxlHeader(width, height, holds_jpeg)
 
 
 def decode_jxl(data: bytes) -> Image.Image | bytes:
@@ -176,14 +171,3 @@ def _size(bits: _Bits) -> tuple[int, int]:
         return side(), height
     wide, high = _RATIOS[ratio - 1]
     return height * wide // high, height
-
-
-def _is_transposed_animated(bits: _Bits) -> tuple[bool, bool]:
-    """What the ImageMetadata that follow say about orientation and animation."""
-    if bits.read(1) or not bits.read(1):  # all values are the default; no extra fields
-        return False, False
-    transposed = bits.read(3) >= 4  # EXIF orientation - 1
-    if bits.read(1):
-        _size(bits)  # intended size
-    # A preview would have to be parsed, too. Nobody writes them.
-    return transposed, not bits.read(1) and bool(bits.read(1))

@@ -42,11 +42,7 @@ def test_turned_pictures_of_heic_and_jpeg_xl() -> None:
     exif[Base.Orientation] = 6
     jpeg = encoded("JPEG", quality=23, exif=exif)
     packed = jxl_of_jpeg(jpeg)
-    for data in (
-        heic(scene(50, 70), exif=exif.tobytes()),
-        packed,
-        packed.replace(b"jbrd", b"free"),
-    ):
+    for data in (heic(scene(50, 70), exif=exif.tobytes()), packed):
         photo = read_photo(data)
         expected = Header(photo.codec, photo.width, photo.height, photo.quality)
         assert read_header(data, LIMITS) == expected

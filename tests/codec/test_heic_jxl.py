@@ -27,12 +27,7 @@ from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inspect.facts import find_facts
 
 PIXELS = scene(64, 80)
-#: 8x8, red and then blue; made with imagecodecs.
-ANIMATION = (
-    b'\xff\nA\x04M\x00 &\x08\x04\x01\x00<\x00K\x18\x8b\x15\x80]\xd4\xff\x00"0S\xaa\t$\x08\x04\x05'
-    b'\x00<\x00K\x18\x8b\x15\x80]\xd4\xff\x00"\x03\xab\xaa\t$'
-)
-#: 8x8, grey with alpha in 16 bits; the first row is transparent.
+#: Made with imagecodecs: 8x8, grey with alpha in 16 bits; the first row is transparent.
 GREY_ALPHA_16 = (
     b"\x00\x00\x00\x0cJXL \r\n\x87\n\x00\x00\x00\x14ftypjxl \x00\x00\x00\x00jxl \x00\x00\x00\tjxll"
     b"\n\x00\x00\x006jxlc\xff\nA\xf0#\xf8\x01(Z\x04\x08\x10\x10\x00x\x00K\x18\x8b\x15B\x8a\x06\x11"
@@ -172,12 +167,6 @@ def test_a_jpeg_of_another_size_inside_jpeg_xl_is_refused(monkeypatch: pytest.Mo
     assert error_of(jxl_of_jpeg(encoded(PIXELS))).code is ErrorCode.CORRUPT
 
 
-def test_the_last_frame_of_an_animation_has_a_note() -> None:
-    photo = read_photo(ANIMATION)
-    assert photo.pixels[4, 4].tolist() == [0, 0, 200]
-    assert photo.notes == ("of an animation, the last frame",)
-
-
 def test_the_first_picture_of_several_in_heic() -> None:
     several = pillow_heif.from_pillow(Image.new("RGB", (32, 32), "red"))
     several.add_from_pillow(Image.new("RGB", (64, 64), "blue"))
@@ -194,7 +183,7 @@ def test_the_first_picture_of_several_in_heic() -> None:
 def test_sizes_are_known_before_decoding(width: int, height: int) -> None:
     image = Image.new("RGB", (width, height))
     header = parse_jxl(encoded(image, "JXL", effort=1))
-    assert (header.width, header.height, header.animated) == (width, height, False)
+    assert (header.width, header.height) == (width, height)
     assert error_of(encoded(image, "JXL", effort=1), Limits(0)).code is ErrorCode.TOO_LARGE
 
 
