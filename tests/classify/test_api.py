@@ -15,7 +15,7 @@ import pytest
 from kit.classify import afd, table
 from PIL import Image
 
-from afdcli import Classifier, read_results
+from afdcli import Classifier
 from afdcli.classify.options import UNSUPPORTED, Options
 from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
@@ -73,13 +73,6 @@ def test_one_import_and_paths_as_text(kit: Path, photos: Path, classifier: Class
     more = options(kit) | {"imports": kit / "tiny_models.py"}
     more |= {"class_names": str(more["class_names"]), "afd": Path(more["afd"])}
     assert Classifier("tiny_test_net", **more)(files) == classifier(files)
-
-
-def test_results_come_back_as_they_were(kit: Path, photos: Path) -> None:
-    afd(kit, photos)
-    rows = read_results("results.csv")
-    assert rows["path"].tolist() == table()["path"].tolist()
-    assert rows["prob"].notna().sum() == (rows["status"] != "failed").sum()
 
 
 def test_a_string_is_one_picture(photos: Path, classifier: Classifier) -> None:

@@ -119,8 +119,8 @@ _SCALED = """
 
 
 def test_an_existing_file_is_not_replaced(kit: Path, here: Path) -> None:
-    from kit.cli import afd as command
-    from kit.cli import one_line
+    from kit.command import afd as command
+    from kit.command import one_line
 
     Path("a.jpg").write_bytes(b"x")
     Path("e.npy").write_bytes(b"mine")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kit.classify import CLASSES, afd, jpeg, of_kit, table
-from kit.cli import afd as command
+from kit.command import afd as command
 
 from afdcli import Classifier, read_results
 from afdcli.errors import UsageError

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kit.classify import afd, jpeg, table
-from kit.cli import one_line
+from kit.command import one_line
 from PIL import Image
 
 ray = pytest.importorskip("ray")

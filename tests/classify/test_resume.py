@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kit.classify import afd, process, same_as_process, table
-from kit.cli import one_line
+from kit.command import one_line
 
 from afdcli.classify.arithmetic import choose_arithmetic
 from afdcli.classify.resume import take_over

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.classify import afd, table
+from kit.classify import afd
 
 from afdcli.errors import UsageError
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Shard
-
-
-def test_parts_together_are_the_whole_run(kit: Path, photos: Path) -> None:
-    afd(kit, photos, "--out", "whole.csv")
-    parts = []
-    for index in (1, 2, 3):
-        result = afd(kit, photos, "--shard", f"{index}/3", "--out", f"{index}.csv")
-        assert result.exit_code in (0, 1), result.output
-        parts.append(table(Path(f"{index}.csv")))
-    together = pd.concat(parts).sort_values("path").reset_index(drop=True)
-    whole = table(Path("whole.csv")).sort_values("path").reset_index(drop=True)
-    pd.testing.assert_frame_equal(together, whole, check_dtype=False)
-    assert all(len(part) < len(whole) for part in parts)
 
 
 @given(st.text(min_size=1), st.integers(1, 50))

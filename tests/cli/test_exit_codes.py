@@ -8,12 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from kit.cli import afd, one_line
+from kit.command import afd, one_line
 
 from afdcli.errors import MachineError, ResultsError, UsageError
 from afdcli.models import catalogue
-
-COMMANDS = ("classify", "report", "models", "train", "fuse", "degrade", "inspect")
 
 
 def caused(error: Exception, cause: OSError) -> Exception:
@@ -91,26 +89,6 @@ def test_without_a_command_help_is_shown() -> None:
     result = afd()
     assert result.exit_code == 2
     assert "Usage: afd" in result.stdout
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_debug(command: str) -> None:
-    assert "--debug" in afd(command, "--help").stdout
-
-
-def python(code: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def test_help_loads_nothing_heavy() -> None:
-    done = python(
-        "import sys\n"
-        "from afdcli.cli.main import app\n"
-        "try: app(['train', '--help'])\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'torch', 'timm', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
-    )
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_help_whose_reader_has_gone_is_fine() -> None:

@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 from kit import small_models
 from kit.classify import jpeg, of_kit
-from kit.cli import afd, one_line
+from kit.command import afd, one_line
 from kit.results import compared, write
 from safetensors.numpy import save_file
 
@@ -121,6 +121,8 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("degrade", "good", "--out", "file"), ("is not a folder",)),
         (("fuse", "m.safetensors", "--out", "m.safetensors"), ("would overwrite m.safetensors",)),
         (("fuse", "m.safetensors", "--out", "x.onnx"), ("--format onnx",)),
+        (("fuse", "m.safetensors", "--format", "tflite"), ("choose safetensors, pt2, onnx",)),
+        (("fuse", "m.safetensors", "--backbone", "resnet18"), ("with --format pt2 or onnx",)),
         (("fuse", "no.safetensors"), ("no.safetensors", "does not exist")),
         (("fuse", "file"), ("file", "safetensors")),
         (("fuse", "good"), ("good",)),
@@ -131,10 +133,11 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "broken"), ("at least 24 photos", "skipped 30")),
         (("train", "--data", "good", "--side", "100"), ("--side 100", "multiple of 8")),
         (("train", "--data", "good", "--out", "m.pt"), ("must end in .safetensors",)),
-        (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude-list no.txt",)),
+        (("train", "--data", "good", "--exclude", "no.txt"), ("--exclude-list", "cannot be read")),
         (("train", "--data", "good", "--init", "no.safetensors"), ("no.safetensors",)),
-        (("train", "--data", "good", "--preset", "huge"), ("huge",)),
-        (("train", "--data", "good", "--plug", "tail"), ("--plug tail",)),
+        (("train", "--data", "good", "--preset", "huge"), ("no preset 'huge'",)),
+        (("train", "--data", "good", "--plug", "tail"), ("--plug tail", "choose stem or input")),
+        (("train", "--data", "good", "--plug-at", "nowhere"), ("no such module",)),
         (("train", "--data", "good", "--resume"), ("no checkpoint",)),
         (("train", "--data", "good", "--checkpoint", "no.pth"), ("--checkpoint no.pth",)),
         (("train", "--data", "good", "--import", "no.py"), ("--import no.py",)),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import jpeglib
 import numpy as np
 import pytest
-from kit.pictures import encoded, patched, scene
+from kit.pictures import arithmetic, encoded, patched, refusal, scene
 from PIL import Image
 
 from afdcli.codec.read import read_photo
@@ -93,12 +92,7 @@ def test_zeros_in_a_scan_are_damage(whole):
 
 
 def test_arithmetic_coding_is_checked_too(tmp_path: Path):
-    (tmp_path / "a.jpg").write_bytes(CODINGS["4:2:0"])
-    image = jpeglib.read_dct(str(tmp_path / "a.jpg"))
-    image.load()
-    with jpeglib.version("9e"):
-        image.write_dct(str(tmp_path / "b.jpg"), flags=["+ARITH_CODE"])
-    whole = (tmp_path / "b.jpg").read_bytes()
+    whole = arithmetic(CODINGS["4:2:0"], tmp_path)
     assert verdict(whole) == "ok"
     assert verdict(whole[: at(whole, 0.6)]) in ("damaged", "truncated")
     assert verdict(patched(whole, at(whole, 0.5), b"\x5a" * 200)) != "ok"
@@ -142,10 +136,19 @@ def test_odd_parameters_of_a_scan_are_harmless_and_hide_no_damage():
 
 def test_strict_refuses_damaged_files():
     whole = CODINGS["RGB"]
-    for data in (whole[: at(whole, 0.6)], whole[: at(whole, 0.6)] + bytes(3000)):
-        with pytest.raises(PhotoError) as caught:
-            read_photo(data)
-        assert caught.value.code is ErrorCode.TRUNCATED
+    cut = whole[: at(whole, 0.6)]
+    for data in (cut, cut + bytes(3000), *(CODINGS[name][:-2] for name in ("grey", "progressive"))):
+        assert refusal(data).code is ErrorCode.TRUNCATED
+
+
+@pytest.mark.parametrize("name", ["4:4:4", "progressive"])
+def test_what_is_there_is_kept(name):
+    whole = CODINGS[name]
+    pixels, cut = read_photo(whole).pixels, read_photo(whole[: at(whole, 0.75)], salvage=True)
+    assert "ends too early" in cut.damage
+    assert cut.pixels.shape == pixels.shape and cut.file_coefficients is None
+    assert (cut.pixels[:64] == pixels[:64]).all() == (name == "4:4:4")
+    assert (cut.pixels != pixels).any()
 
 
 def damaged_files(count: int) -> list[bytes]:

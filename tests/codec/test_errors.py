@@ -9,38 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kit.pictures import (
-    encoded,
-    frame_at,
-    patched,
-    scene,
-    segment,
-)
+from kit.pictures import encoded, frame_at, patched, refusal, scene, segment
 from PIL import Image
 
 from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
-from afdcli.errors import ErrorCode, PhotoError
+from afdcli.errors import ErrorCode
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 
 
 def error_of(source: Path | bytes, limits: Limits | None = None) -> ErrorCode:
-    with pytest.raises(PhotoError) as caught:
-        read_photo(source, limits)
-    assert caught.value.message
-    return caught.value.code
+    return refusal(source, limits).code
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_half_a_file_is_truncated(format):
     data = encoded(scene(64, 64), format)
     assert error_of(data[: len(data) // 2]) is ErrorCode.TRUNCATED
-
-
-def test_jpeg_without_end_of_image_is_truncated():
-    assert error_of(encoded(scene(64, 64))[:-2]) is ErrorCode.TRUNCATED
-    assert error_of(encoded(scene(64, 64), progressive=True)[:-2]) is ErrorCode.TRUNCATED
 
 
 def test_broken_data_are_corrupt():
@@ -63,20 +49,6 @@ def test_broken_data_are_corrupt():
 )
 def test_other_files_are_not_images(data):
     assert error_of(data) is ErrorCode.NOT_AN_IMAGE
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\0\0\0\x18ftypavci\0\0\0\0mif1avci" + bytes(50),
-        b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50),
-        b"8BPS" + bytes(50),
-    ],
-)
-def test_foreign_formats_say_what_to_do(data):
-    with pytest.raises(PhotoError, match="convert it to JPEG") as caught:
-        read_photo(data)
-    assert caught.value.code is ErrorCode.UNSUPPORTED
 
 
 def test_float_samples_are_unsupported():
@@ -106,7 +78,9 @@ def test_pixel_limit(format):
     data = encoded(scene(20, 30), format)
     before = Image.MAX_IMAGE_PIXELS
     for limit in (599, 10):
-        assert error_of(data, Limits(max_pixels=limit)) is ErrorCode.TOO_LARGE
+        error = refusal(data, Limits(max_pixels=limit))
+        assert error.code is ErrorCode.TOO_LARGE
+        assert f"more than the limit of {limit} pixels" in error.message
     assert read_photo(data, Limits(max_pixels=600)).width == 30
     assert before == Image.MAX_IMAGE_PIXELS
 

@@ -8,12 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from kit.pictures import (
-    after_start,
-    encoded,
-    scene,
-    segment,
-)
+from kit.pictures import after_start, encoded, scene, segment
 from PIL import Image
 
 from afdcli.codec.read import read_photo
@@ -104,10 +99,9 @@ def test_opaque_alpha_is_not_worth_a_note():
     assert (photo.pixels == pixels).all() and photo.notes == ()
 
 
-@pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_sixteen_bit_grey_is_scaled(format):
+def test_sixteen_bit_grey_is_scaled():
     ramp = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
-    photo = read_photo(encoded(ramp, format))
+    photo = read_photo(encoded(ramp, "PNG"))
     assert (photo.pixels[..., 1].ravel() == np.arange(256)).all()
     assert photo.notes == ("16-bit grey reduced to 8 bits",)
 

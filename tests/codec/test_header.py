@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit import pictures
 from kit.pictures import heic, jxl_of_jpeg, scene
 from PIL import Image
 from PIL.ExifTags import Base
@@ -21,9 +21,8 @@ LIMITS = Limits()
 
 
 def encoded(kind: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.effect_noise((70, 50), 80).convert("RGB").save(file, kind, **options)
-    return file.getvalue()
+    noise = Image.effect_noise((70, 50), 80).convert("RGB")
+    return pictures.encoded(noise, kind, **options)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JXL"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kit.pictures import (
     after_start,
+    arithmetic,
     encoded,
     frame_at,
     inverse_dct,
@@ -216,12 +217,7 @@ def test_rgb_coded_jpeg():
 
 def test_arithmetic_coding_is_decoded_but_gives_no_levels(tmp_path):
     data = encoded(scene(32, 48), quality=60)
-    (tmp_path / "a.jpg").write_bytes(data)
-    image = jpeglib.read_dct(str(tmp_path / "a.jpg"))
-    image.load()
-    with jpeglib.version("9e"):
-        image.write_dct(str(tmp_path / "b.jpg"), flags=["+ARITH_CODE"])
-    photo = read_photo(tmp_path / "b.jpg")
+    photo = read_photo(arithmetic(data, tmp_path))
     assert photo.notes == (f"arithmetic coding: {FROM_PIXELS}",)
     assert photo.quality == 60
     assert (photo.pixels == read_photo(data).pixels).all()

@@ -8,12 +8,7 @@ import pytest
 import torch
 from kit.networks import branches, randomise
 
-from afdcli.core import (
-    AFDModule,
-    RepConv,
-    preset,
-    weights_file,
-)
+from afdcli.core import AFDModule, RepConv, preset, weights_file
 from afdcli.core.config import NormLayer, Stage
 from afdcli.core.cost import AllOutputs, random_inputs
 from afdcli.core.film import apply_film

@@ -9,10 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afdcli.core import (
-    dct_angle,
-    feature_angle,
-)
+from afdcli.core import dct_angle, feature_angle
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -10,13 +10,7 @@ from kit.networks import branches, randomise
 from torch import nn
 
 from afdcli.constants import GRID_CHANNELS
-from afdcli.core import (
-    PRESETS,
-    AFDConfig,
-    AFDModule,
-    RepConv,
-    preset,
-)
+from afdcli.core import PRESETS, AFDConfig, AFDModule, RepConv, preset
 from afdcli.core.cost import random_inputs
 from afdcli.core.fde import signed_log1p
 from afdcli.errors import ModuleError

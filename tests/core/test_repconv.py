@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from kit.networks import randomise
 from torch import nn
 
-from afdcli.core import (
-    RepConv,
-)
+from afdcli.core import RepConv
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)

@@ -9,11 +9,7 @@ import torch
 from kit.networks import randomise
 from safetensors.torch import save_file
 
-from afdcli.core import (
-    AFDModule,
-    preset,
-    weights_file,
-)
+from afdcli.core import AFDModule, preset, weights_file
 from afdcli.core.cost import random_inputs
 from afdcli.core.weights_file import fuse_file
 from afdcli.errors import ModuleError

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.pictures import scene
 
 from afdcli.codec.encode import PAPER_QUALITIES, Compression, Recipe, compress
-from afdcli.errors import PhotoError, UsageError
 
 
 def test_quality_counts_in_every_codec() -> None:
@@ -36,11 +33,3 @@ def test_draws_are_even_and_never_change() -> None:
     assert max(abs(count - 1000) for count in counts) < 120  # 4 standard deviations
     three = Recipe(quality=None, rounds=3).draw(0, "a.jpg")
     assert [step.quality for step in three] == [15, 25, 7]
-
-
-def test_recipes_refuse_nonsense() -> None:
-    for wrong in ({"rounds": 0}, {"quality": 0}, {"codec": "gif"}, {"subsampling": "4:2:1"}):
-        with pytest.raises(UsageError):
-            Recipe(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(PhotoError, match="too-large"):
-        compress(np.zeros((1, 65_501, 3), np.uint8), [Compression("jpeg", 10)])

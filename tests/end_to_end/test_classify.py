@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +65,6 @@ def test_rows_do_not_depend_on_order_or_place(kit: Path, photos: Path) -> None:
     lines = Path("a.jsonl").read_text().splitlines()
     assert len(lines) == 6
     assert lines == Path("b.jsonl").read_text().splitlines()[::-1]
-
-
-def test_the_batch_size_changes_nothing_that_matters(kit: Path, photos: Path) -> None:
-    for size in (1, 64):
-        afd(kit, "photos", "--batch-size", str(size), "--out", f"{size}.csv")
-    one, many = (table(Path(f"{size}.csv")) for size in (1, 64))
-    assert one["label"].equals(many["label"])
-    assert (one["prob"] - many["prob"]).abs().max() < 1e-5
 
 
 def test_compare_is_the_run_without_afd(kit: Path, photos: Path) -> None:
@@ -158,21 +147,6 @@ def test_a_list_on_standard_input(kit: Path, photos: Path) -> None:
     assert list(rows["path"]) == [*listed.split()[:3], "x" * 5000]
     assert list(rows["status"]) == ["ok", "failed", "ok", "failed"]
     assert rows["error"][1] == rows["error"][3] == "unreadable"
-
-
-def test_names_of_all_kinds(kit: Path, here: Path) -> None:
-    (here / "p").mkdir()
-    names = [b"new\nline.jpg", b'quo"te,.jpg', "漢字.jpg".encode(), b"raw\xff.jpg", b"@x.jpg"]
-    for name in names:
-        Path(os.fsdecode(b"p/" + name)).write_bytes(jpeg(1))
-    assert afd(kit, "p", "--out", "r.parquet").exit_code == 0
-    assert set(pd.read_parquet("r.parquet")["path"]) == {
-        "new\nline.jpg",
-        'quo"te,.jpg',
-        "漢字.jpg",
-        "raw\\xff.jpg",
-        "@x.jpg",
-    }
 
 
 def test_quiet_prints_nothing(kit: Path, photos: Path) -> None:
@@ -263,11 +237,6 @@ def test_metadata(kit: Path, photos: Path) -> None:
 def test_pixel_limit(kit: Path, photos: Path) -> None:
     assert afd(kit, photos / "red" / "01.jpg", "--max-pixels", "5000").exit_code == 2
     assert list(table()["error"]) == ["too-large"]
-
-
-def test_workers_need_no_torch() -> None:
-    code = "import sys, afdcli.workers.read_task; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_count_runs_beside(photos: Path) -> None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from kit import command
 from kit.classify import afd, jpeg, table
-from kit.pictures import encoded, scene
-
-from afdcli.codec.read import read_photo
-from afdcli.errors import ErrorCode, PhotoError
 
 
 @pytest.fixture
@@ -81,24 +76,3 @@ def test_reports_read_damaged_rows(kit: Path, damaged: Path) -> None:
     result = command.afd("report", "results.csv")
     assert result.exit_code == 0, result.output
     assert "5" in result.stdout
-
-
-@pytest.mark.parametrize("progressive", [False, True])
-def test_what_is_there_is_kept(progressive: bool) -> None:
-    data = encoded(scene(256, 192), progressive=progressive)
-    whole = read_photo(data).pixels
-    cut = read_photo(data[: len(data) * 3 // 4], salvage=True)
-    assert "ends too early" in cut.damage
-    assert cut.pixels.shape == whole.shape
-    assert cut.file_coefficients is None
-    if not progressive:  # the rows of the first half were decoded before the cut
-        assert np.array_equal(cut.pixels[:96], whole[:96])
-        assert not np.array_equal(cut.pixels, whole)
-
-
-def test_without_salvage_nothing_changes() -> None:
-    data = encoded(scene(64, 64))
-    with pytest.raises(PhotoError) as caught:
-        read_photo(data[: len(data) // 2])
-    assert caught.value.code is ErrorCode.TRUNCATED
-    assert read_photo(data, salvage=True).damage == ""

@@ -70,19 +70,6 @@ def test_columns_in_every_kind_of_results(kit: Path, album: Path, ending: str) -
     assert "-5.5" in shown.stdout
 
 
-def test_resume_goes_on_with_the_same_columns_only(kit: Path, album: Path) -> None:
-    options = ("album", "--exif", "--batch-size", "2")
-    afd(kit, *options)
-    whole = Path("results.csv").read_bytes()
-    assert whole.splitlines()[0].endswith(b",exif_time,exif_latitude,exif_longitude,note")
-    Path("results.csv").write_bytes(whole[: len(whole) // 2])
-    result = afd(kit, "album", "--batch-size", "2", "--resume")
-    assert result.exit_code == 2
-    assert "was made with columns" in result.stderr
-    assert afd(kit, *options, "--resume").exit_code == 1
-    assert Path("results.csv").read_bytes() == whole
-
-
 def test_archives_and_what_is_not_asked_for(kit: Path, album: Path) -> None:
     with zipfile.ZipFile("album.zip", "w") as file:
         for path in sorted(album.iterdir()):

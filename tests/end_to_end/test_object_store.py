@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from kit.classify import afd, of_kit
 from kit.fresh import fresh_afd
-from kit.parts import report
+from kit.reporting import report
 
 
 @contextmanager

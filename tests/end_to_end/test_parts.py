@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from kit.classify import afd
-from kit.parts import counts, names, report
+from kit.parts import counts, names
+from kit.reporting import report
 
 from afdcli import read_results
 from afdcli.errors import ResultsError
 from afdcli.results.parts import PartsSink
 from afdcli.results.rows import Columns, Row
-from afdcli.storage.folders import Folder
+from afdcli.storage.folders import Folder, files_of
+from afdcli.storage.paths import names_in, place, remove
 
 ENDINGS = [".csv", ".jsonl", ".parquet"]
 
@@ -21,18 +24,25 @@ ENDINGS = [".csv", ".jsonl", ".parquet"]
 OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
 
 
+@pytest.mark.parametrize("where", ["", "memory://bucket/runs/"])
 @pytest.mark.parametrize(("ending", "left"), [(".csv", 0), (".jsonl", 1), (".parquet", 2)])
 def test_parts_hold_the_rows_of_one_file_and_are_gone_on_with(
-    kit: Path, photos: Path, ending: str, left: int
+    kit: Path, photos: Path, where: str, ending: str, left: int
 ) -> None:
-    """As many as *left* of three parts; other numbers of them: test_parts_behind_urls.py."""
-    one, many = f"one{ending}", f"many{ending}"
+    """On a disk and behind a URL; as many as *left* of three parts are there already."""
+    one, many = f"one{ending}", f"{where}many{ending}"
+    folder = Folder(place(many))
+    MemoryFileSystem.store.clear()
     assert afd(kit, *OPTIONS, "--out", one).exit_code == 1
     options = (*OPTIONS, "--out", many, "--rows-per-part", "5")
 
+    def content() -> list[bytes]:
+        return [local.read_bytes() for _, local in files_of(folder.place)]
+
     def check() -> None:
-        assert names(Path(many)) == [f"part-{n:05d}{ending}" for n in range(3)]
-        assert [len(read_results(Path(many) / name)) for name in names(Path(many))] == [5, 5, 4]
+        parts = [f"part-{n:05d}{ending}" for n in range(3)]
+        assert sorted(names_in(folder.place)) == folder.parts() == parts
+        assert [len(read_results(local)) for _, local in files_of(folder.place)] == [5, 5, 4]
         pd.testing.assert_frame_equal(read_results(many), read_results(one))
         assert counts(many) == counts(one)
 
@@ -42,20 +52,22 @@ def test_parts_hold_the_rows_of_one_file_and_are_gone_on_with(
     first = report(one, "--format", "csv").stdout.replace("one", "many")
     assert report(many, "--format", "csv").stdout == first
     if ending == ".csv":  # each has a header of its own
-        texts = [(Path(many) / name).read_text() for name in names(Path(many))]
+        texts = [data.decode() for data in content()]
         whole = texts[0] + "".join(text.split("\n", 1)[1] for text in texts[1:])
         assert whole == Path(one).read_text()
-    if ending == ".parquet":  # other readers see one table
+    if ending == ".parquet" and not where:  # other readers see one table
         pd.testing.assert_frame_equal(pd.read_parquet(many), pd.read_parquet(one))
 
-    for name in names(Path(many))[left:]:
-        (Path(many) / name).unlink()
-    kept = {name: (Path(many) / name).read_bytes() for name in names(Path(many))}
-    (Path(many) / ".part-00009.jsonl").write_text("what a killed run left")
+    for name in folder.parts()[left:]:
+        remove(folder.place / name)
+    kept = content()
+    if not where:
+        (Path(many) / ".part-00009.jsonl").write_text("what a killed run left")
     result = afd(kit, *options, "--resume")
     assert result.exit_code == 1, result.output
+    assert f"14 ({5 * left} of them earlier)" in " ".join(result.stdout.split()) or not left
     check()
-    assert all((Path(many) / name).read_bytes() == data for name, data in kept.items())
+    assert content()[:left] == kept
     result = afd(kit, *options, "--resume")  # nothing is left to do
     assert "14 (14 of them earlier)" in " ".join(result.stdout.split())
     check()

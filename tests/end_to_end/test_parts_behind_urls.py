@@ -10,16 +10,14 @@ import pandas as pd
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from kit.classify import afd
-from kit.parts import names, report
+from kit.parts import names
+from kit.reporting import report
 
 from afdcli import read_results
 from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
 from afdcli.results.parts import check_out
 from afdcli.storage.paths import Url
-
-ENDINGS = [".csv", ".jsonl", ".parquet"]
-
 
 OPTIONS = ("photos", "--labels", "folders", "--compare", "--batch-size", "4")
 
@@ -64,28 +62,6 @@ def test_bad_targets_are_refused_early(here: Path, monkeypatch: pytest.MonkeyPat
         check_out(Url("s3://bucket/r.parquet"), 5)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_behind_a_url(kit: Path, photos: Path, memory: MemoryFileSystem, ending: str) -> None:
-    url, one = f"memory://bucket/runs/r{ending}", f"one{ending}"
-    options = (*OPTIONS, "--out", url, "--rows-per-part", "5")
-    result = afd(kit, *options)
-    assert result.exit_code == 1, result.output
-    parts = [f"/bucket/runs/r{ending}/part-{n:05d}{ending}" for n in range(3)]
-    assert memory.find("/") == sorted([f"/bucket/runs/r{ending}.meta.json", *parts])
-    afd(kit, *OPTIONS, "--out", one)
-    pd.testing.assert_frame_equal(read_results(url), read_results(one))
-    facts = json.loads(memory.cat_file(f"/bucket/runs/r{ending}.meta.json"))
-    assert (facts["status"], facts["options"]["out"]) == ("finished", url)
-    memory.rm_file(parts[2])
-    memory.rm_file(parts[1])
-    result = afd(kit, *options, "--resume")
-    assert "14 (5 of them earlier)" in " ".join(result.stdout.split()), result.output
-    pd.testing.assert_frame_equal(read_results(url), read_results(one))
-    result = report(url, "--format", "csv")
-    assert result.exit_code == 0
-    assert result.stdout == report(one, "--format", "csv").stdout.replace("one,", "r,")
-
-
 def test_urls_are_always_in_parts(kit: Path, photos: Path, memory: MemoryFileSystem) -> None:
     afd(kit, "photos", "--out", "memory://r.csv/")
     assert memory.find("/") == ["/r.csv.meta.json", "/r.csv/part-00000.csv"]
@@ -101,11 +77,7 @@ def test_urls_are_always_in_parts(kit: Path, photos: Path, memory: MemoryFileSys
 
 @pytest.mark.parametrize("broken", ["put_file", "mv"])
 def test_an_upload_that_fails_leaves_nothing_torn(
-    kit: Path,
-    photos: Path,
-    memory: MemoryFileSystem,
-    monkeypatch: pytest.MonkeyPatch,
-    broken: str,
+    kit: Path, photos: Path, memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     real = getattr(memory, broken)
 

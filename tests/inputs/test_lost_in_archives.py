@@ -9,21 +9,20 @@ import json
 import lzma
 import tarfile
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from kit.archives import LIMIT, seen
 from kit.classify import afd, jpeg, table
 from kit.pictures import encoded, scene
 from pyarrow import parquet
 
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs.archives import list_archive, read_source
-from afdcli.inputs.found import Found, Skipped
+from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs, Shard
 from afdcli.inputs.kinds import Rule
 from afdcli.inputs.members import LONGEST_NAME, Spool, TemporaryFile
@@ -31,7 +30,6 @@ from afdcli.workers import listing
 from afdcli.workers.listing import Lister, PageTask, list_page
 
 PHOTO, OTHER = jpeg(1), jpeg(2)
-LIMIT = 1 << 30
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".tar": bytes,
     ".tar.gz": gzip.compress,
@@ -56,22 +54,12 @@ def tar(*members: tuple[str, bytes | str], form: int = tarfile.PAX_FORMAT) -> by
     return file.getvalue()
 
 
-def seen(name: str, rule: Rule | None = None) -> tuple[dict[str, Any], Counter[str]]:
-    """Member -> its bytes or its error, in order; and what was skipped."""
-    room, spool = TemporaryFile(), Spool()
-    spool.path = room.path
-    rows: dict[str, Any] = {}
-    kinds: Counter[str] = Counter()
-    for item in list_archive(Path(name), rule or Rule(), spool):
-        if isinstance(item, Skipped):
-            kinds[item.kind] += 1
-        elif isinstance(item, Found):
-            assert item.source is not None
-            try:
-                rows[item.relative.removeprefix(f"{name}/")] = read_source(item.source, LIMIT)
-            except PhotoError as error:
-                rows[item.relative.removeprefix(f"{name}/")] = error
-    return rows, kinds
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in members:
+            out.writestr(name, data)
+    return file.getvalue()
 
 
 MIXED = (
@@ -86,54 +74,39 @@ MIXED = (
     ("__MACOSX/._a.jpg", b"\0\5\x16\7"),
     ("../../x.JPG", PHOTO),
     ("/abs/y.heic", b"\0\0\0\x18ftypheic"),
+    ("inner.zip", b"PK\3\4"),
 )
 
 
-@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("ending", [*PACKERS, ".zip"])
 def test_every_member_is_a_row_or_counted(here: Path, ending: str) -> None:
-    Path(f"x{ending}").write_bytes(PACKERS[ending](tar(*MIXED)))
-    rows, kinds = seen(f"x{ending}")
+    name = f"x{ending}"
+    Path(name).write_bytes(PACKERS[ending](tar(*MIXED)) if ending in PACKERS else zipped(*MIXED))
+    rows, kinds = seen(name)
     assert list(rows) == ["a.jpg", "noext", "empty.png", "x.JPG", "abs/y.heic"]
     assert (rows["a.jpg"], rows["noext"], rows["empty.png"]) == (PHOTO, OTHER, b"")
-    assert kinds == {"text": 1, "video": 1, "other": 1, "hidden": 3}
-    rows, kinds = seen(f"x{ending}", Rule.parse("JPG,.txt"))
+    assert kinds == {"text": 1, "video": 1, "other": 1, "hidden": 3, "archive": 1}
+    rows, kinds = seen(name, Rule.parse("JPG,.txt"))
     assert list(rows) == ["a.jpg", "notes.txt", "x.JPG"]
     assert kinds.total() == len(MIXED) - 3
 
 
-def test_every_member_of_a_zip_is_a_row_or_counted(here: Path) -> None:
-    with zipfile.ZipFile("x.zip", "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in MIXED:
-            file.writestr(name, data)
-        link = zipfile.ZipInfo("sub/link.jpg")
-        link.external_attr = 0o120777 << 16
-        file.writestr(link, "../a.jpg")
-        dead = zipfile.ZipInfo("dead.jpg")
-        dead.external_attr = 0o120777 << 16
-        file.writestr(dead, "nowhere")
-    rows, kinds = seen("x.zip")
-    names = ["a.jpg", "noext", "empty.png", "x.JPG", "abs/y.heic", "sub/link.jpg", "dead.jpg"]
-    assert list(rows) == names
-    assert rows["a.jpg"] == rows["sub/link.jpg"] == PHOTO
-    assert rows["dead.jpg"].code is ErrorCode.UNREADABLE
-    assert kinds == {"text": 1, "video": 1, "other": 1, "hidden": 3}
-
-
 def test_members_of_a_zip_that_cannot_be_read(here: Path) -> None:
-    with zipfile.ZipFile("x.zip", "w") as file:
-        for name in ("good.jpg", "locked.jpg", "wrong.jpg", "odd.jpg"):
-            file.writestr(name, PHOTO)
-    data = bytearray(Path("x.zip").read_bytes())
-    at = [data.index(name, data.index(b"PK\1\2")) - 46 for name in (b"locked", b"odd.jpg")]
-    data[at[0] + 8] |= 1  # encrypted
-    data[at[1] + 10] = 98  # a method that nobody knows
+    """Those without a suffix are counted: only their first bytes could say what they are."""
+    names = ("good.jpg", "locked.jpg", "odd.jpg", "locked", "odd", "wrong.jpg")
+    data = bytearray(zipped(*((name, PHOTO) for name in names)))
+    entries = [i for i in range(len(data)) if data[i : i + 4] == b"PK\1\2"]
+    for name, entry in zip(names, entries, strict=True):
+        data[entry + 8] |= "locked" in name  # encrypted
+        data[entry + 10] = 98 if "odd" in name else data[entry + 10]  # a method nobody knows
     data[data.index(b"wrong.jpg") + 200] ^= 0xFF
     Path("x.zip").write_bytes(data)
-    rows, _ = seen("x.zip")
+    rows, kinds = seen("x.zip")
     assert rows["good.jpg"] == PHOTO
     assert "encrypted" in rows["locked.jpg"].message
-    assert rows["wrong.jpg"].code is ErrorCode.CORRUPT
     assert rows["odd.jpg"].code is ErrorCode.UNSUPPORTED
+    assert rows["wrong.jpg"].code is ErrorCode.CORRUPT
+    assert (len(rows), kinds) == (4, {"encrypted": 1, "unreadable": 1})
 
 
 @pytest.mark.parametrize("ending", PACKERS)
@@ -247,9 +220,11 @@ def test_endless_names_fail_alone(here: Path) -> None:
     assert rows.pop("a") == PHOTO
     assert {row.code for row in rows.values()} == {ErrorCode.TOO_LARGE}
     assert list(rows) == [str(n) for n in range(30)]
-    Path("x.tar").write_bytes(tar((f"{'y' * 3000}/{'x' * 3000}.jpg", PHOTO), ("a.jpg", PHOTO)))
-    (name, row), (_, good) = seen("x.tar")[0].items()
-    assert (len(name), row.code, good) == (LONGEST_NAME, ErrorCode.TOO_LARGE, PHOTO)
+    members = ((f"{'y' * 3000}/{'x' * 6000}.jpg", PHOTO), ("a.jpg", PHOTO))
+    for archive, pack in (("x.tar", tar), ("x.zip", zipped)):
+        Path(archive).write_bytes(pack(*members))
+        (name, row), (_, good) = seen(archive)[0].items()
+        assert (len(name), row.code, good) == (LONGEST_NAME, ErrorCode.TOO_LARGE, PHOTO)
 
 
 def test_pages_join_and_a_new_process_finds_its_place(here: Path) -> None:
@@ -287,12 +262,8 @@ def test_listing_is_limited(here: Path) -> None:
 def test_names_of_parts_and_resume(kit: Path, here: Path, archive: str) -> None:
     """Rows of an archive: the same whole, in parts, and gone on with."""
     members = [(f"{n}.jpg", jpeg(n)) for n in range(12)]
-    if archive == "x.tgz":
-        Path(archive).write_bytes(gzip.compress(tar(*members, ("t.txt", b"text"))))
-    else:
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in (*members, ("t.txt", b"text")):
-                file.writestr(name, data)
+    packed = zipped if archive == "x.zip" else lambda *files: gzip.compress(tar(*files))
+    Path(archive).write_bytes(packed(*members, ("t.txt", b"text")))
     assert afd(kit, archive, "--out", "whole.csv", "--batch-size", "4").exit_code == 0
     whole = table(Path("whole.csv"))
     assert whole["path"].tolist() == [f"{archive}/{name}" for name, _ in members]

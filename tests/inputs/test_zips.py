@@ -8,19 +8,20 @@ import time
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kit import archives
 from kit.classify import jpeg
 from kit.pictures import encoded, scene
 
 from afdcli.errors import ErrorCode, PhotoError
-from afdcli.inputs.archives import list_archive, read_source
-from afdcli.inputs.found import Found, Skipped
+from afdcli.inputs.archives import list_archive
+from afdcli.inputs.found import Found
 from afdcli.inputs.kinds import Rule
-from afdcli.inputs.members import LONGEST_NAME, Spool
+from afdcli.inputs.members import Spool
 
 PHOTO = jpeg(1)
-LIMIT = 1 << 30
 
 
 def made(
@@ -39,21 +40,9 @@ def special(name: str, mode: int, system: int = 3) -> zipfile.ZipInfo:
     return info
 
 
-def seen(data: bytes) -> tuple[dict[str, bytes | ErrorCode], list[str]]:
-    """Member -> its bytes or error code; kinds of what was skipped."""
+def codes(data: bytes) -> dict[str, Any]:
     Path("x.zip").write_bytes(data)
-    rows: dict[str, bytes | ErrorCode] = {}
-    kinds = []
-    for item in list_archive(Path("x.zip"), Rule(), Spool()):
-        if isinstance(item, Skipped):
-            kinds.append(item.kind)
-        elif isinstance(item, Found):
-            assert item.source is not None
-            try:
-                rows[item.relative.removeprefix("x.zip/")] = read_source(item.source, LIMIT)
-            except PhotoError as error:
-                rows[item.relative.removeprefix("x.zip/")] = error.code
-    return rows, kinds
+    return archives.codes("x.zip")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.999])
@@ -63,13 +52,13 @@ def test_a_zip_that_is_cut_is_one_row(here: Path, share: float) -> None:
     [row] = list_archive(Path("x.zip"), Rule(), Spool())
     assert isinstance(row, Found) and row.relative == "x.zip" and row.source is not None
     with pytest.raises(PhotoError, match=r"cut off, .* none of it was read") as caught:
-        row.source.read(LIMIT)
+        row.source.read(archives.LIMIT)
     assert caught.value.code is ErrorCode.CORRUPT
 
 
 def test_what_is_in_front_of_a_zip_does_no_harm(here: Path) -> None:
     """As in an archive that unpacks itself."""
-    assert seen(b"MZ and a program" + made(("a.jpg", PHOTO))) == ({"a.jpg": PHOTO}, [])
+    assert codes(b"MZ and a program" + made(("a.jpg", PHOTO))) == {"a.jpg": PHOTO}
 
 
 def test_a_member_cut_inside_the_archive(here: Path) -> None:
@@ -77,7 +66,7 @@ def test_a_member_cut_inside_the_archive(here: Path) -> None:
     entry = data.index(b"PK\1\2", data.index(b"PK\1\2") + 4)
     for at in (20, 24):  # its sizes
         data[entry + at : entry + at + 4] = (len(PHOTO) + 9_999_999).to_bytes(4, "little")
-    assert seen(data)[0] == {"a.jpg": PHOTO, "b.jpg": ErrorCode.TRUNCATED}
+    assert codes(data) == {"a.jpg": PHOTO, "b.jpg": ErrorCode.TRUNCATED}
 
 
 def test_bombs_cost_neither_time_nor_memory(here: Path) -> None:
@@ -87,10 +76,9 @@ def test_bombs_cost_neither_time_nor_memory(here: Path) -> None:
     zeros[entry + 24 : entry + 28] = (1 << 29).to_bytes(4, "little")
     tracemalloc.start()
     start = time.perf_counter()
-    rows, _ = seen(zeros)
-    assert rows["0.jpg"] == bytes(512)  # enough to see that it is no picture
+    assert codes(zeros)["0.jpg"] == bytes(512)  # enough to see that it is no picture
     zeros[entry + 24 : entry + 28] = (0xFFFF_FFF0).to_bytes(4, "little")
-    assert seen(zeros)[0] == {"0.jpg": ErrorCode.TOO_LARGE}
+    assert codes(zeros) == {"0.jpg": ErrorCode.TOO_LARGE}
     assert time.perf_counter() - start < 10
     assert tracemalloc.get_traced_memory()[1] < 64 << 20
     tracemalloc.stop()
@@ -99,18 +87,18 @@ def test_bombs_cost_neither_time_nor_memory(here: Path) -> None:
 def test_a_picture_with_a_wrong_checksum_is_corrupt(here: Path) -> None:
     data = made(("a.png", encoded(scene(900, 900), "PNG")), method=zipfile.ZIP_STORED)
     data[data.index(b"IDAT") + 1_100_000] ^= 0xFF
-    assert seen(data)[0] == {"a.png": ErrorCode.CORRUPT}
+    assert codes(data) == {"a.png": ErrorCode.CORRUPT}
     small = made(("b.jpg", b"no picture" * 99), method=zipfile.ZIP_STORED)
     small[small.index(b"no pic")] ^= 0xFF
-    assert seen(small)[0] == {"b.jpg": ErrorCode.CORRUPT}
+    assert codes(small) == {"b.jpg": ErrorCode.CORRUPT}
 
 
 def test_folders_of_windows(here: Path) -> None:
     names = ("photos\\", "photos\\red\\1.jpg", "..\\..\\2.jpg")
     members = [(special(name, 0, system=0), PHOTO if "." in name else b"") for name in names]
-    assert seen(made(*members)) == ({"photos/red/1.jpg": PHOTO, "2.jpg": PHOTO}, [])
+    assert codes(made(*members)) == {"photos/red/1.jpg": PHOTO, "2.jpg": PHOTO}
     here_a_name = special("a\\b.jpg", 0o100644)
-    assert list(seen(made((here_a_name, PHOTO)))[0]) == ["a\\b.jpg"]
+    assert list(codes(made((here_a_name, PHOTO)))) == ["a\\b.jpg"]
 
 
 def test_special_members_and_links_to_folders(here: Path) -> None:
@@ -123,33 +111,10 @@ def test_special_members_and_links_to_folders(here: Path) -> None:
         (special("round.jpg", stat.S_IFLNK | 0o777), b"round.jpg"),
         (special("far.jpg", stat.S_IFLNK | 0o777), b"../../etc/passwd"),
     )
-    rows, kinds = seen(data)
-    assert rows == {
+    assert codes(data) == {
         "d/a.jpg": PHOTO,
         "d/to_photo.jpg": PHOTO,
         "round.jpg": ErrorCode.UNREADABLE,
         "far.jpg": ErrorCode.UNREADABLE,
     }
-    assert kinds == ["special", "link"]
-
-
-def test_members_that_cannot_be_opened_are_counted_as_such(here: Path) -> None:
-    """Without a suffix, only their first bytes could say that they are pictures."""
-    data = made(("locked", PHOTO), ("packed", PHOTO), ("nothing", b""))
-    entries = [i for i in range(len(data)) if data[i : i + 4] == b"PK\1\2"]
-    data[entries[0] + 8] |= 1  # encrypted
-    data[entries[1] + 10] = 98  # PPMd
-    assert seen(data + b"") == ({}, ["encrypted", "unreadable", "empty"])
-
-
-def test_endless_names_fail_alone(here: Path) -> None:
-    rows, _ = seen(
-        made((f"{'x' * 9000}.jpg", PHOTO), (f"{'x' * 9001}.jpg", PHOTO), ("a.jpg", PHOTO))
-    )
-    (name, error), (_, photo) = rows.items()
-    assert (len(name), error, photo) == (LONGEST_NAME, ErrorCode.TOO_LARGE, PHOTO)
-
-
-def test_archives_in_a_zip_are_counted(here: Path) -> None:
-    inner = bytes(made(("a.jpg", PHOTO)))
-    assert seen(made(("inner.zip", inner), ("b.jpg", PHOTO)))[1] == ["archive"]
+    assert archives.seen("x.zip")[1] == {"special": 1, "link": 1}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kit import command
+from kit import command, small_models
 from kit.inspecting import afd
 from kit.pictures import encoded, scene, without_middle
 from PIL import Image
@@ -24,7 +25,7 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "4:2:0",
         "90, estimated (luma 90, chroma 90)",
         "the file's own",
-        "inspect_test_net, 5 classes",
+        "tiny_test_net, 5 classes",
         "without AFD",
         "with AFD",
         "in front of the classifier",
@@ -102,12 +103,13 @@ def test_broken_file_is_one_line(kit: Path, here: Path, data: bytes | None, code
 def test_other_errors_name_the_cure(kit: Path, here: Path) -> None:
     Path("a.png").write_bytes(encoded(scene(64, 64), "PNG"))
     before = Path("a.png").read_bytes()
+    small_models.save_weights(here / "nan.safetensors", fill=math.nan)
     for args, words in (
         (("--out", "a.jpg"), "must end in .png, .svg or .pdf"),
         (("--out", "../" + here.name + "/a.png"), "would overwrite"),
         (("--out", "a.png/b.png"), "a.png/b.png cannot be written"),
         (("--afd", "no.safetensors"), "no.safetensors does not exist"),
-        (("--checkpoint", kit / "nan.safetensors"), "bad-output: "),
+        (("--checkpoint", "nan.safetensors"), "bad-output: "),
     ):
         result = afd(kit, "a.png", *args)
         assert (result.exit_code, result.stdout.count("figure:")) == (2, 0)

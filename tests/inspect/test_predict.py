@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from kit import small_models
-from kit.inspecting import NAMES, loaded, saved
+from kit.classify import CLASSES
+from kit.inspecting import loaded, saved
 
 from afdcli.inspect.predict import framing, predict
 from afdcli.models.afd_classifier import AFDClassifier
@@ -33,7 +34,7 @@ def test_opinion_is_what_the_network_says(kit: Path) -> None:
         (inspection.restored, said.logits),
     ):
         probs, order = logits.softmax(1)[0].sort(descending=True)
-        assert [top.label for top in top_classes] == [NAMES[i] for i in order]
+        assert [top.label for top in top_classes] == [CLASSES[i] for i in order]
         assert [top.prob for top in top_classes] == pytest.approx(probs.tolist(), rel=1e-4)
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 from PIL import Image
-from typer.testing import Result
 
+from kit.reporting import report
 from kit.results import row, write
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
-
-
-Call = Callable[..., Result]
 
 
 class Page(HTMLParser):
@@ -62,8 +58,8 @@ class Page(HTMLParser):
         return float(cells[column]["data-number"])
 
 
-def page(call: Call, *arguments: str) -> Page:
-    result = call(*arguments, "--html", "page.html", "--out", "s.csv")
+def page(*arguments: str) -> Page:
+    result = report(*arguments, "--html", "page.html", "--out", "s.csv")
     assert result.exit_code == 0, result.output
     return Page(Path("page.html").read_text(encoding="utf-8"))
 

@@ -13,22 +13,16 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.inspect.facts import FileFacts, find_facts
 from afdcli.models.afd_file import LoadedModule, find_module
-from afdcli.models.loader import Backbone
+from afdcli.models.loader import Backbone, load_backbone
 from kit import command
+from kit.classify import of_kit
 from kit.pictures import encoded, scene
-
-NAMES = ("red", "green", "blue", "stop sign", "grey")
 
 
 def afd(kit: Path, *args: str | Path, width: int = 140) -> Result:
-    """Run ``afd inspect`` with the test's classifier and module."""
-    words = [str(arg) for arg in args]
-    if "--checkpoint" not in words:
-        words += ["--checkpoint", str(kit / "net.safetensors")]
-    if "--afd" not in words:
-        words += ["--afd", str(kit / "module.safetensors")]
-    words += ["--backbone", "inspect_test_net", "--import", str(kit / "inspect_models.py")]
-    return command.afd("inspect", *words, columns=width)
+    """Run ``afd inspect`` with the kit's classifier and module."""
+    words = of_kit(kit)[:-2] if "--afd" in args else of_kit(kit)
+    return command.afd("inspect", *args, *words, columns=width)
 
 
 def saved(*qualities: int, seed: int = 0) -> Photo:
@@ -46,9 +40,8 @@ def facts_of(data: bytes, path: Path) -> FileFacts:
 
 
 def loaded(kit: Path) -> tuple[Backbone, LoadedModule]:
-    from afdcli.models.loader import load_backbone
-
-    backbone = load_backbone("inspect_test_net", checkpoint=kit / "net.safetensors")
+    imports, names = [str(kit / "tiny_models.py")], kit / "names.txt"
+    backbone = load_backbone("tiny_test_net", imports=imports, class_names=names)
     module = find_module(str(kit / "module.safetensors"), backbone)
     assert module is not None
     return backbone, module

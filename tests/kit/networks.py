@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from afdcli.core import (
-    RepConv,
-)
+from afdcli.core import RepConv
 
 
 def randomise(net: nn.Module, seed: int = 0, std: float = 0.08) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from typer.testing import Result
-
-from kit import command
-
-
-def report(*args: str) -> Result:
-    return command.afd("report", *args)
+from afdcli.results.metadata import read_metadata
+from afdcli.storage.paths import place
 
 
 def names(folder: Path) -> list[str]:
@@ -20,5 +14,7 @@ def names(folder: Path) -> list[str]:
 
 
 def counts(out: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(f"{out}.meta.json").read_text())["counts"]
+    facts = read_metadata(place(out))
+    assert (facts["status"], facts["options"]["out"]) == ("finished", out)
+    found: dict[str, Any] = facts["counts"]
     return {k: v for k, v in found.items() if k not in ("seconds", "resumed")}

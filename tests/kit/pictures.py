@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
+import jpeglib
 import numpy as np
 import pillow_heif
 import pillow_jxl  # lets Pillow write JPEG XL, too
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import idctn
+
+from afdcli.codec.limits import Limits
+from afdcli.codec.read import read_photo
+from afdcli.errors import PhotoError
 
 
 def scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -71,6 +78,24 @@ def frame_at(jpeg: bytes) -> int:
 def patched(data: bytes, at: int, new: bytes) -> bytes:
     """*data* with *new* written over it from *at*."""
     return data[:at] + new + data[at + len(new) :]
+
+
+def arithmetic(jpeg: bytes, folder: Path) -> bytes:
+    """*jpeg* with arithmetic coding."""
+    (folder / "huffman.jpg").write_bytes(jpeg)
+    image = jpeglib.read_dct(str(folder / "huffman.jpg"))
+    image.load()
+    with jpeglib.version("9e"):
+        image.write_dct(str(folder / "arithmetic.jpg"), flags=["+ARITH_CODE"])
+    return (folder / "arithmetic.jpg").read_bytes()
+
+
+def refusal(source: Path | bytes, limits: Limits | None = None) -> PhotoError:
+    """The error with which `read_photo` refuses a file."""
+    with pytest.raises(PhotoError) as caught:
+        read_photo(source, limits)
+    assert caught.value.message
+    return caught.value
 
 
 def without_middle(jpeg: bytes) -> bytes:

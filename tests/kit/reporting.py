@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 
 import pandas as pd
 from typer.testing import Result
 
-Run = Callable[..., Result]
+from kit import command
+
+
+def report(*words: str, width: int = 80) -> Result:
+    return command.afd("report", *words, columns=width)
 
 
 def tidy(result: Result) -> pd.DataFrame:
     assert result.exit_code == 0, result.output
     return pd.read_csv(io.StringIO(result.stdout), keep_default_na=False, na_values={"low": [""]})
+
+
+def table_of(*words: str) -> pd.DataFrame:
+    return tidy(report(*words, "-f", "csv"))
 
 
 def number(table: pd.DataFrame, metric: str, group: str = "all", value: str = "") -> float:

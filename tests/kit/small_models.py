@@ -27,22 +27,25 @@ def {name}(pretrained=False, **kwargs):
             torch.manual_seed(seed)
         net = ResNet(BasicBlock, [1, 1, 1, 1], **sizes, **kwargs)
     net.pretrained_cfg = {{"input_size": (3, 64, 64), "mean": (0.5, 0.5, 0.5),
-        "std": (0.2, 0.2, 0.2), "crop_pct": {crop_pct}, "interpolation": "bilinear"}}
+        "std": (0.2, 0.2, 0.2), "crop_pct": 1.0, "interpolation": "bilinear"}}
     return net
 """
 
 
-def source(name: str, seed: int | None = None, crop_pct: float = 1.0) -> str:
+def source(name: str, seed: int | None = None) -> str:
     """A residual network of five classes for 64x64 pixels, registered as *name*.
 
     With a *seed* it brings its own weights, the same ones every time; without, they are random.
     """
-    return _SOURCE.format(name=name, seed=seed, crop_pct=crop_pct)
+    return _SOURCE.format(name=name, seed=seed)
 
 
-def save_weights(file: Path) -> None:
-    """Weights for the network of `source`, as a checkpoint."""
-    save_model(ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 16, 16), num_classes=5), str(file))
+def save_weights(file: Path, fill: float | None = None) -> None:
+    """Weights for the network of `source`, as a checkpoint; *fill* is that of the last layer."""
+    net = ResNet(BasicBlock, [1, 1, 1, 1], channels=(8, 8, 16, 16), num_classes=5)
+    if fill is not None:
+        torch.nn.init.constant_(net.fc.weight, fill)
+    save_model(net, str(file))
 
 
 def module(noise: float = 0.1, grid_channels: int = 384) -> AFDModule:

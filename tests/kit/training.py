@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from typer.testing import Result
 
 from afdcli.codec.encode import Compression
 from afdcli.train.loader import Batch, tensors
 from afdcli.train.pairs import Degradation, degraded_pair, random_crop
 from afdcli.view.spec import ViewSpec
+from kit import command
 
 
 def picture(seed: int, height: int = 150, width: int = 180) -> NDArray[np.uint8]:
@@ -28,6 +30,12 @@ def arguments(world: Path, out: Path, *more: str) -> list[str]:
         *("--checkpoint", str(world / "net.safetensors"), "--data", str(world / "photos")),
         *("--preset", "light", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
     ]
+
+
+def train(world: Path, out: Path, *more: str, code: int = 0) -> Result:
+    result = command.afd(*arguments(world, out, *more))
+    assert result.exit_code == code, result.output
+    return result
 
 
 def batch_of(count: int, spec: ViewSpec) -> Batch:

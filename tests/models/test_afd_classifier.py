@@ -44,27 +44,16 @@ def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
         )
 
 
-def test_modulations_take_part(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["film", "stages"])
+def test_what_is_behind_the_stem_takes_part(tmp_path: Path, part: str) -> None:
+    """Without it, the same module gives other logits."""
     backbone = small_backbone()
-    file = module_file(tmp_path, backbone, "stages")
-    loaded = find_module(str(file), backbone)
+    loaded = find_module(str(module_file(tmp_path, backbone, "stages")), backbone)
     assert loaded is not None
-    inputs = batch()
+    module, inputs = loaded.module, batch()
+    ends = [module.film.to_scale_shift] if part == "film" else [s.up for s in module.adapters]
     with torch.inference_mode():
         whole = AFDClassifier(backbone, loaded)(*inputs).logits
-        loaded.module.film.to_scale_shift.weight.zero_()
-        assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)
-
-
-def test_stages_take_part(tmp_path: Path) -> None:
-    """Without the stages' corrections, the same module gives other logits."""
-    backbone = small_backbone()
-    file = module_file(tmp_path, backbone, "stages")
-    inputs = batch()
-    loaded = find_module(str(file), backbone)
-    assert loaded is not None
-    with torch.inference_mode():
-        whole = AFDClassifier(backbone, loaded)(*inputs).logits
-        for stage in loaded.module.adapters:
-            stage.up.weight.zero_()
+        for layer in ends:
+            layer.weight.zero_()
         assert not torch.allclose(AFDClassifier(backbone, loaded)(*inputs).logits, whole, atol=1e-3)

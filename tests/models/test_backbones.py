@@ -40,45 +40,6 @@ def test_imported_model_needs_weights_and_takes_them(tmp_path: Path) -> None:
     assert torch.equal(backbone.net.conv1.weight, net.conv1.weight)
 
 
-def test_class_names_from_a_file(tmp_path: Path) -> None:
-    source = registered(tmp_path, "own_net_b")
-    load_backbone_error = pytest.raises(BackboneError)
-    with load_backbone_error:
-        load_backbone("own_net_b", imports=[str(source)])
-    file = tmp_path / "own.safetensors"
-    save_file(timm.create_model("own_net_b").state_dict(), file)
-    plain = load_backbone("own_net_b", checkpoint=file)
-    assert plain.class_names == ("0", "1", "2", "3", "4")
-    listed = tmp_path / "names.txt"
-    listed.write_text("v\nw\nx\ny\nzebra crossing\n")
-    named = load_backbone("own_net_b", checkpoint=file, class_names=listed)
-    assert named.class_names[-1] == "zebra crossing"
-    listed.write_text("only one\n")
-    with pytest.raises(BackboneError, match="1 names, the backbone 5 classes"):
-        load_backbone("own_net_b", checkpoint=file, class_names=listed)
-
-
-def test_errors_name_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BackboneError, match=r"did you mean .*resnet50"):
-        load_backbone("resnet5o")
-    with pytest.raises(BackboneError, match="no such file"):
-        load_backbone("resnet10t", checkpoint=tmp_path / "none.safetensors")
-    garbage = tmp_path / "garbage.safetensors"
-    garbage.write_bytes(b"\x00" * 64)
-    with pytest.raises(BackboneError, match="no readable weights file"):
-        load_backbone("resnet10t", checkpoint=garbage)
-    other = tmp_path / "other.safetensors"
-    save_file({"a": torch.zeros(1)}, other)
-    with pytest.raises(BackboneError, match="does not fit this backbone"):
-        load_backbone("resnet10t", checkpoint=other)
-    with pytest.raises(BackboneError, match="no such file"):
-        load_backbone("resnet10t", imports=[str(tmp_path / "none.py")])
-    broken = tmp_path / "broken_import.py"
-    broken.write_text("1 / 0\n")
-    with pytest.raises(BackboneError, match="ZeroDivisionError"):
-        load_backbone("resnet10t", imports=[str(broken)])
-
-
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:
@@ -110,9 +71,7 @@ def test_without_network_and_cache_the_error_has_three_ways_out(
 def test_real_classifiers_load(shared: Path, name: str) -> None:
     folder = shared / "backbones"
     backbone = load_backbone(
-        name,
-        checkpoint=folder / f"{name}.safetensors",
-        imports=[str(folder / "real_backbones.py")],
+        name, checkpoint=folder / f"{name}.safetensors", imports=[str(folder / "real_backbones.py")]
     )
     assert len(backbone.class_names) == 1000
     assert backbone.class_names[65] == "sea snake"

@@ -91,19 +91,6 @@ def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -
     assert not torch.allclose(logits, plain, atol=1e-2)
 
 
-def test_wrong_usage_is_one_line(kit: Path, here: Path) -> None:
-    module = kit / "module.safetensors"
-    for args, message in (
-        ((module, "--format", "tflite"), "choose safetensors, pt2, onnx"),
-        ((module, "--backbone", "resnet18"), "goes with --format pt2 or onnx"),
-        (("none.safetensors", "--format", "onnx"), "does not exist"),
-    ):
-        result = fuse(*args)
-        assert result.exit_code == 2
-        assert message in " ".join(result.stderr.split())
-    assert not list(here.iterdir())
-
-
 def test_a_file_that_computes_something_else_is_not_kept(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

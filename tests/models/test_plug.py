@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,11 +197,7 @@ def test_broken_pictures(model: nn.Module, good: list[Path], photos: Path) -> No
         afdcli.ViewDataset([], net.spec, "skip")  # type: ignore[arg-type]
 
 
-def test_importing_afdcli_loads_nothing_heavy() -> None:
-    heavy = {"torch", "timm", "numpy", "pandas", "PIL"}
-    code = f"import sys, afdcli; dir(afdcli); assert not {heavy} & set(sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+def test_names_of_the_package() -> None:
     assert set(afdcli.__all__) <= set(dir(afdcli))
     with pytest.raises(AttributeError, match="has no attribute 'plugg'"):
         afdcli.plugg  # noqa: B018

@@ -84,10 +84,7 @@ def test_channels_last_tensors_are_no_plug_point() -> None:
 
 
 STAGES = [
-    (
-        "resnet10t",
-        [("layer1.0", 64, 4), ("layer2.0", 128, 8), ("layer3.0", 256, 16)],
-    ),
+    ("resnet10t", [("layer1.0", 64, 4), ("layer2.0", 128, 8), ("layer3.0", 256, 16)]),
     ("vit_tiny_patch16_224", []),
     ("swin_tiny_patch4_window7_224", []),
 ]

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import math
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from kit.html_page import Call, changed_pictures, page
+from kit.html_page import changed_pictures, page
+from kit.reporting import report
 from kit.results import NAMES, compared, guess, row, write
 
 from afdcli.report.distributions import calibration_errors, distributions
@@ -43,9 +43,9 @@ def damaged(path: str, afd: str) -> Row:
                target=NAMES.index("cat"), target_label="cat", note="damaged: cut")  # fmt: skip
 
 
-def test_numbers_of_the_page_are_those_of_the_summary(call: Call) -> None:
+def test_numbers_of_the_page_are_those_of_the_summary() -> None:
     write("r.csv", compared())
-    got = page(call, "r.csv")
+    got = page("r.csv")
     numbers = summary()
     assert got.number("accuracy, direct") == 18 / 40 == numbers["all", "", "accuracy_direct"]
     assert got.number("accuracy, with AFD") == 23 / 40
@@ -68,28 +68,28 @@ def test_numbers_of_the_page_are_those_of_the_summary(call: Call) -> None:
     assert "45.0 % <small>[30.7, 60.2]</small>" in got.source
 
 
-def test_the_page_carries_the_summary(call: Call) -> None:
+def test_the_page_carries_the_summary() -> None:
     write("r.csv", compared())
-    (link,) = (a["href"] for a in page(call, "r.csv").all("a"))
+    (link,) = (a["href"] for a in page("r.csv").all("a"))
     head, data = link.split(",")
     assert head == "data:text/csv;charset=utf-8;base64"
     assert base64.b64decode(data).decode() == Path("s.csv").read_text()
 
 
-def test_the_terminal_shows_no_more_than_without_a_page(call: Call) -> None:
+def test_the_terminal_shows_no_more_than_without_a_page() -> None:
     write("r.csv", compared())
-    plain = call("r.csv").stdout
-    assert call("r.csv", "--html", "page.html").stdout == plain
+    plain = report("r.csv").stdout
+    assert report("r.csv", "--html", "page.html").stdout == plain
     assert "By class" not in plain
 
 
-def test_hostile_names_are_text(call: Call, tmp_path: Path) -> None:
+def test_hostile_names_are_text(tmp_path: Path) -> None:
     name = f"{EVIL}\"' onload=alert(1) $x$ \x1b[31m\u202e"
     rows = [row(f"{name}/{i}.jpg", name, "dog", "cat") for i in range(30)]
     write(f"{name[:6]}.csv", [*rows, row(name, error=EVIL)],
           metadata={"command": EVIL, "backbone": {"name": EVIL}, "versions": {EVIL: EVIL},
                     "afd": {"on": True, "plug": EVIL, "x": [EVIL]}})  # fmt: skip
-    got = page(call, f"{name[:6]}.csv")
+    got = page(f"{name[:6]}.csv")
     assert len(got.all("script")) == 1
     assert EVIL not in got.source
     assert "&lt;script&gt;" in got.source
@@ -99,9 +99,9 @@ def test_hostile_names_are_text(call: Call, tmp_path: Path) -> None:
         assert not [a for a in attributes if a.startswith("on")], (tag, attributes)
 
 
-def test_page_loads_nothing(call: Call, tmp_path: Path) -> None:
+def test_page_loads_nothing(tmp_path: Path) -> None:
     changed_pictures(tmp_path)
-    got = page(call, "r.csv", "--photos", "photos")
+    got = page("r.csv", "--photos", "photos")
     for tag, attributes, _ in got.found:
         for name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href"):
             assert re.match(r"data:(image/jpeg|text/csv)|#|$", attributes.get(name, "")), tag
@@ -119,9 +119,9 @@ def test_page_loads_nothing(call: Call, tmp_path: Path) -> None:
     assert f"script-src 'sha256-{digest}'" in policy
 
 
-def test_page_structure_suits_screen_readers(call: Call) -> None:
+def test_page_structure_suits_screen_readers() -> None:
     write("r.csv", compared())
-    got = page(call, "r.csv")
+    got = page("r.csv")
     assert got.texts("h1") == ["AFD report: r"]
     assert [a["lang"] for a in got.all("html")] == ["en"]
     levels = [int(tag[1]) for tag, _, _ in got.found if re.fullmatch("h[1-6]", tag)]
@@ -139,9 +139,9 @@ def test_page_structure_suits_screen_readers(call: Call) -> None:
     assert "aria-sort" in got.source
 
 
-def test_plots_take_the_colours_of_the_page(call: Call) -> None:
+def test_plots_take_the_colours_of_the_page() -> None:
     write("r.csv", compared())
-    got = page(call, "r.csv")
+    got = page("r.csv")
     (svg, *_) = re.findall(r"<svg.*?</svg>", got.source, re.S)
     assert "var(--afd)" in svg
     assert "currentColor" in svg
@@ -151,10 +151,10 @@ def test_plots_take_the_colours_of_the_page(call: Call) -> None:
     assert "@media print" in got.source
 
 
-def test_failed_and_damaged_files_are_counted(call: Call) -> None:
+def test_failed_and_damaged_files_are_counted() -> None:
     rows = [*compared(), damaged("x.jpg", "cat"), row("a.jpg", error="truncated")]
     write("r.csv", [*rows, row("b.jpg", error="truncated"), row("c.jpg", error="corrupt")])
-    got = page(call, "r.csv")
+    got = page("r.csv")
     numbers = summary()
     assert got.number("truncated") == 2 == numbers["error", "truncated", "failed"]
     assert got.number("corrupt") == 1
@@ -163,12 +163,12 @@ def test_failed_and_damaged_files_are_counted(call: Call) -> None:
     assert got.number("accuracy, with AFD") == pytest.approx(24 / 41)
     assert got.number("unknown") == 3 == numbers["size_histogram", "unknown", "files"]
     assert "of 44 files, 3 failed, 1 damaged" in got.source
-    assert "of 44 files, 3 failed, 1 damaged" in call("r.csv").stdout
+    assert "of 44 files, 3 failed, 1 damaged" in report("r.csv").stdout
 
 
-def test_results_without_labels(call: Call) -> None:
+def test_results_without_labels() -> None:
     write("r.csv", compared(), labels=False)
-    got = page(call, "r.csv")
+    got = page("r.csv")
     numbers = summary()
     assert "unknown without true classes" in got.source
     assert "Calibration" not in got.texts("h2")
@@ -180,24 +180,10 @@ def test_results_without_labels(call: Call) -> None:
     assert not [key for key in numbers if "ece" in key[2] or key[0].startswith("calibration")]
 
 
-def test_one_classifier_alone(call: Call) -> None:
-    write("r.csv", compared(), compare=False, metadata={"afd": None})
-    got = page(call, "r.csv")
-    assert "Nothing to compare" in got.source
-    assert not {"Gain over drift", "Pictures whose class changed"} & set(got.texts("h2"))
-
-
-def test_only_failures(call: Call) -> None:
-    write("r.csv", [row(f"{i}.jpg", error="corrupt") for i in range(3)])
-    got = page(call, "r.csv")
-    assert got.number("corrupt") == 3
-    assert not got.all("svg")
-
-
-def test_two_results_are_shown_side_by_side(call: Call) -> None:
+def test_two_results_are_shown_side_by_side() -> None:
     write("a.csv", compared())
     write("b.csv", compared()[:30])
-    got = page(call, "a.csv", "b.csv")
+    got = page("a.csv", "b.csv")
     assert got.texts("h1") == ["AFD report: a, b"]
     assert "Side by side" in got.texts("h2")
     assert got.number("files", 0) == 40
@@ -217,14 +203,14 @@ def test_two_results_are_shown_side_by_side(call: Call) -> None:
     assert len(set(limits)) == 1
 
 
-def test_provenance_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provenance_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     write("r.csv", compared(), metadata={
         "command": "afd classify photos --compare", "backbone": {"name": "one", "origin": "hub"},
         "afd": {"on": True, "plug": "stem", "sha256": "f" * 64}, "versions": {"torch": "2.6"},
     })  # fmt: skip
     write("c.csv", compared())
     monkeypatch.setattr(sys, "argv", ["afd", "report", "my results.csv", "--html", "x.html"])
-    source = page(call, "r.csv", "--clean", "c.csv").source
+    source = page("r.csv", "--clean", "c.csv").source
     assert "afd classify photos --compare" in source
     assert "f" * 64 in source
     assert "torch 2.6" in source
@@ -233,7 +219,7 @@ def test_provenance_is_shown(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "This file has no metadata." in source
 
 
-def test_calibration_error_by_hand(call: Call) -> None:
+def test_calibration_error_by_hand() -> None:
     truth = [("cat", 0.95, "cat"), ("cat", 0.9, "cat"), ("cat", 0.85, "dog"), ("dog", 0.3, "dog")]
     rows = [
         Row(f"{i}.jpg", codec="jpeg", top_classes=(guess(label, prob),),
@@ -261,16 +247,16 @@ def test_intervals_of_means_match_scipy() -> None:
     assert mean(np.empty(0), np.empty(0, dtype=int)).n == 0
 
 
-def test_labelled_and_unlabelled_results_together(call: Call) -> None:
+def test_labelled_and_unlabelled_results_together() -> None:
     write("a.csv", compared())
     write("b.csv", compared(), labels=False)
-    got = page(call, "a.csv", "b.csv")
+    got = page("a.csv", "b.csv")
     assert "Confidence over quality factor" in got.texts("h2")
     assert got.number("accuracy, with AFD") == 23 / 40
     assert "By predicted class: b" in got.texts("caption")
 
 
-def test_histograms_hold_every_file_once(call: Call) -> None:
+def test_histograms_hold_every_file_once() -> None:
     files = [(63, 1, 1.0), (64, 2, 5.4), (9, 127, 5.6), (9000, 1, 100.0), (8192, 8, None)]
     rows = [
         Row(f"{i}.jpg", width=w, height=h, quality=q, top_classes=(guess("cat", 0.5),))
@@ -289,27 +275,3 @@ def test_histograms_hold_every_file_once(call: Call) -> None:
 def one_run(name: str) -> Run:
     (run,) = load_runs([Path(name)])
     return run
-
-
-def test_wrong_usage_ends_in_one_line(call: Call, tmp_path: Path) -> None:
-    write("r.csv", compared())
-    for arguments, message in (
-        (["--html", "x.pdf"], "must end in .html"),
-        (["--photos", "."], "it needs --html"),
-        (["--html", "x.html", "--maps"], "it needs --photos"),
-        (["--html", "x.html", "--out", "x.html"], "must end in"),
-        (["--html", "x.html", "--photos", "nowhere"], "no such folder"),
-    ):
-        result = call("r.csv", *arguments)
-        assert result.exit_code == 2, arguments
-        assert message in result.stderr
-        assert len(result.stderr.splitlines()) == 1
-
-
-def test_starting_afd_loads_neither_plots_nor_templates() -> None:
-    code = (
-        "import afdcli.cli.main, sys; "
-        "print([m for m in ('matplotlib', 'jinja2') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kit.html_page import Call, changed_pictures, page
+from kit.html_page import changed_pictures, page
 from kit.profiles import ADOBE_RGB, rgb_profile
+from kit.reporting import report
 from kit.results import row, write
 from PIL import Image
 from rich.console import Console
@@ -25,7 +26,7 @@ from afdcli.results.metadata import metadata_path
 
 
 def test_pictures_that_changed_are_shown_both_ways(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed_pictures(tmp_path)
     shown: list[tuple[int, int]] = []  # by the progress bar
@@ -35,7 +36,7 @@ def test_pictures_that_changed_are_shown_both_ways(
         yield lambda done, total: shown.append((done, total))
 
     monkeypatch.setattr(live, "counting", counting)
-    got = page(call, "r.csv", "--photos", "photos")
+    got = page("r.csv", "--photos", "photos")
     assert shown == [(n, len(shown)) for n in range(1, len(shown) + 1)]
     assert len(shown) >= 4
     images = got.all("img")
@@ -50,11 +51,11 @@ def test_pictures_that_changed_are_shown_both_ways(
     assert "Shown: 4 of 7" in got.source
 
 
-def test_page_without_photos_says_so(call: Call, tmp_path: Path) -> None:
+def test_page_without_photos_says_so(tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert "--photos DIR" in page(call, "r.csv").source
-    got = page(call, "r.csv", "--photos", "empty")
+    assert "--photos DIR" in page("r.csv").source
+    got = page("r.csv", "--photos", "empty")
     assert "None of them could be read from empty" in got.source
     assert not got.all("img")
 
@@ -66,10 +67,10 @@ def shipped(digest: str = "") -> dict[str, object]:
     return {"options": {"backbone": DEFAULT, "afd": "auto"}, "afd": {"sha256": digest}}
 
 
-def test_maps_are_shown_below_the_pictures(call: Call, tmp_path: Path) -> None:
+def test_maps_are_shown_below_the_pictures(tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     metadata_path(Path("r.csv")).write_text(json.dumps(shipped()))
-    got = page(call, "r.csv", "--photos", "photos", "--maps")
+    got = page("r.csv", "--photos", "photos", "--maps")
     names = [a["alt"] for a in got.all("img")]
     assert len(names) == 8
     assert names[1::2] == [f"map of {name}" for name in names[::2]]
@@ -78,9 +79,7 @@ def test_maps_are_shown_below_the_pictures(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [{"near": "resize"}, {"icc": False}])
-def test_maps_show_the_view_of_the_run(
-    call: Call, tmp_path: Path, option: dict[str, object]
-) -> None:
+def test_maps_show_the_view_of_the_run(tmp_path: Path, option: dict[str, object]) -> None:
     """A picture near the classifier's size, with a wide colour profile."""
     (tmp_path / "photos").mkdir()
     pixels = np.random.default_rng(1).integers(0, 255, (238, 238, 3), np.uint8)
@@ -92,19 +91,19 @@ def test_maps_show_the_view_of_the_run(
         metadata = shipped()
         metadata["options"] = {"backbone": DEFAULT, "afd": "auto", "near": "crop", **options}
         metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
-        got = page(call, "r.csv", "--photos", "photos", "--maps")
+        got = page("r.csv", "--photos", "photos", "--maps")
         maps.append(got.all("img")[1]["src"])
     assert maps[0] != maps[1]
 
 
-def test_maps_of_another_module_are_refused(call: Call, tmp_path: Path) -> None:
+def test_maps_of_another_module_are_refused(tmp_path: Path) -> None:
     changed_pictures(tmp_path)
     for metadata, message in (
         ({}, "do not name its module"),
         (shipped("0" * 64), "is missing or has changed"),
     ):
         metadata_path(Path("r.csv")).write_text(json.dumps(metadata))
-        result = call("r.csv", "--html", "x.html", "--photos", "photos", "--maps")
+        result = report("r.csv", "--html", "x.html", "--photos", "photos", "--maps")
         assert result.exit_code == 2
         assert message in result.stderr
         assert not Path("x.html").exists()

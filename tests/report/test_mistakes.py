@@ -5,27 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kit.reporting import Run
+from kit.reporting import report
 from kit.results import compared, row, write
 
 from afdcli.results.read import read_results
 
 
-def test_hostile_names_control_neither_terminal_nor_spreadsheet(run: Run) -> None:
+def test_hostile_names_control_neither_terminal_nor_spreadsheet() -> None:
     evil = "=cmd()\x1b[31m[bold]x[/bold]"
     rows = [row(f"{evil}/{i}.jpg", evil, "dog") for i in range(12)]
     write("r.csv", [*rows, row("b/1.jpg", "cat", "cat")], labels=False)
     read = read_results(Path("r.csv")).rows
     assert read["path"][0] == f"{evil}/0.jpg"
-    screen = run("r.csv").stdout
+    screen = report("r.csv").stdout
     assert "\x1b" not in screen
     assert "[bold]x[/bold]" in screen
-    assert "\n=cmd" not in run("r.csv", "-f", "csv").stdout
-    assert ",=cmd" not in run("r.csv", "-f", "csv").stdout
-    assert "'=cmd" in run("r.csv", "-f", "csv").stdout
+    assert "\n=cmd" not in report("r.csv", "-f", "csv").stdout
+    assert ",=cmd" not in report("r.csv", "-f", "csv").stdout
+    assert "'=cmd" in report("r.csv", "-f", "csv").stdout
 
 
-def test_labels_that_look_like_numbers_or_nothing_stay_text(run: Run) -> None:
+def test_labels_that_look_like_numbers_or_nothing_stay_text() -> None:
     labels = ["None", "NA", "1e5", "007", "nan", "'quoted", "-1"]
     write("r.csv", [row(f"{i}.jpg", label, label) for i, label in enumerate(labels)], labels=False)
     assert list(read_results(Path("r.csv")).rows["label"]) == labels
@@ -44,6 +44,7 @@ LONG = b"path,status,label,prob\n"  # the header of rows with too many cells
         ("x.csv", b"path,status,label,prob\n", "x.csv: no rows yet"),
         ("x.csv", LONG + b"a,ok,b,1,c\n", "x.csv: not readable as results of afd classify: row 1"),
         ("x.csv", LONG + b"a,ok,b,1\nc,d,ok,b,1\n", "row 2 has 5 cells, but the header has 4"),
+        ("x.csv", LONG + b"a,ok,b,1\nc,ok\nd,ok,b,1\n", "row 2 has 2 cells"),
         ("x.csv", LONG + b'a,ok,b,1\n"c\n",ok,b,1,\nd,ok,b,1', "row 2 has 5 cells"),
         ("x.csv", LONG + b"a,ok,b,1\nc,ok,b,1,", "row 2 has 5 cells, but the header has 4"),
         ("x.csv", b"path,status,label,prob\na,ok,b,high\n", "row 1: prob is 'high', not a number"),
@@ -66,18 +67,18 @@ LONG = b"path,status,label,prob\n"  # the header of rows with too many cells
     ],
 )
 def test_unreadable_files_end_in_one_line(
-    run: Run, tmp_path: Path, name: str, content: bytes | None, message: str
+    tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    result = run(name)
+    result = report(name)
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not result.stdout
 
 
-def test_wrong_usage_ends_in_one_line(run: Run, tmp_path: Path) -> None:
+def test_wrong_usage_ends_in_one_line(tmp_path: Path) -> None:
     write("r.csv", compared())
     write("u.csv", compared(), labels=False)
     write("other.csv", [row("elsewhere/1.jpg", "cat", "cat", "cat")])
@@ -93,8 +94,13 @@ def test_wrong_usage_ends_in_one_line(run: Run, tmp_path: Path) -> None:
         (["--out", "x.pdf"], "--out x.pdf: the name must end in"),
         (["--out", "r.csv"], "would overwrite"),
         (["r.csv"], "r.csv: given twice"),
+        (["--html", "x.pdf"], "must end in .html"),
+        (["--photos", "."], "it needs --html"),
+        (["--html", "x.html", "--maps"], "it needs --photos"),
+        (["--html", "x.html", "--out", "x.html"], "must end in"),
+        (["--html", "x.html", "--photos", "nowhere"], "no such folder"),
     ):
-        result = run("r.csv", *arguments)
+        result = report("r.csv", *arguments)
         assert result.exit_code == 2, arguments
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1

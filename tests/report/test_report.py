@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit.reporting import Run, number, tidy
+from kit.reporting import number, report, table_of, tidy
 from kit.results import compared, row, write
 
 from afdcli.report.groups import band_names, group
@@ -17,9 +17,9 @@ from afdcli.report.summary import COLUMNS
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_accuracies_are_exact_in_every_format(run: Run, suffix: str) -> None:
+def test_accuracies_are_exact_in_every_format(suffix: str) -> None:
     write(f"r.{suffix}", compared())
-    table = tidy(run(f"r.{suffix}", "--format", "csv"))
+    table = table_of(f"r.{suffix}")
     assert tuple(table.columns) == COLUMNS
     assert set(table["metric"]) <= set(METRICS)
     assert number(table, "accuracy_direct") == 18 / 40
@@ -39,10 +39,10 @@ def test_accuracies_are_exact_in_every_format(run: Run, suffix: str) -> None:
     assert float(found["high"]) == pytest.approx(high)
 
 
-def test_table_has_the_same_numbers_and_fits_the_terminal(run: Run) -> None:
+def test_table_has_the_same_numbers_and_fits_the_terminal() -> None:
     write("r.csv", [*compared(), row("dogs/x.jpg", error="truncated")])
     for width in (80, 140):
-        result = run("r.csv", width=width)
+        result = report("r.csv", width=width)
         assert result.exit_code == 0
         assert "of 41 files, 1 failed" in result.stdout
         assert "45.0 % [30.7, 60.2]" in result.stdout
@@ -54,9 +54,9 @@ def test_table_has_the_same_numbers_and_fits_the_terminal(run: Run) -> None:
         assert max(map(len, result.stdout.splitlines())) <= width
 
 
-def test_failed_rows_do_not_count_as_wrong(run: Run) -> None:
+def test_failed_rows_do_not_count_as_wrong() -> None:
     write("r.csv", [*compared(), *(row(f"bad/{i}.jpg", error="corrupt") for i in range(60))])
-    table = tidy(run("r.csv", "-f", "csv"))
+    table = table_of("r.csv")
     assert number(table, "accuracy_afd") == 23 / 40
     assert number(table, "files") == 100
     assert number(table, "failed") == 60
@@ -64,83 +64,83 @@ def test_failed_rows_do_not_count_as_wrong(run: Run) -> None:
     assert number(table, "failed", "folder", "bad") == 60
 
 
-def test_without_labels_changes_are_shown(run: Run) -> None:
+def test_without_labels_changes_are_shown() -> None:
     rows = [row(f"a/{i}.jpg", "cat", "dog", drift=float(i)) for i in range(11)]
     rows += [row(f"b/{i}.jpg", "owl", "owl", drift=20.0) for i in range(10)]
     write("r.csv", rows, labels=False)
-    table = tidy(run("r.csv", "-f", "csv"))
+    table = table_of("r.csv")
     assert number(table, "changed") == pytest.approx(11 / 21)
     assert number(table, "pictures", "change", "dog -> cat") == 11
     assert number(table, "confidence_direct", "change", "dog -> cat") == pytest.approx(0.6)
     assert number(table, "drift_p50", "folder", "a") == 5
     assert number(table, "confidence_afd", "folder", "b") == pytest.approx(0.8)
     assert not table["metric"].str.startswith("accuracy").any()
-    screen = run("r.csv").stdout
+    screen = report("r.csv").stdout
     assert "52.4 % [32.4, 71.7]" in screen
     assert "What AFD changed" in screen
 
 
-def test_only_and_exclude_ignore_suffixes(run: Run, tmp_path: Path) -> None:
+def test_only_and_exclude_ignore_suffixes(tmp_path: Path) -> None:
     write("r.csv", compared())
     names = [f"cats/{i}.png" for i in range(20)]
     (tmp_path / "test.txt").write_text("\r\n".join([*names, "", "cats/99.png"]), encoding="utf-8")
-    result = run("r.csv", "--only", "test.txt", "-f", "csv")
+    result = report("r.csv", "--only", "test.txt", "-f", "csv")
     table = tidy(result)
     assert number(table, "files") == 20
     assert number(table, "accuracy_direct") == 0.5
     assert "1 of 21 names in test.txt are not in r" in result.stderr
-    assert number(tidy(run("r.csv", "--exclude", "test.txt", "-f", "csv")), "accuracy_afd") == 0.4
+    assert number(table_of("r.csv", "--exclude", "test.txt"), "accuracy_afd") == 0.4
 
 
-def test_any_column_groups_and_many_numbers_become_fifths(run: Run) -> None:
+def test_any_column_groups_and_many_numbers_become_fifths() -> None:
     rows = [row(f"{i}.jpg", "cat", "cat", "cat", drift=float(i)) for i in range(100)]
     write("r.csv", rows)
-    table = tidy(run("r.csv", "--by", "drift", "--by", "codec", "-f", "csv"))
+    table = table_of("r.csv", "--by", "drift", "--by", "codec")
     assert number(table, "files", "codec", "jpeg") == 100
     fifths = table[(table["group"] == "drift") & (table["metric"] == "files")]
     assert list(fifths["estimate"]) == [20.0] * 5
 
 
-def test_large_and_small_groups(run: Run) -> None:
+def test_large_and_small_groups() -> None:
     rows = [row(f"f{i:02d}/{k}.jpg", "cat", "cat", "cat") for i in range(20) for k in range(i + 1)]
     write("r.csv", rows)
-    screen = run("r.csv").stdout
+    screen = report("r.csv").stdout
     assert "5 smaller groups are not shown; --all shows them" in screen
     assert "f04" not in screen
     assert "9*" in screen
     assert "fewer than 10 pictures" in screen
-    assert "f00" in run("r.csv", "--all").stdout
+    assert "f00" in report("r.csv", "--all").stdout
 
 
-def test_json_markdown_and_files_hold_the_same_numbers(run: Run, tmp_path: Path) -> None:
+def test_json_markdown_and_files_hold_the_same_numbers(tmp_path: Path) -> None:
     write("r.csv", compared())
-    content = json.loads(run("r.csv", "--format", "json").stdout)
+    content = json.loads(report("r.csv", "--format", "json").stdout)
     values = {(r["group"], r["metric"]): r["estimate"] for r in content["summary"]}
     assert values["all", "accuracy_afd"] == 23 / 40
-    assert "| With AFD | 57.5 % " in run("r.csv", "--format", "markdown").stdout
+    assert "| With AFD | 57.5 % " in report("r.csv", "--format", "markdown").stdout
     for name in ("s.csv", "s.json", "s.md"):
-        assert run("r.csv", "--out", f"new/{name}").exit_code == 0
-    assert (tmp_path / "new/s.csv").read_text() == run("r.csv", "--format", "csv").stdout
+        assert report("r.csv", "--out", f"new/{name}").exit_code == 0
+    assert (tmp_path / "new/s.csv").read_text() == report("r.csv", "--format", "csv").stdout
     assert json.loads((tmp_path / "new/s.json").read_text()) == content
-    assert (tmp_path / "new/s.md").read_text() == run("r.csv", "--format", "markdown").stdout
+    assert (tmp_path / "new/s.md").read_text() == report("r.csv", "--format", "markdown").stdout
 
 
-def test_a_run_that_was_cut_off_can_be_reported(run: Run, tmp_path: Path) -> None:
+def test_a_run_that_was_cut_off_can_be_reported(tmp_path: Path) -> None:
     write("r.csv", compared(), metadata={"status": "interrupted", "afd": {"on": True}})
     write("r.jsonl", compared())
     for name in ("r.csv", "r.jsonl"):
         text = (tmp_path / name).read_text()
         (tmp_path / name).write_text(text[: -len(text.splitlines()[-1]) // 2])
-        result = run(name, "-f", "csv")
+        result = report(name, "-f", "csv")
         assert number(tidy(result), "files") == 39
         assert "the last row is incomplete" in result.stderr
-    assert "its status: interrupted" in run("r.csv", "-f", "csv").stderr
+    assert "its status: interrupted" in report("r.csv", "-f", "csv").stderr
 
 
-def test_results_csv_is_the_default(run: Run) -> None:
+def test_results_csv_is_the_default() -> None:
     write("results.csv", compared())
-    assert "of" not in run().stdout.splitlines()[0]
-    assert "results: 40 files" in run().stdout
+    assert "of" not in report().stdout.splitlines()[0]
+    assert "results: 40 files" in report().stdout
 
 
 def test_quality_bands_hold_every_quality_factor() -> None:
@@ -152,19 +152,19 @@ def test_quality_bands_hold_every_quality_factor() -> None:
     assert [names[i] for i in range(len(quality))] == wanted
 
 
-def test_default_columns_may_be_missing(run: Run, tmp_path: Path) -> None:
+def test_default_columns_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("path,status,label,prob\n1.jpg,ok,cat,0.5\n")
-    result = run("r.csv", "--html", "page.html")
+    result = report("r.csv", "--html", "page.html")
     assert result.exit_code == 0, result.output
     assert "0.500" in result.stdout
-    assert run("r.csv", "--by", "quality").exit_code == 2
+    assert report("r.csv", "--by", "quality").exit_code == 2
 
 
 @pytest.mark.parametrize("labels", [True, False])
-def test_a_run_in_which_everything_failed_says_so(run: Run, labels: bool) -> None:
+def test_a_run_in_which_everything_failed_says_so(labels: bool) -> None:
     write("r.csv", [row(f"{i}.jpg", error=("corrupt", "timeout")[i % 2]) for i in range(12)],
           labels=labels)  # fmt: skip
-    result = run("r.csv", "--html", "page.html")
+    result = report("r.csv", "--html", "page.html")
     assert result.exit_code == 0
     plain = " ".join(result.stdout.split())
     why = "corrupt 6, timeout 6" if "corrupt 6, timeout" in plain else "timeout 6, corrupt 6"
@@ -177,8 +177,8 @@ def test_a_run_in_which_everything_failed_says_so(run: Run, labels: bool) -> Non
     assert "mean probability" not in result.stdout
     assert "timeout" in result.stdout
     assert "Every file failed" in Path("page.html").read_text()
-    markdown = run("r.csv", "-f", "markdown").stdout
+    markdown = report("r.csv", "-f", "markdown").stdout
     assert "all 12 files failed" in markdown
     assert "–" not in markdown
-    assert json.loads(run("r.csv", "--json").stdout)["summary"]
-    assert run("r.csv", "--json", "-f", "csv").exit_code == 2
+    assert json.loads(report("r.csv", "--json").stdout)["summary"]
+    assert report("r.csv", "--json", "-f", "csv").exit_code == 2

@@ -9,7 +9,6 @@ from kit import results
 from kit.results import row
 
 from afdcli import read_results
-from afdcli.errors import ResultsError
 from afdcli.results.parts import PartsSink
 from afdcli.results.rows import Columns
 from afdcli.results.stream import stream_results
@@ -41,31 +40,3 @@ def test_a_cut_last_row_is_left_out(here: Path, ending: str) -> None:
     path = Path(f"r{ending}")
     path.write_bytes(path.read_bytes()[:-30])
     assert len(list(stream_results(path))) == len(read_results(path)) == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("r.csv", "a,b\n1,2\n", "no column path, status, label, prob"),
-        (
-            "r.csv",
-            "path,status,label,prob\na,ok,cat,1\nb,ok\nc,ok,cat,1\n",
-            "row 2 has 2 cells, but the header has 4",
-        ),
-        ("r.csv", "path,status,label,prob\na,ok,cat,1,2\n", "row 1 has 5 cells"),
-        ("r.csv", "path,status,label,prob\na,good,cat,1\n", "status 'good'"),
-        ("r.jsonl", "[]\n", "not a JSON object"),
-        ("r.jsonl", "x\n{}\n", "line 1 is not JSON"),
-        ("r.parquet", "x", "not readable"),
-        ("r.txt", "", "not a results file"),
-    ],
-)
-def test_other_files_are_refused(here: Path, name: str, text: str, message: str) -> None:
-    Path(name).write_text(text)
-    with pytest.raises(ResultsError, match=message):
-        list(stream_results(Path(name)))
-
-
-def test_no_results(here: Path) -> None:
-    with pytest.raises(ResultsError, match="no such file"):
-        list(stream_results(Path("r.csv")))

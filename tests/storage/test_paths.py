@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,12 +107,3 @@ def test_names_need_not_be_utf8(tmp_path: Path) -> None:
     replace_text(file, "x")
     assert names_in(tmp_path) == ["\udcff.csv"]
     assert read_text(file) == "x"
-
-
-def test_local_files_do_not_import_fsspec() -> None:
-    code = (
-        "import sys; from pathlib import Path; from afdcli.storage import folders, paths;"
-        "folders.Folder(Path('none')).parts(); paths.is_file(Path('none'));"
-        "sys.exit('fsspec' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from kit.training import arguments, batch_of
-from typer.testing import CliRunner
+from kit.training import batch_of, train
 
-from afdcli.cli.main import app
 from afdcli.core import AFDModule, preset, weights_file
 from afdcli.models.hooks import HookedBackbone
 from afdcli.models.loader import load_backbone
@@ -32,8 +30,7 @@ def test_gates_of_an_input_module_learn_slowly(world: Path, tmp_path: Path) -> N
     for plug in ("stem", "input"):
         out = tmp_path / f"{plug}.safetensors"
         more = ("--plug", plug, "--steps", "4", "--seed", "3", "-q")
-        result = CliRunner().invoke(app, arguments(world, out, *more))
-        assert result.exit_code == 0, result.output
+        train(world, out, *more)
         weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
         config = weights_file.load(out)[0].config
         torch.manual_seed(3)  # as the run did before it made its module

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kit.pictures import encoded, heic, jxl_of_jpeg
-from kit.training import arguments, picture
+from kit.training import picture, train
 from PIL import Image
-from typer.testing import CliRunner
 
-from afdcli.cli.main import app
 from afdcli.codec.read import read_photo
 from afdcli.train.photos import collect, load_pixels, reasons
 from afdcli.view.crop import upright
@@ -61,7 +59,7 @@ def test_heic_and_jpeg_xl_are_collected(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_archive_is_not_taken(world: Path, tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"")
-    line = arguments(world, tmp_path / "m.safetensors", "--data", str(tmp_path / "photos.zip"))
-    result = CliRunner().invoke(app, line)
-    assert result.exit_code == 2
+    result = train(
+        world, tmp_path / "m.safetensors", "--data", str(tmp_path / "photos.zip"), code=2
+    )
     assert "unpack an archive first" in " ".join(result.stderr.split())

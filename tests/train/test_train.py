@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from kit.training import arguments
+from kit import command
+from kit.training import train
 from typer.testing import CliRunner
 
 from afdcli.cli.main import app
@@ -18,8 +19,7 @@ from afdcli.models.loader import load_backbone
 @pytest.mark.slow
 def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
-    result = CliRunner().invoke(app, arguments(world, out, "--steps", "3"))
-    assert result.exit_code == 0, result.output
+    result = train(world, out, "--steps", "3")
     assert "5 held-out photos" in result.stdout
     assert "skipped 2 files" in result.stderr
     module, metadata = weights_file.load(out)
@@ -35,19 +35,12 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     assert loaded.module.config.fused
 
     fused = tmp_path / "f.safetensors"
-    result = CliRunner().invoke(app, ["fuse", str(out), "--out", str(fused)])
+    result = command.afd("fuse", str(out), "--out", str(fused))
     assert result.exit_code == 0, result.output
     assert "largest output difference" in result.stdout
     assert weights_file.load(fused)[0].config.fused
     found = find_module(str(fused), backbone)
     assert found is not None
-
-    result = CliRunner().invoke(app, ["fuse", str(fused), "--out", str(tmp_path / "g.safetensors")])
-    assert result.exit_code == 2
-    assert "nothing to fuse" in result.stderr
-    result = CliRunner().invoke(app, ["fuse", str(out), "--out", str(out)])
-    assert result.exit_code == 2
-    assert "would overwrite" in result.stderr
 
 
 @pytest.mark.shared

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from kit.training import arguments
-from typer.testing import CliRunner
+from kit import command
+from kit.training import arguments, train
 
-from afdcli.cli.main import app
 from afdcli.core import weights_file
 from afdcli.models.loader import load_backbone
 from afdcli.train import run as session
@@ -23,23 +22,19 @@ pytestmark = pytest.mark.usefixtures("pairs_made_here")
 
 def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
-    result = CliRunner().invoke(app, arguments(world, out, "--resume", "--steps", "2"))
-    assert result.exit_code == 2
+    result = train(world, out, "--resume", "--steps", "2", code=2)
     assert "there is no checkpoint" in result.stderr
-    assert CliRunner().invoke(app, arguments(world, out, "--steps", "2", "-q")).exit_code == 0
-    result = CliRunner().invoke(app, arguments(world, out, "--steps", "4", "--resume"))
-    assert result.exit_code == 0, result.output
+    train(world, out, "--steps", "2", "-q")
+    result = train(world, out, "--steps", "4", "--resume")
     assert weights_file.load(out)[1]["steps"] == "4"
     more = ("--steps", "5", "--resume", "--lr", "0.5")
-    result = CliRunner().invoke(app, arguments(world, out, *more))
-    assert result.exit_code == 2
+    result = train(world, out, *more, code=2)
     assert "other options" in result.stderr
     checkpoint = out.with_suffix(".ckpt")
     state = torch.load(checkpoint, weights_only=True)
     del state["kept"]  # as it was before there was a rule for what is kept
     torch.save(state, checkpoint)
-    result = CliRunner().invoke(app, arguments(world, out, "--steps", "5", "--resume"))
-    assert result.exit_code == 2
+    result = train(world, out, "--steps", "5", "--resume", code=2)
     assert "older afd" in " ".join(result.stderr.split())
 
 
@@ -48,10 +43,9 @@ def test_init_begins_with_a_trained_module(world: Path, tmp_path: Path, plug: st
     """And all of it learns from the first step on."""
     first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
     more = ("--plug", plug, "--steps", "2", "-q")
-    assert CliRunner().invoke(app, arguments(world, first, *more)).exit_code == 0
+    train(world, first, *more)
     more = ("--plug", plug, "--steps", "1", "--lr", "1e-7", "--seed", "5", "-q")
-    result = CliRunner().invoke(app, arguments(world, out, *more, "--init", str(first)))
-    assert result.exit_code == 0, result.output
+    train(world, out, *more, "--init", str(first))
     old, (new, metadata) = weights_file.load(first)[0], weights_file.load(out)
     assert json.loads(metadata["settings"])["init"] == "first.safetensors"
     weights = torch.load(out.with_suffix(".ckpt"), weights_only=True)["module"]
@@ -65,9 +59,9 @@ def test_init_begins_with_a_trained_module(world: Path, tmp_path: Path, plug: st
 
 def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
     first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
-    assert CliRunner().invoke(app, arguments(world, first, "--steps", "1", "-q")).exit_code == 0
+    train(world, first, "--steps", "1", "-q")
     fused = tmp_path / "fused.safetensors"
-    result = CliRunner().invoke(app, ["fuse", str(first), "--out", str(fused), "--json"])
+    result = command.afd("fuse", str(first), "--out", str(fused), "--json")
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
     assert facts["module"] == str(fused)
@@ -78,9 +72,7 @@ def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
         (fused, (), "is fused"),
         (tmp_path / "none.safetensors", (), "does not exist"),
     ):
-        line = arguments(world, out, "--steps", "1", "--init", str(init), *more)
-        result = CliRunner().invoke(app, line)
-        assert result.exit_code == 2
+        result = train(world, out, "--steps", "1", "--init", str(init), *more, code=2)
         assert message in " ".join(result.stderr.split())
     assert not out.exists()
 
@@ -89,11 +81,14 @@ def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None
     out = tmp_path / "any.safetensors"
     net = f"train_test_net={world / 'net.safetensors'}"
     more = ("--plug", "input", "--steps", "2", "-q", "--json")
-    command = [*arguments(world, out), *more]
-    at = command.index("--checkpoint")
-    del command[at : at + 2]
-    command[command.index("--backbone") + 1] = net
-    result = CliRunner().invoke(app, [*command, "--backbone", net])
+    line = [*arguments(world, out), *more]
+    at = line.index("--checkpoint")
+    result = command.afd(*line, "--backbone", net)
+    assert result.exit_code == 2
+    assert "--checkpoint works with one backbone" in result.stderr
+    del line[at : at + 2]
+    line[line.index("--backbone") + 1] = net
+    result = command.afd(*line, "--backbone", net)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     summary = json.loads(result.stdout)
@@ -109,28 +104,8 @@ def test_input_module_through_two_backbones(world: Path, tmp_path: Path) -> None
 
 
 def test_who_trained_for_nothing_is_told(world: Path, tmp_path: Path) -> None:
-    line = arguments(world, tmp_path / "a.safetensors", "--steps", "1", "--lr", "1e-9")
-    result = CliRunner().invoke(app, line)
-    assert result.exit_code == 0, result.output
+    result = train(world, tmp_path / "a.safetensors", "--steps", "1", "--lr", "1e-9")
     assert "has learnt almost nothing" in " ".join(result.stderr.split())
-
-
-def test_wrong_usage_is_one_line(world: Path, tmp_path: Path) -> None:
-    out = tmp_path / "m.safetensors"
-    for more, message in (
-        (("--plug", "middle"), "choose stem or input"),
-        (("--preset", "huge"), "no preset 'huge'"),
-        (("--plug-at", "nowhere"), "no such module"),
-        (("--out", str(tmp_path / "m.pth")), "must end in .safetensors"),
-        (("--data", str(tmp_path / "none")), "no such folder"),
-        (("--exclude", str(tmp_path / "none")), "cannot be read"),
-        (("--backbone", "train_test_net"), "--checkpoint works with one backbone"),
-    ):
-        result = CliRunner().invoke(app, arguments(world, out, "--steps", "1", *more))
-        assert result.exit_code == 2, more
-        line = result.stderr.strip().splitlines()[-1]
-        assert message in line, more
-        assert not out.exists()
 
 
 def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:

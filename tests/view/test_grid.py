@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.pictures import encoded
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -30,9 +30,7 @@ def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def jpeg(pixels: NDArray[np.uint8], **options: object) -> Photo:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", **options)
-    return read_photo(file.getvalue())
+    return read_photo(encoded(pixels, **options))
 
 
 def exif_transposed(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

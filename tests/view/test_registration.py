@@ -169,22 +169,6 @@ def test_splice_in_twelve_megapixels(drawn, sampling, orientations):
         check(pair, orientation, ViewSpec())
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_orientation_of_the_file_itself_is_used(drawn, orientation):
-    pair = drawn("500x375", "4:2:0")
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    file = io.BytesIO()
-    Image.fromarray(pair.clean.pixels).save(file, "JPEG", quality=95, exif=exif)
-    photo = read_photo(file.getvalue())
-    assert photo.orientation == orientation
-    shown = build_view(photo, ViewSpec()).pixels
-    turned = np.array(ImageOps.exif_transpose(Image.open(file)))
-    np.testing.assert_array_equal(
-        shown, build_view(Photo.from_pixels(turned, "png"), ViewSpec()).pixels
-    )
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize("sampling", SUBSAMPLING)
 @pytest.mark.parametrize("size", [None, (500, 375)])

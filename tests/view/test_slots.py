@@ -15,7 +15,7 @@ from kit.pictures import encoded, scene
 
 from afdcli.errors import MachineError
 from afdcli.view import batch
-from afdcli.view.batch import Address, Slots
+from afdcli.view.batch import Address, Slots, slot_size
 from afdcli.view.spec import ViewSpec
 
 SPEC = ViewSpec(16, 24)
@@ -71,6 +71,24 @@ def test_no_memory_and_no_folder_is_one_line_and_exit_code_3(monkeypatch) -> Non
     with pytest.raises(MachineError, match="No space left") as caught:
         Slots(SPEC, 4)
     assert caught.value.exit_code == 3
+
+
+def test_slots_make_do_with_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = 5 * slot_size(SPEC)
+
+    def reserve(_file: int, _start: int, size: int) -> None:
+        if size > room:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(batch.os, "posix_fallocate", reserve)
+    with Slots(SPEC, 16) as slots:
+        assert slots.count == 4
+        slots.address.view(3).grid[:] = 3
+        assert (slots.read(3).grid == 3).all()
+        assert (slots.read(2).pixels == 0).all()
+    room = slot_size(SPEC)
+    with pytest.raises(MachineError, match="no room"):
+        Slots(SPEC, 16)
 
 
 def test_a_killed_reader_leaves_nothing(tmp_path) -> None:

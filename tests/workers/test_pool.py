@@ -151,10 +151,7 @@ def test_workers_that_cannot_start_are_an_error_not_a_loop() -> None:
         (fail_to_start, "cannot start: RuntimeError: no such library"),
         (die_at_start, "cannot start: one ended with exit status 7"),
     ):
-        with (
-            WorkerPool(2, initializer=initializer) as pool,
-            pytest.raises(AfdError, match=message),
-        ):
+        with WorkerPool(2, initializer=initializer) as pool, pytest.raises(AfdError, match=message):
             list(pool.ordered(misbehave, [(0, "work")], 1))
 
 
