@@ -73,8 +73,7 @@ def sort(
     """Sort the classified files into one folder per label. Nothing is ever overwritten.
 
     Moves the files, unless you give --link or --copy, and writes a list of moves for --undo. Files
-    without a label (failed ones) stay where they are. If it is interrupted, repeat the command to
-    continue.
+    without a label (failed ones) stay where they are. After an interruption, undo and sort again.
 
     Examples:
         afd sort results.csv --to sorted --min-prob 0.5
@@ -115,8 +114,7 @@ def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
         with _progress(console.err(quiet)) as on_rows:
             done = sorting.count(on_rows) if dry_run else sorting.run(on_rows)
     except KeyboardInterrupt:
-        message = "afd: interrupted; repeat the command to continue, or undo it with --undo and the"
-        console.say(f"{message} list of moves in {sorting.into}")
+        console.say(f"afd: interrupted; undo it with --undo and the last list in {sorting.into}")
         raise typer.Exit(console.EXIT_INTERRUPTED) from None
     screen = console.out(quiet)
     if done.folders:
@@ -148,8 +146,7 @@ def _lines(done: Sorted, sorting: Sorting, dry_run: bool) -> Iterator[str]:
     pictures = console.counted(done.folders.total(), "picture")
     folders = console.counted(len(done.folders), "folder")
     verb = "would be " * dry_run + _DONE[sorting.how]
-    earlier = f" ({done.resumed:,} of them earlier)" if done.resumed else ""
-    yield f"{pictures} {verb} into {folders} in {sorting.into}{earlier}"
+    yield f"{pictures} {verb} into {folders} in {sorting.into}"
     if done.in_place:
         yield f"{console.counted(done.in_place, 'picture')} already in place"
     if done.valueless:

@@ -15,20 +15,18 @@ _TOLERANCE = 2_000_000_000  # nanoseconds; FAT keeps times to two seconds
 
 
 def carry_out(move: Move, target: Path) -> None:
-    """Move, copy or link the picture of *move* to *target*; also what a kill left half done.
+    """Move, copy or link the picture of *move* to *target*.
 
     Raises:
         FileExistsError: there is another file at *target*.
         OSError: the disk fails, or permission is missing.
     """
     if move.how == LINK:
-        if not is_link_to(target, move.source):
-            target.symlink_to(move.source)
+        target.symlink_to(move.source)
     elif move.how == COPY:
-        if not is_same_copy(move, target):
-            _claim(target, None)
-            _place(target, Path(move.source), move.changed)
-    elif os.path.lexists(move.source) or not os.path.lexists(target):
+        _claim(target, None)
+        _place(target, Path(move.source), move.changed)
+    else:
         folder = os.path.dirname(move.source)  # noqa: PTH120
         link = move.link and os.path.normpath(os.path.join(folder, move.link))  # noqa: PTH118
         bring(Path(move.source), target, link)

@@ -5,7 +5,7 @@
     {"afd": "moves", "results": "/run.csv", "by": "label", …}      what was asked for
     {"folder": "cat"}                                              a folder that sort made
     {"row": 3, "how": "move", "from": "/photos/a.jpg", "to": "cat/a.jpg", …}
-    {"end": true}                                                  all rows are done
+    {"end": true}                                                  all moves are made
     {"undone": true}                                               all is put back; or not all
 """
 
@@ -75,26 +75,30 @@ class MoveList:
         self.path = path
 
     @classmethod
-    def in_folder(cls, folder: Path, asked: Mapping[str, object]) -> MoveList:
-        """A new list in *folder*, or the unfinished one of an earlier sort that *asked* the same.
+    def in_folder(cls, folder: Path) -> MoveList:
+        """A new list in *folder*.
 
         Raises:
+            UsageError: the last sort in *folder* was interrupted.
             ResultsError: the disk fails.
         """
-        number = 1
-        while True:
-            found = cls(folder / (LIST if number == 1 else LIST.replace(".", f"-{number}.")))
-            if not os.path.lexists(found.path) or found.unfinished(asked):
-                return found
+        found, number = cls(folder / LIST), 1
+        while os.path.lexists(found.path):
+            if found.unfinished():
+                raise UsageError(
+                    f"an earlier sort was interrupted: afd sort --undo {found.path} puts its"
+                    " pictures back; then sort again"
+                )
             number += 1
+            found = cls(folder / LIST.replace(".", f"-{number}."))
+        return found
 
-    def unfinished(self, asked: Mapping[str, object]) -> bool:
-        """True if the list was cut off, and was begun by a sort that *asked* the same."""
+    def unfinished(self) -> bool:
+        """True if the list was cut off, and was not undone."""
         with trouble("read", self.path), self.path.open("rb") as file:
-            first = _parsed(file.readline())
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             last = next(filter(None, map(_parsed, reversed(file.read().split(b"\n")))), {})
-        return first == {"afd": "moves", **asked} and not {"end", "undone"} & set(last)
+        return not {"end", "undone"} & set(last)
 
     def append(self, records: Sequence[Mapping[str, object]]) -> None:
         """Write *records* to the disk itself, so that they outlive a power cut.

@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from afdcli.errors import ResultsError
-from afdcli.results.metadata import read_metadata
 from afdcli.results.origins import Origins
 from afdcli.results.stream import stream_results
 from afdcli.sort.files import carry_out
@@ -45,7 +43,6 @@ class Sorted:
         folders: folder -> pictures that are now in it.
         valueless: pictures that stay where they are because their row has no value.
         in_place: pictures that were in their folder already.
-        resumed: pictures that an earlier, interrupted sort had moved.
         problems: pictures that could not be moved.
     """
 
@@ -53,7 +50,6 @@ class Sorted:
     folders: Counter[str] = field(default_factory=Counter)
     valueless: int = 0
     in_place: int = 0
-    resumed: int = 0
     problems: Problems = field(default_factory=Problems)
 
 
@@ -76,19 +72,19 @@ class Sorting:
     how: str = MOVE
 
     def run(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
-        """Sort; after an interruption, repeating the call continues.
+        """Sort.
 
         Args:
             on_rows: called with the number of rows so far.
 
         Raises:
-            UsageError: the results cannot be sorted in this way, or another sort is at work.
+            UsageError: the results cannot be sorted in this way, another sort is at work, or an
+                earlier one was interrupted.
             ResultsError: the results cannot be read, or the list of moves cannot be written.
         """
         self._check()
         with locked(self.into / LIST, "--to"):
-            found = MoveList.in_folder(self.into, self.asked())
-            return _Run(self, found).run(on_rows)
+            return _Run(self, MoveList.in_folder(self.into)).run(on_rows)
 
     def count(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
         """What `run` would do, without touching a file. Raises as `run`."""
@@ -114,17 +110,9 @@ class Sorting:
             raise ResultsError(f"{self.results}: no rows yet")
         self.plan.check(first)
 
-    def asked(self) -> dict[str, Any]:
-        """What the first line of the list says, so that only the same sort goes on with it."""
-        results = self.results.absolute() if isinstance(self.results, Path) else self.results
-        return {
-            "results": str(results),
-            "started": read_metadata(self.results).get("started"),
-            "by": self.plan.by,
-            "min_prob": self.plan.min_prob,
-            "how": self.how,
-            "inputs": list(self.origins.inputs),
-        }
+    def header(self) -> dict[str, object]:
+        """What the first line of the list says."""
+        return {"results": str(self.results), "by": self.plan.by, "how": self.how}
 
     def is_in_place(self, picture: Path, folder: str) -> bool:
         """True if *picture* is in *folder* already."""
@@ -140,17 +128,13 @@ class _Run:
         self._waiting: list[Move] = []
         self._taken: set[str] = set()  # targets of these
         self._folders: set[str] = set()
-        self._pending: dict[int, Move] = {}  # the last moves of an interrupted sort, by row
-        self._last = 0  # row of the last of them
 
     def run(self, on_rows: Callable[[int], None]) -> Sorted:
-        if os.path.lexists(self._moves.path):
-            self._take_over()
         for number, row in enumerate(stream_results(self._sorting.results), 1):
             folder = self._sorting.plan.folder(row)
             if not folder:
                 self._done.valueless += 1
-            elif number in self._pending or number > self._last:
+            else:
                 self._row(number, folder, row["path"])
             if len(self._waiting) >= _AT_ONCE:
                 self._flush()
@@ -160,22 +144,7 @@ class _Run:
             self._moves.append([{"end": True}])
         return self._done
 
-    def _take_over(self) -> None:
-        """Count the moves of an interrupted sort; the last ones may not have been made."""
-        for move in self._moves.moves():
-            self._last = move.row
-            self._pending[move.row] = move
-            if len(self._pending) > _AT_ONCE:
-                done = self._pending.pop(next(iter(self._pending)))
-                self._done.folders[done.target.split("/")[0]] += 1
-                self._done.resumed += 1
-        self._done.moves = self._moves.path
-
     def _row(self, number: int, folder: str, name: str) -> None:
-        move = self._pending.pop(number, None)
-        if move is not None:
-            self._make(move)
-            return
         picture = find_picture(self._sorting.origins, name)
         if isinstance(picture, str):
             self._done.problems.add(picture, name)
@@ -211,7 +180,7 @@ class _Run:
             return
         records: list[dict[str, object]] = []
         if self._done.moves is None:
-            records.append({"afd": "moves", **self._sorting.asked()})
+            records.append({"afd": "moves", **self._sorting.header()})
             self._done.moves = self._moves.path
         folders = {move.target.split("/")[0] for move in self._waiting} - self._folders
         new = [f for f in sorted(folders) if not os.path.lexists(self._sorting.into / f)]
