@@ -105,13 +105,12 @@ def cut(out: Path, share: float) -> None:
     file.write_bytes(data[: round(share * len(data))])
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_the_command_goes_on_where_it_was_cut(kit: Path, photos: Path, ending: str) -> None:
     whole, out = Path(f"whole{ending}"), Path(f"r{ending}")
     options = ("photos", "--labels", "folders", "--batch-size", "4")
     assert afd(kit, *options, "--out", whole).exit_code == 1
-    for share in (0.0, 0.03, 0.5, 0.97):
+    for share in (0.03, 0.5):  # at any byte: the test above
         shutil.copy(whole, out)
         shutil.copy(f"{whole}.meta.json", f"{out}.meta.json")
         if ending == ".parquet":  # the journal of a run that was cut off

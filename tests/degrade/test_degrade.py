@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -191,32 +192,23 @@ def test_real_photos_shrink_and_stay_readable(shared: Path, tmp_path: Path) -> N
         assert quality((tmp_path / "out" / row["output"]).read_bytes()) == 10
 
 
-def test_members_of_archives_and_urls(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("archive", [True, False])
+def test_members_of_archives_and_urls(photos: Path, tmp_path: Path, archive: bool) -> None:
     """The same files as of the folder itself; the manifest names members as the results do."""
-    import tarfile
-    import zipfile
-
     afd(photos, "--qf", 10, "--out", tmp_path / "plain", code=1)
-    plain = [{**row, "source": "", "output": ""} for row in rows(tmp_path / "plain")]
     names = sorted(str(p.relative_to(photos)) for p in photos.rglob("*") if p.is_file())
-    with (
-        tarfile.open(tmp_path / "x.tgz", "w:gz") as file,
-        zipfile.ZipFile(tmp_path / "x.zip", "w") as packed,
-    ):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
         for name in names:
-            file.add(photos / name, name)
             packed.write(photos / name, name)
-    for source, prefix in (("x.tgz", "x.tgz/"), ("x.zip", "x.zip/"), (f"file://{photos}", "")):
-        out = tmp_path / f"out-{source[:5].replace('/', '')}"
-        where = tmp_path / source if prefix else source
-        shown = afd(where, "--qf", 10, "--out", out, code=1).stdout
-        assert "1 skipped: 1 text" in shown
-        found = rows(out)
-        assert [row["source"] for row in found] == [
-            prefix + name for name in names if not name.endswith(".txt")
-        ]
-        failed = {"bytes_before": ""}  # nothing says how large a broken member is
-        for row, same in zip(found, plain, strict=True):
-            is_known = row["status"] == "ok" or not prefix
-            expected = same if is_known else same | failed
-            assert {**row, "source": "", "output": ""} == expected
+    source, prefix = (tmp_path / "x.zip", "x.zip/") if archive else (f"file://{photos}", "")
+    shown = afd(source, "--qf", 10, "--out", tmp_path / "out", code=1).stdout
+    assert "1 skipped: 1 text" in shown
+    found = rows(tmp_path / "out")
+    assert [row["source"] for row in found] == [prefix + n for n in names if n[-4:] != ".txt"]
+    for row, plain in zip(found, rows(tmp_path / "plain"), strict=True):
+        if row["status"] != "ok" and archive:  # nothing says how large a broken member is
+            plain["bytes_before"] = ""
+        same = ("source", "output")
+        assert {k: row[k] for k in row if k not in same} == {
+            k: plain[k] for k in plain if k not in same
+        }
