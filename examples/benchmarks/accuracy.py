@@ -11,7 +11,7 @@ files (thumbnails, chains of compressions, other codecs), and leaves resizing an
 classifier's view. Finished conditions are kept in DIR and not computed
 again. Writes DIR/accuracy.csv and DIR/accuracy.md, and with matplotlib DIR/*.png.
 
-MODULE is auto (default) or a file of `afd train`.
+MODULE is auto (default), best or a file of `afd train`.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
     python examples/benchmarks/methods.py PHOTOS --labels FILE.csv|folders --data DIR ... \\
         --backbone NAME[=CHECKPOINT] [--import FILE.py] --minutes 10 --out DIR [--lines a,b,c]
 
-Every line is trained on the same photos for the same time, and differs from "afd" in what its name
-says. Then all are measured on the labelled PHOTOS, which no line saw in training, at the paper's
-five quality factors. Finished lines are kept in DIR. Writes DIR/methods.csv and DIR/methods.md.
+Every line is trained on the same photos for the same time, and differs from "afd", which has
+--preset (light), in what its name says. Then all are measured on the labelled PHOTOS, which no line
+saw in training, at the paper's five quality factors. Finished lines are kept in DIR. Writes
+DIR/methods.csv and DIR/methods.md.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from torch import nn
 
 from afdcli.core.cost import measure
 from afdcli.core.module import AFDModule
-from afdcli.core.presets import PAPER
+from afdcli.core.presets import LIGHT, PAPER
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
@@ -75,10 +76,8 @@ LINES = {
     "no angle in the loss": Line(settings={"angle": 0.0}),
     "FDM supervised by the angle": Line(settings={"fdm": 1.0}),
     "preset best": Line(preset="best"),
-    "preset light": Line(preset="light"),
-    "no modulation": Line(config={"film_width": 0}),
+    "no FiLM": Line(config={"film_width": 0}),
     "stem only": Line(config={"adapter_width": 0}),
-    "c = 8": Line(config={"width": 8}),
     "c = 32": Line(config={"width": 32}),
     "paper's recipe": Line(
         preset=PAPER,
@@ -203,7 +202,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--lines", default=",".join(LINES))
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--preset", default=PAPER)
+    parser.add_argument("--preset", default=LIGHT)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--exclude", type=Path)
     parser.add_argument("--limit", type=int)

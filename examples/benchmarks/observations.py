@@ -7,6 +7,8 @@ Writes DIR/angles.csv and DIR/angles.png, the mean feature angle of the cells wh
 about x, for quality factors 10, 25, 50 and 60 (the paper's Fig. 4), and DIR/maps.png, the feature
 angle to the clean photo place by place before and after the module (its Fig. 2). Photos are cropped
 to the classifier's view first; both angles compare decoded pictures, cell by cell of 8x8 pixels.
+Features are those where the module sits: half of the resolution for the presets paper and best, a
+quarter for light. MODULE is auto (default), best or a file of `afd train`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from afdcli.codec.photo import Photo
 from afdcli.codec.read import read_photo
 from afdcli.core.angles import feature_angle
 from afdcli.inputs.discover import discover
+from afdcli.models.afd_file import view_of
 from afdcli.models.hooks import HookedBackbone
 from afdcli.models.plug_points import find_stem
 from afdcli.view.build import build_view
@@ -119,15 +122,16 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     backbone, loaded = load(args.backbone, args.imports)
-    name = backbone.name
-    spec = backbone.spec
+    name, spec = backbone.name, view_of(backbone, loaded)
     found = list(discover([args.photos]))
     step = max(1, len(found) // args.limit)
     crops = [benchmark_crop(read_photo(f.path), spec.height) for f in found[::step][: args.limit]]
-    where = find_stem(backbone.net, (spec.height, spec.width)).where
+    of_stem = loaded is not None and loaded.plug == "stem"
+    size = (spec.height, spec.width)
+    where = loaded.where if of_stem else find_stem(backbone.net, size).where
     site = HookedBackbone(backbone, "stem", where)
     draw_angles(angles(site, crops, spec), name, len(crops), args.out)
-    if loaded is None or loaded.plug != "stem":
+    if not of_stem:
         raise SystemExit(f"{name} has no stem module: the maps are left out")
     draw_maps(site, loaded.module, crops[:MAPS], spec, args.out)
 

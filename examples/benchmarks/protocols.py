@@ -190,6 +190,8 @@ def labelled(
     listed = set(only.read_text().splitlines()) if only else None
     found = [f for f in discover([folder]) if listed is None or f.relative in listed]
     pairs = [(f, target) for f in found if (target := known.target(f)) is not None]
+    if not pairs:
+        raise SystemExit(f"no photo in {folder} has a label of the classifier in {labels}")
     if limit is not None and limit < len(pairs):
         pairs = [pairs[i * len(pairs) // limit] for i in range(limit)]
     return [f for f, _ in pairs], np.array([t for _, t in pairs])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,19 @@ from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import load_backbone
 from afdcli.train.run import make_plan
+from afdcli.train.settings import Settings
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
 
-@pytest.mark.parametrize("title", ["DDP-style", "ARCNN-style", "afd", "paper's recipe"])
+TITLES = (
+    *("afd", "no FDM", "channel gate", "decoded-pixel DCT", "plain convolutions", "stem loss only"),
+    *("no angle in the loss", "FDM supervised by the angle", "preset best", "no FiLM", "stem only"),
+    *("c = 32", "paper's recipe", "DDP-style", "ARCNN-style"),
+)
+
+
+@pytest.mark.parametrize("title", TITLES)
 def test_untrained_methods_change_nothing_and_have_a_cost(
     title: str, kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -24,8 +33,10 @@ def test_untrained_methods_change_nothing_and_have_a_cost(
     methods = importlib.import_module("methods")
     torch.manual_seed(0)
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
+    assert tuple(methods.LINES) == TITLES
     line = methods.LINES[title]
-    plan = make_plan([backbone], line.plug, "paper")
+    replace(Settings(), **line.settings)
+    plan = make_plan([backbone], line.plug, line.preset or "light", **line.config)
     module = methods.build(line, plan).eval()
     loaded = LoadedModule(module, plan.plug, plan.where, tmp_path / "m", "")
     for site in plan.sites:
