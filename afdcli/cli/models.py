@@ -83,9 +83,10 @@ def _modules() -> Table:
     from afdcli.models.shipped import SHOWN, cards
 
     table = Table(title="AFD modules", title_justify="left", caption_justify="left")
+    best = "; --afd best the best one" if any(card.kind == "best" for card in cards()) else ""
     table.caption = (
-        "--afd auto takes the light module, or else the general one. Top-1: mean of the qualities"
-        f" measured on {PROTOCOL}. Time: on a CPU, float32."
+        f"--afd auto takes the light module, or else the general one{best}. Top-1: mean of the"
+        f" qualities measured on {PROTOCOL}. Time: on a CPU, float32."
     )
     for name in ("module", "measured with"):
         table.add_column(name)
