@@ -89,20 +89,7 @@ class Sorting:
     def count(self, on_rows: Callable[[int], None] = lambda _: None) -> Sorted:
         """What `run` would do, without touching a file. Raises as `run`."""
         self._check()
-        done = Sorted()
-        for number, row in enumerate(stream_results(self.results), 1):
-            folder = self.plan.folder(row)
-            found = find_picture(self.origins, row["path"]) if folder else None
-            if found is None:
-                done.valueless += 1
-            elif isinstance(found, str):
-                done.problems.add(found, row["path"])
-            elif self.is_in_place(found, folder):
-                done.in_place += 1
-            else:
-                done.folders[folder] += 1
-            on_rows(number)
-        return done
+        return _Run(self, MoveList.in_folder(self.into), only_count=True).run(on_rows)
 
     def _check(self) -> None:
         first = next(iter(stream_results(self.results)), None)
@@ -122,8 +109,8 @@ class Sorting:
 class _Run:
     """The loop of `Sorting.run`."""
 
-    def __init__(self, sorting: Sorting, moves: MoveList) -> None:
-        self._sorting, self._moves = sorting, moves
+    def __init__(self, sorting: Sorting, moves: MoveList, only_count: bool = False) -> None:
+        self._sorting, self._moves, self._only_count = sorting, moves, only_count
         self._done = Sorted()
         self._waiting: list[Move] = []
         self._taken: set[str] = set()  # targets of these
@@ -150,6 +137,8 @@ class _Run:
             self._done.problems.add(picture, name)
         elif self._sorting.is_in_place(picture, folder):
             self._done.in_place += 1
+        elif self._only_count:
+            self._done.folders[folder] += 1
         else:
             self._plan(number, folder, picture)
 
