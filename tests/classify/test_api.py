@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from kit.classify import afd, table
+from kit import classify as kit_classify
+from kit.classify import afd, options, table
 from PIL import Image
 
 from afdcli import Classifier
@@ -23,16 +23,7 @@ from afdcli.errors import UsageError
 
 @pytest.fixture
 def classifier(kit: Path) -> Classifier:
-    return Classifier("tiny_test_net", **options(kit))
-
-
-def options(kit: Path) -> dict[str, Any]:
-    return {
-        "imports": (str(kit / "tiny_models.py"),),
-        "class_names": kit / "names.txt",
-        "afd": str(kit / "module.safetensors"),
-        "runtime": "torch",
-    }
+    return kit_classify.classifier(kit)
 
 
 def test_the_rows_are_those_of_the_command(kit: Path, photos: Path, classifier: Classifier) -> None:

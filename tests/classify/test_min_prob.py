@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit.classify import CLASSES, afd, jpeg, of_kit, table
+from kit.classify import CLASSES, afd, classifier, jpeg, table
 from kit.command import afd as command
 
 from afdcli import Classifier, read_results
@@ -57,11 +57,7 @@ def test_no_probability(kit: Path, photos: Path) -> None:
 
 
 def test_in_python(kit: Path, tmp_path: Path) -> None:
-    words = list(map(str, of_kit(kit)))
-    classify = Classifier(
-        words[1], imports=(words[3],), class_names=Path(words[5]), runtime="torch", min_prob=1.0
-    )
-    frame = classify.frame([jpeg(1), b""])
+    frame = classifier(kit, min_prob=1.0).frame([jpeg(1), b""])
     assert frame["unsure"].dtype == "boolean"
     assert frame["unsure"].tolist() == [True, pd.NA]
     assert frame["label"][0] in CLASSES

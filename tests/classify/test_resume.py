@@ -218,7 +218,10 @@ def lines() -> int:
 
 @pytest.mark.slow
 def test_killed_for_real(kit: Path, photos: Path) -> None:
-    """kill -9 at random moments; resume each time. AFD_KILLS=50 kills more often."""
+    """kill -9 at random moments; resume each time. AFD_KILLS=50 kills more often.
+
+    Parts that a kill leaves: tests/end_to_end/test_parts.py.
+    """
     kills = int(os.environ.get("AFD_KILLS", "2"))
     for n in range(60):
         (photos / "red" / f"copy{n}.jpg").write_bytes((photos / "red" / "01.jpg").read_bytes())

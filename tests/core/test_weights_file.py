@@ -37,29 +37,20 @@ def test_save_and_load(tmp_path: Path) -> None:
 
 
 def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    missing = tmp_path / "missing.safetensors"
+    file = tmp_path / "m.safetensors"
     with pytest.raises(ModuleError, match="does not exist"):
-        weights_file.load(missing)
-    text = tmp_path / "text.safetensors"
-    text.write_text("no tensors")
+        weights_file.load(file)
+    file.write_text("no tensors")
     with pytest.raises(ModuleError, match="not a readable safetensors"):
-        weights_file.load(text)
-    other = tmp_path / "other.safetensors"
-    save_file({"a": torch.zeros(1)}, other)
-    with pytest.raises(ModuleError, match="no AFD module"):
-        weights_file.load(other)
-    damaged = tmp_path / "damaged.safetensors"
-    save_file({"a": torch.zeros(1)}, damaged, {"afd_config": '{"channels": 3'})
-    with pytest.raises(ModuleError, match="configuration is damaged"):
-        weights_file.load(damaged)
-    newer = tmp_path / "newer.safetensors"
-    save_file(
-        {"a": torch.zeros(1)}, newer, {"afd_config": '{"channels": 3, "hidden": [1, 1], "x": 1}'}
-    )
-    with pytest.raises(ModuleError, match="newer afd"):
-        weights_file.load(newer)
+        weights_file.load(file)
+    for metadata, message in (
+        ({}, "no AFD module"),
+        ({"afd_config": '{"channels": 3'}, "configuration is damaged"),
+        ({"afd_config": '{"channels": 3, "hidden": [1, 1], "x": 1}'}, "newer afd"),
+    ):
+        save_file({"a": torch.zeros(1)}, file, metadata)
+        with pytest.raises(ModuleError, match=message):
+            weights_file.load(file)
 
 
 def test_fuse_file_refuses_a_fused_module(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kit import command
-from kit.classify import afd, jpeg, table
+from kit.classify import afd, classifier, jpeg, table
 from kit.pictures import after_start, segment
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
-from afdcli import Classifier, read_results
+from afdcli import read_results
 
 COLUMNS = ["exif_time", "exif_latitude", "exif_longitude"]
 
@@ -81,13 +81,5 @@ def test_archives_and_what_is_not_asked_for(kit: Path, album: Path) -> None:
 
 
 def test_in_python(kit: Path, album: Path) -> None:
-    names = (kit / "names.txt", kit / "module.safetensors")
-    classifier = Classifier(
-        "tiny_test_net",
-        imports=(str(kit / "tiny_models.py"),),
-        class_names=names[0],
-        afd=str(names[1]),
-        runtime="torch",
-        exif=True,
-    )
-    expected(classifier.frame(sorted(album.iterdir())).fillna({"exif_time": ""}))
+    rows = classifier(kit, exif=True).frame(sorted(album.iterdir()))
+    expected(rows.fillna({"exif_time": ""}))

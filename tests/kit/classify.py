@@ -8,12 +8,14 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from afdcli import Classifier
 from afdcli.cli.main import app
 from afdcli.core import weights_file
 from kit import small_models
@@ -74,6 +76,20 @@ def afd(kit: Path, *args: str | Path, stdin: str = "", backbone: bool = True) ->
         extra += ["--runtime", "torch"]
     line = [str(arg) for arg in ("classify", *args, *(extra if backbone else ()))]
     return CliRunner().invoke(app, line, input=stdin)
+
+
+def options(kit: Path) -> dict[str, Any]:
+    """What `Classifier` is told, so that it is that of `afd`."""
+    return {
+        "imports": (str(kit / "tiny_models.py"),),
+        "class_names": kit / "names.txt",
+        "afd": str(kit / "module.safetensors"),
+        "runtime": "torch",
+    }
+
+
+def classifier(kit: Path, **more: Any) -> Classifier:
+    return Classifier("tiny_test_net", **options(kit) | more)
 
 
 def table(path: Path = Path("results.csv")) -> pd.DataFrame:

@@ -11,8 +11,10 @@ from PIL import Image
 from typer.testing import Result
 
 from afdcli.codec.encode import Compression
+from afdcli.models.loader import Backbone, load_backbone
 from afdcli.train.loader import Batch, tensors
 from afdcli.train.pairs import Degradation, degraded_pair, random_crop
+from afdcli.train.run import Plan, make_plan
 from afdcli.view.spec import ViewSpec
 from kit import command
 
@@ -30,6 +32,14 @@ def arguments(world: Path, out: Path, *more: str) -> list[str]:
         *("--checkpoint", str(world / "net.safetensors"), "--data", str(world / "photos")),
         *("--preset", "light", "--batch-size", "4", "--validation", "5", "--out", str(out), *more),
     ]
+
+
+def backbone_of(world: Path) -> Backbone:
+    return load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+
+
+def plan_of(world: Path, plug: str, **changes: int) -> Plan:
+    return make_plan([backbone_of(world)], plug, "light", **changes)
 
 
 def train(world: Path, out: Path, *more: str, code: int = 0) -> Result:

@@ -13,6 +13,7 @@ import pytest
 import timm
 import torch
 from kit import small_models
+from kit.classify import classifier
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, StackDataset
@@ -65,9 +66,7 @@ def test_the_probabilities_are_those_of_the_classifier(
     kit: Path, model: nn.Module, good: list[Path]
 ) -> None:
     file = kit / "module.safetensors"
-    options = {"imports": kit / "tiny_models.py", "class_names": str(kit / "names.txt")}
-    options |= {"runtime": "torch", "precision": "fp32", "resize": "exact"}
-    rows = afdcli.Classifier("tiny_test_net", afd=file, **options)(good)
+    rows = classifier(kit, precision="fp32", resize="exact")(good)
     net = afdcli.plug(model, file)
     assert not net.training
     views = batch(net, good)

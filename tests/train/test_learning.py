@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from kit.training import batch_of, train
+from kit.training import backbone_of, batch_of, plan_of, train
 
 from afdcli.core import AFDModule, preset, weights_file
 from afdcli.models.hooks import HookedBackbone
-from afdcli.models.loader import load_backbone
 from afdcli.models.plug_points import stages
 from afdcli.train import losses
 from afdcli.train import run as session
@@ -52,8 +51,7 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
     world: Path, tmp_path: Path
 ) -> None:
     """Even slow ones closed in a long run: everything that comes through at first is noise."""
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "input", "light")
+    plan = plan_of(world, "input")
     photos = collect([world / "photos"], 4, 0, set())
     module = AFDModule(plan.config)
     settings = Settings(minutes=None, steps=20, batch_size=2, reuse=1)
@@ -73,8 +71,7 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
 
 
 def test_pictures_are_varied_alike_between_input_module_and_classifier(world: Path) -> None:
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "input", "light")
+    plan = plan_of(world, "input")
     site, batch, module = plan.sites[0], batch_of(2, plan.spec), AFDModule(plan.config)
     same = batch._replace(pixels=batch.clean)
     torch.manual_seed(1)
@@ -100,8 +97,7 @@ def test_variations_keep_the_size_and_differ() -> None:
 
 
 def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path) -> None:
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "stem", "light")
+    plan = plan_of(world, "stem")
     assert min(plan.spec.height, plan.spec.width) > 32
     for side, expected in ((32, 32), (0, plan.spec.height), (1000, None)):
         view = session.training_view(plan, side)
@@ -121,7 +117,7 @@ def test_stages_of_families() -> None:
 @pytest.mark.slow
 def test_a_module_can_learn_one_batch(world: Path) -> None:
     """Both losses reach all weights: what little can be learnt of eight pictures is learnt."""
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    backbone = backbone_of(world)
     site = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(8, backbone.spec)
     torch.manual_seed(0)
@@ -148,8 +144,7 @@ def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(world: Path) ->
 
     def reached(part: str, changes: dict[str, int]) -> float:
         """The divergence after 60 steps, in which all weights of *part* have changed."""
-        backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-        plan = session.make_plan([backbone], "stem", "light", **changes)
+        plan = plan_of(world, "stem", **changes)
         site, batch = plan.sites[0], batch_of(8, plan.spec)
         torch.manual_seed(0)
         module = AFDModule(plan.config)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from kit.training import batch_of
+from kit.training import backbone_of, batch_of
 
 from afdcli.core import AFDModule, preset
 from afdcli.models.hooks import HookedBackbone
-from afdcli.models.loader import load_backbone
 from afdcli.models.plug_points import stages
 from afdcli.train import losses
 from afdcli.train.losses import Features
@@ -36,7 +35,7 @@ def test_losses_are_what_they_say() -> None:
 
 
 def test_map_loss_compares_the_fdm_with_the_measured_angle(world: Path) -> None:
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    backbone = backbone_of(world)
     site, batch = HookedBackbone(backbone, "stem", "act1"), batch_of(2, backbone.spec)
     module = AFDModule(preset("paper", 64))
     same = batch._replace(pixels=batch.clean)  # so that nothing drifts: 0 degrees
@@ -66,7 +65,7 @@ def test_angle_loss_is_about_direction_only() -> None:
 
 @pytest.mark.parametrize("plug", [False, True])
 def test_known_targets_change_no_loss(world: Path, plug: bool) -> None:
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    backbone = backbone_of(world)
     site = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(2, backbone.spec)
     module = AFDModule(preset("light", 64))

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 from kit import command
-from kit.training import train
+from kit.training import backbone_of, train
 from typer.testing import CliRunner
 
 from afdcli.cli.main import app
 from afdcli.core import weights_file
 from afdcli.models.afd_file import find_module
-from afdcli.models.loader import load_backbone
 
 
 @pytest.mark.slow
@@ -29,7 +28,7 @@ def test_train_writes_a_module_that_classify_and_fuse_take(world: Path, tmp_path
     assert metadata["steps"] == "3"
     assert not module.config.fused
 
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
+    backbone = backbone_of(world)
     loaded = find_module(str(out), backbone)
     assert loaded is not None
     assert loaded.module.config.fused

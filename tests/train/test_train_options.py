@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from kit import command
-from kit.training import arguments, train
+from kit.training import arguments, plan_of, train
 
 from afdcli.core import weights_file
-from afdcli.models.loader import load_backbone
 from afdcli.train import run as session
 from afdcli.train.loop import Progress
 from afdcli.train.photos import collect
@@ -109,8 +108,7 @@ def test_who_trained_for_nothing_is_told(world: Path, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
-    backbone = load_backbone("train_test_net", checkpoint=world / "net.safetensors")
-    plan = session.make_plan([backbone], "stem", "light")
+    plan = plan_of(world, "stem")
     photos = collect([world / "photos"], 5, 0, set())
 
     def interrupt(progress: Progress) -> None:
