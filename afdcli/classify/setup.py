@@ -80,7 +80,7 @@ class Setup(Start):
         row = Row(found.relative, target=target, target_label=name)
         if isinstance(outcome, PhotoError):
             return row.failed(outcome)
-        return replace(row, **asdict(outcome))
+        return replace(row, **vars(outcome))
 
     def with_result(self, row: Row, result: ImageResult) -> Row:
         """*row* completed by the network's output, or failed if that is not a number."""

@@ -8,6 +8,7 @@ locks hang if a worker is killed while it answers.)
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -72,13 +73,14 @@ class WorkerPool:
             MachineError: the workers do not start.
         """
         pending: deque[tuple[T, Future[R]]] = deque()
+        pickled = pickle.dumps(function)
         try:
             for task in tasks:
                 if len(pending) >= max(1, in_flight):
                     first, future = pending.popleft()
                     outcome = _outcome(future)
                     yield first, outcome
-                pending.append((task, self._supervisor.submit(function, task)))
+                pending.append((task, self._supervisor.submit(pickled, task)))
             while pending:
                 first, future = pending.popleft()
                 outcome = _outcome(future)

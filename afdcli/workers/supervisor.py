@@ -14,13 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any
 
 from afdcli.errors import AfdError, ErrorCode, MachineError, PhotoError
 from afdcli.workers.worker import READY, serve
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _PREFETCH = 2  # tasks sent to a worker: one running and one waiting, so that it never idles
 # A worker that is sending an answer does not read. What is sent to it meanwhile must fit into the
@@ -63,7 +60,7 @@ def _start_errors() -> Iterator[None]:
 
 @dataclass
 class _Job:
-    call: bytes  # the pickled (function, task)
+    call: bytes  # the pickled (pickled function, task)
     future: Future[Any]
     begun: bool = False  # stays True if the job is sent again after its worker died
     suspect: bool = False  # its worker died; it is tried once more, on a worker of its own
@@ -103,24 +100,27 @@ class Supervisor(threading.Thread):
         self._workers: list[_Worker] = []
         self._queue: deque[_Job] = deque()  # appended to by submit, popped here; both atomic
         self._wakeup_read, self._wakeup_write = _processes.Pipe(duplex=False)
+        self._woken = False  # a message is in that pipe
         self._failed_starts = 0
         self._stopping = False
         self._lock = threading.Lock()  # between submit and the end of this thread
         self._end: BaseException | None = None
 
-    def submit(self, function: Callable[[T], R], task: T) -> Future[R]:
-        """Queue the call ``function(task)``; thread-safe.
+    def submit(self, function: bytes, task: object) -> Future[Any]:
+        """Queue the call ``function(task)`` of a pickled function; thread-safe.
 
         The future raises `PhotoError` if the task failed, or the error that ended this thread.
         """
-        future: Future[R] = Future()
+        future: Future[Any] = Future()
         job = _Job(pickle.dumps((function, task)), future)
         with self._lock:
             if self._end is not None:
                 future.set_exception(self._end)
             else:
                 self._queue.append(job)
-                self._wakeup_write.send_bytes(b"!")
+                if not self._woken:
+                    self._woken = True
+                    self._wakeup_write.send_bytes(b"!")
         return future
 
     def stop(self) -> None:
@@ -202,6 +202,7 @@ class Supervisor(threading.Thread):
             if source is self._wakeup_read:
                 while self._wakeup_read.poll():
                     self._wakeup_read.recv_bytes()
+                self._woken = False  # and then look into the queue
                 continue
             worker = pipes[source]  # type: ignore[index]
             try:

@@ -10,7 +10,9 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from multiprocessing.connection import Connection
+from typing import Any
 
 from afdcli.errors import AfdError, ErrorCode, PhotoError
 from afdcli.models.memory import keep_some_freed_memory
@@ -25,7 +27,7 @@ def serve(
     """Answer calls until the parent closes the pipe; runs in the worker.
 
     Args:
-        pipe: pickled (function, task) in, pickled result or `AfdError` out.
+        pipe: pickled (pickled function, task) in, pickled result or `AfdError` out.
         initializer: called first, if given.
         memory_limit: most bytes of data for this process, None for no limit.
     """
@@ -52,10 +54,16 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
+@lru_cache(maxsize=1)  # all calls of a run have the same function
+def _unpickled(function: bytes) -> Callable[[Any], object]:
+    call: Callable[[Any], object] = pickle.loads(function)
+    return call
+
+
 def _answer(call: bytes) -> bytes:
     try:
         function, task = pickle.loads(call)
-        return pickle.dumps(function(task), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(_unpickled(function)(task), pickle.HIGHEST_PROTOCOL)
     except AfdError as error:
         return pickle.dumps(error)
     except MemoryError:
