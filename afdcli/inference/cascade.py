@@ -174,6 +174,9 @@ class Cascade:
             self._running.append(_Running(answers, self.batch, list(take)))
             if not self._free:
                 self._deliver()
+                # Now, or the first close call would wait for it, and the quick network with it.
+                if self._exact is not None:
+                    self._exact.load()
             self.batch = self._free.popleft()
         while last and self._running:
             self._deliver()

@@ -75,6 +75,10 @@ class Predictor:
         """An empty batch of the requested size."""
         return Batch(self._spec, self._most, self._network.zeros)
 
+    def load(self) -> None:
+        """As `Network.load`."""
+        self._network.load()
+
     def __call__(self, batch: Batch) -> list[ImageResult]:
         """Answers for the filled part of *batch*, in its order. Safe to call from several threads.
 

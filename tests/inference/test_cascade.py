@@ -74,6 +74,18 @@ def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Sta
     return [said[number] for number in range(len(values))], exact
 
 
+def test_a_run_of_several_batches_loads_the_exact_network_before_its_first_close_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[TorchNetwork] = []
+    monkeypatch.setattr(TorchNetwork, "load", lambda self: loaded.append(self))
+    _, exact = ask([50] * 3, margin=0.101)  # one batch: may need none
+    assert not loaded
+    _, exact = ask([50] * 9, margin=0.101)
+    assert {net.net for net in loaded} == {exact}
+    assert not exact.asked
+
+
 def test_only_close_calls_are_asked_again_and_come_back_in_their_places() -> None:
     values = [1, 50, 4, 30, 6, 3, 70, 2, 9, 4, 20]
     said, exact = ask(values, margin=0.101)
