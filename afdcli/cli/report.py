@@ -34,11 +34,6 @@ DIRECT = INPUT.option(
     "--direct FILE|URL",
     "Results of the same pictures with --afd off, if you did not use --compare.",
 )
-ONLY = INPUT.option(
-    "--only-list,--only FILE",
-    "Use only the pictures in this list: one relative path per line; suffixes are ignored.",
-)
-EXCLUDE = INPUT.option("--exclude-list,--exclude FILE", "Skip the pictures in this list.")
 MANIFEST = INPUT.option(
     "--manifest FILE",
     "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
@@ -75,8 +70,6 @@ def report(
     results: Annotated[list[str] | None, RESULTS] = None,
     clean: Annotated[str | None, CLEAN] = None,
     direct: Annotated[str | None, DIRECT] = None,
-    only: Annotated[Path | None, ONLY] = None,
-    exclude: Annotated[Path | None, EXCLUDE] = None,
     manifest: Annotated[list[Path] | None, MANIFEST] = None,
     by: Annotated[list[str] | None, BY] = None,
     show_all: Annotated[bool, SHOW_ALL] = False,
@@ -107,7 +100,7 @@ def report(
     form = "json" if as_json else form
     paths = [place(name) for name in results or ["results.csv"]]
     reference, plain = (place(name) if name is not None else None for name in (clean, direct))
-    files = (*paths, reference, plain, only, exclude, *(manifest or ()))
+    files = (*paths, reference, plain, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     if to is not None:
         _check_target("--out", to, tuple(_FORMATS), inputs)
@@ -125,8 +118,6 @@ def report(
             paths,
             clean=reference,
             direct=plain,
-            only=only,
-            exclude=exclude,
             manifests=manifest or (),
         )
         default = [n for n in DEFAULT if n == "folder" or all(n in r.rows for r in runs)]

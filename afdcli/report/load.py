@@ -11,7 +11,7 @@ import pandas as pd
 
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.differences import differences, shard_count
-from afdcli.report.pictures import Positions, find_manifests, locate, read_list, source_pictures
+from afdcli.report.pictures import Positions, find_manifests, locate, source_pictures
 from afdcli.report.runs import CAREFUL, Run, Source, TopClasses
 from afdcli.results.metadata import metadata_part
 from afdcli.results.read import Results, read_results
@@ -24,8 +24,6 @@ def load_runs(
     *,
     clean: Place | None = None,
     direct: Place | None = None,
-    only: Path | None = None,
-    exclude: Path | None = None,
     manifests: Sequence[Path] = (),
 ) -> list[Run]:
     """Read results files, and combine those of the same pictures into runs.
@@ -35,15 +33,12 @@ def load_runs(
             run.
         clean: results for the same pictures uncompressed.
         direct: results for the same pictures without AFD, for runs without ``--compare``.
-        only: text file with the relative paths to keep, one per line; suffixes are ignored.
-        exclude: text file with the relative paths to leave out.
         manifests: manifests of ``afd degrade``, which tell which rows are views of one picture.
             Manifests in the folders that a run classified are found without.
 
     Raises:
         ResultsError: a file is missing, unreadable, or not a results file.
-        UsageError: the files have no pictures in common, only one of them has labels, or no rows
-            are left.
+        UsageError: the files have no pictures in common, or only one of them has labels.
     """
     tables = [read_results(path) for path in paths]
     runs = [_run(table, name) for table, name in zip(tables, _names(paths), strict=True)]
@@ -55,7 +50,6 @@ def load_runs(
         common = (locate(with_afd.rows["path"], plain.rows["path"]) >= 0).any()
         if common and with_afd.labelled == plain.labelled:
             runs = [_with_direct(with_afd, plain)]
-    runs = [_select(run, only, exclude) for run in runs]
     if clean is not None:
         reference = _run(read_results(clean), clean.stem)
         runs = [_with_clean(run, reference, clean) for run in runs]
@@ -207,34 +201,3 @@ def _with_pictures(run: Run, manifests: Sequence[Path]) -> Run:
         f"(known from {evidence}); intervals and tests count pictures"
     )
     return replace(run, pictures=pictures, remarks=(*run.remarks, remark))
-
-
-def _select(run: Run, only: Path | None, exclude: Path | None) -> Run:
-    """Keep the rows listed in *only* and not in *exclude*."""
-    keep = np.ones(len(run.rows), dtype=bool)
-    remarks = list(run.remarks)
-    if only is not None:
-        names = read_list(only)
-        at = locate(run.rows["path"], names)
-        keep &= at >= 0
-        absent = len(names) - len(np.unique(at[at >= 0]))
-        if absent:
-            remarks.append(
-                f"{absent:,} of {len(names):,} names in {only.name} are not in {run.name}"
-            )
-    if exclude is not None:
-        at = locate(run.rows["path"], read_list(exclude))
-        keep &= at < 0
-    if not keep.any():
-        lists = " and ".join(str(path) for path in (only, exclude) if path is not None)
-        raise UsageError(f"{run.name}: no picture is left after {lists}")
-    if keep.all():
-        return replace(run, remarks=tuple(remarks))
-    remarks.append(f"{run.name}: {int(keep.sum()):,} of {len(keep):,} files selected")
-    at = np.flatnonzero(keep)
-    return replace(
-        run,
-        rows=run.rows.iloc[at].reset_index(drop=True),
-        predictions={name: _take(table, at) for name, table in run.predictions.items()},
-        remarks=tuple(remarks),
-    )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from afdcli.errors import UsageError
 from afdcli.results.stream import csv_rows
-from afdcli.storage.text import printable, reason_of, restore
+from afdcli.storage.text import reason_of, restore
 
 Positions = npt.NDArray[np.intp]
 
@@ -65,23 +65,6 @@ def _lookup(wanted: pd.Series[str], names: pd.Series[str]) -> Positions:
 
 def _stem(paths: pd.Series[str]) -> pd.Series[str]:
     return paths.str.replace(SUFFIX, "", regex=True)
-
-
-def read_list(path: Path) -> pd.Series[str]:
-    """Read relative paths from a text file, one per line, without blank lines and duplicates.
-
-    Raises:
-        UsageError: the file cannot be read or is empty.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    lines = (line.strip().removeprefix("./") for line in text.split("\n"))
-    names = [printable(line) for line in lines if line]
-    if not names:
-        raise UsageError(f"{path}: an empty list; it should have one relative path per line")
-    return pd.Series(names, dtype=str).drop_duplicates().reset_index(drop=True)
 
 
 def source_pictures(

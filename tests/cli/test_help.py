@@ -75,8 +75,6 @@ def test_a_name_means_the_same_in_all_commands() -> None:
     ("command", "old", "new"),
     [
         ("train", "--exclude", "--exclude-list"),
-        ("report", "--exclude", "--exclude-list"),
-        ("report", "--only", "--only-list"),
     ],
 )
 def test_old_names_work_and_are_not_shown(command: str, old: str, new: str) -> None:

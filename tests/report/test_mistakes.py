@@ -82,13 +82,8 @@ def test_wrong_usage_ends_in_one_line(tmp_path: Path) -> None:
     write("r.csv", compared())
     write("u.csv", compared(), labels=False)
     write("other.csv", [row("elsewhere/1.jpg", "cat", "cat", "cat")])
-    (tmp_path / "none.txt").write_text("nothing/like/it.jpg\n")
-    (tmp_path / "empty.txt").write_text("\n")
     for arguments, message in (
         (["--by", "colour"], "--by colour: no such column"),
-        (["--only", "none.txt"], "no picture is left after none.txt"),
-        (["--only", "empty.txt"], "empty.txt: an empty list"),
-        (["--only", "gone.txt"], "gone.txt: cannot be read"),
         (["--clean", "other.csv"], "other.csv: has no picture in common"),
         (["--clean", "u.csv"], "u.csv: has no labels"),
         (["--out", "x.pdf"], "--out x.pdf: the name must end in"),
