@@ -30,10 +30,6 @@ CLEAN = INPUT.option(
     "Results of the same pictures, uncompressed: shows the share of the loss that "
     "AFD recovers. Matched by path without the suffix.",
 )
-DIRECT = INPUT.option(
-    "--direct FILE|URL",
-    "Results of the same pictures with --afd off, if you did not use --compare.",
-)
 MANIFEST = INPUT.option(
     "--manifest FILE",
     "manifest.csv of afd degrade; repeatable. Tells which files are copies of one "
@@ -69,7 +65,6 @@ MAPS = OUTPUT.option(
 def report(
     results: Annotated[list[str] | None, RESULTS] = None,
     clean: Annotated[str | None, CLEAN] = None,
-    direct: Annotated[str | None, DIRECT] = None,
     manifest: Annotated[list[Path] | None, MANIFEST] = None,
     by: Annotated[list[str] | None, BY] = None,
     show_all: Annotated[bool, SHOW_ALL] = False,
@@ -99,8 +94,8 @@ def report(
         raise UsageError("--json is short for --format json: give only one")
     form = "json" if as_json else form
     paths = [place(name) for name in results or ["results.csv"]]
-    reference, plain = (place(name) if name is not None else None for name in (clean, direct))
-    files = (*paths, reference, plain, *(manifest or ()))
+    reference = place(clean) if clean is not None else None
+    files = (*paths, reference, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
     if to is not None:
         _check_target("--out", to, tuple(_FORMATS), inputs)
@@ -117,7 +112,6 @@ def report(
         runs = load_runs(
             paths,
             clean=reference,
-            direct=plain,
             manifests=manifest or (),
         )
         default = [n for n in DEFAULT if n == "folder" or all(n in r.rows for r in runs)]

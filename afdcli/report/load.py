@@ -23,7 +23,6 @@ def load_runs(
     paths: Sequence[Place],
     *,
     clean: Place | None = None,
-    direct: Place | None = None,
     manifests: Sequence[Path] = (),
 ) -> list[Run]:
     """Read results files, and combine those of the same pictures into runs.
@@ -32,24 +31,15 @@ def load_runs(
         paths: results files. Two of the same pictures, one with AFD and one without, become one
             run.
         clean: results for the same pictures uncompressed.
-        direct: results for the same pictures without AFD, for runs without ``--compare``.
         manifests: manifests of ``afd degrade``, which tell which rows are views of one picture.
             Manifests in the folders that a run classified are found without.
 
     Raises:
         ResultsError: a file is missing, unreadable, or not a results file.
-        UsageError: the files have no pictures in common, or only one of them has labels.
+        UsageError: *clean* has no pictures in common with a run, or no labels where that has them.
     """
     tables = [read_results(path) for path in paths]
-    runs = [_run(table, name) for table, name in zip(tables, _names(paths), strict=True)]
-    if direct is not None:
-        plain = _without_afd(read_results(direct))
-        runs = [run if run.direct is not None else _with_direct(run, plain) for run in runs]
-    elif len(runs) == 2 and _complementary(runs):
-        with_afd, plain = sorted(runs, key=lambda run: run.afd is None)
-        common = (locate(with_afd.rows["path"], plain.rows["path"]) >= 0).any()
-        if common and with_afd.labelled == plain.labelled:
-            runs = [_with_direct(with_afd, plain)]
+    runs = _paired([_run(table, name) for table, name in zip(tables, _names(paths), strict=True)])
     if clean is not None:
         reference = _run(read_results(clean), clean.stem)
         runs = [_with_clean(run, reference, clean) for run in runs]
@@ -105,35 +95,24 @@ def _take(top_classes: TopClasses, at: Positions) -> TopClasses:
     return taken
 
 
-def _complementary(runs: Sequence[Run]) -> bool:
-    """True if one run has only predictions with AFD, and the other only those without."""
-    return sorted(tuple(run.predictions) for run in runs) == [("afd",), ("direct",)]
-
-
-def _without_afd(table: Results) -> Run:
-    run = _run(table, table.path.stem)
-    if run.direct is None:
-        raise UsageError(
-            f"{table.path}: has no results without AFD; make them with afd classify --afd off"
-        )
-    return run
-
-
-def _with_direct(run: Run, plain: Run) -> Run:
+def _paired(runs: list[Run]) -> list[Run]:
+    """One run of two over the same pictures, if one is with AFD only and the other without."""
+    kinds = sorted(tuple(run.predictions) for run in runs)
+    if kinds != [("afd",), ("direct",)]:
+        return runs
+    run, plain = sorted(runs, key=lambda run: run.afd is None)
     at = locate(run.rows["path"], plain.rows["path"])
     found = int(np.count_nonzero(at >= 0))
-    if not found:
-        raise UsageError(f"{run.name} and {plain.name} have no picture in common (matched by path)")
-    if run.labelled != plain.labelled:
-        name = plain.name if run.labelled else run.name
-        raise UsageError(f"{name}: has no labels, the other has; classify it with --labels too")
+    if not found or run.labelled != plain.labelled:
+        return runs
     remark = f"direct: from {plain.name}, {found:,} of {len(at):,} pictures matched by path"
-    return replace(
+    paired = replace(
         run,
         predictions={"direct": _take(plain.predictions["direct"], at), **run.predictions},
         sources=_with_sources(run, plain, "direct"),
         remarks=(*_mismatch(run, plain), *run.remarks, *plain.remarks, remark),
     )
+    return [paired]
 
 
 def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
