@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from afdcli.constants import WORDS
 from afdcli.report.estimates import FEW, Group
 from afdcli.report.metrics import METRICS, p_value, percent, points
-from afdcli.report.stats import Estimate
 from afdcli.report.summary import Report
 from afdcli.report.table import Cell, Column, Table
 from afdcli.report.tables import (
@@ -47,6 +46,8 @@ _UNLABELLED = (
 _FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 0.5: "half",
               2 / 3: "two thirds", 0.75: "three quarters", 1.0: "all"}  # fmt: skip
 _NEAR = 0.02
+_NO_CLEAN = "What compression cost is not known: that needs a clean run (--clean)."
+_NO_LABELS = "Whether for the better is unknown without true classes (afd classify --labels)."
 _ALONE = "Nothing to compare: there are predictions with AFD only, or without AFD only."
 
 
@@ -139,32 +140,27 @@ def _remark(metric: str, group: Group) -> str:
     return lost_points + (", too uncertain for an interval" if math.isnan(share.low) else "")
 
 
-def verdict(report: Report) -> tuple[Cell, tuple[str, ...]]:
+def verdict(report: Report) -> tuple[Cell, str]:
     """Say whether AFD helped in the run of *report*.
 
     Returns:
-        One sentence, such as "40.1 → 50.3 % (a third of what was lost)"; and remarks: what was
-        counted, how sure it is, and what is not known.
+        One sentence, such as "40.1 → 50.3 % (a third of what was lost)"; and what is not known, and
+        what would tell, "" if nothing.
     """
     group = report.overall
     if not group.views:
-        return Cell("Every file failed: there are no predictions", tone="bad"), ()
+        return Cell("Every file failed: there are no predictions", tone="bad"), ""
     if group.get("accuracy_difference").n:
-        return _gain(group), tuple(_about_gain(group))
+        return _gain(group), "" if group.get("compression_cost").n else _NO_CLEAN
     for metric, name in (("accuracy_afd", "with AFD"), ("accuracy_direct", "without AFD")):
-        e = group.get(metric)
-        if e.n:
-            remarks = (f"Top-1 accuracy {_of(e)}; {_interval(e)}.", _ALONE)
-            return Cell(f"{100 * e.value:.1f} % correct {name}"), remarks
-    unknown = "Whether for the better is unknown without true classes (afd classify --labels)."
-    changed, agreement = group.get("changed"), group.get("agreement_difference")
-    if agreement.n:
-        about = f"Same class as for the clean picture, {_paired(agreement)}"
-        return Cell(f"{_before_after(group, 'agreement')} as clean"), (about, unknown)
+        if group.get(metric).n:
+            return Cell(f"{100 * group.get(metric).value:.1f} % correct {name}"), _ALONE
+    if group.get("agreement_difference").n:
+        return Cell(f"{_before_after(group, 'agreement')} as clean"), _NO_LABELS
+    changed = group.get("changed")
     if changed.n:
-        text = f"AFD changes {100 * changed.value:.1f} % of the predictions"
-        return Cell(text), (f"{_of(changed).capitalize()}; {_interval(changed)}.", unknown)
-    return Cell(f"{group.views:,} files classified"), (_ALONE,)
+        return Cell(f"AFD changes {100 * changed.value:.1f} % of the predictions"), _NO_LABELS
+    return Cell(f"{group.views:,} files classified"), _ALONE
 
 
 def _gain(group: Group) -> Cell:
@@ -181,20 +177,6 @@ def _gain(group: Group) -> Cell:
     return Cell(f"{_before_after(group, 'accuracy')} ({how})", tone=tone)
 
 
-def _about_gain(group: Group) -> Iterator[str]:
-    gain = group.get("accuracy_difference")
-    share, cost = group.get("recovered_share"), group.get("compression_cost")
-    yield f"Top-1 accuracy {_paired(gain)}"
-    if not cost.n:
-        yield "What compression cost is not known: that needs a clean run (--clean)."
-    elif math.isnan(share.value):
-        yield "Compression cost nothing here, so there was nothing to recover."
-    else:
-        subset = "" if share.views == gain.views else f" (known for {share.views:,} files)"
-        lost = f"of the {100 * cost.value:.1f} points that compression cost{subset}"
-        yield f"Recovered: {100 * share.value:.0f} % {lost}; {_interval(share)}."
-
-
 def share_words(share: float) -> str:
     """A share in words, "a third", if it is close to a simple fraction; else in percent."""
     near = min(_FRACTIONS, key=lambda fraction: abs(fraction - share))
@@ -206,20 +188,3 @@ def share_words(share: float) -> str:
 def _before_after(group: Group, kind: str) -> str:
     before, after = (100 * group.get(f"{kind}_{name}").value for name in ("direct", "afd"))
     return f"{before:.1f} → {after:.1f} %"
-
-
-def _paired(e: Estimate) -> str:
-    amount = f"{points.number(e.value)} points"
-    return f"without → with AFD, {_of(e)}. Difference {amount}; {_interval(e, signed=True)}."
-
-
-def _of(e: Estimate) -> str:
-    views = f", views of {e.n:,} pictures" if e.n != e.views else ""
-    return f"of {e.views:,} file{'s' if e.views > 1 else ''}{views}"
-
-
-def _interval(e: Estimate, signed: bool = False) -> str:
-    if math.isnan(e.low):
-        return "too uncertain for an interval"
-    show = points if signed else percent
-    return f"95 % interval {show.number(e.low)} to {show.number(e.high)}"

@@ -70,7 +70,7 @@ def test_headline_claims_no_more_than_is_known(
     assert verdict(source) == said
     assert f'<p class="verdict {tone}">' in source
     assert ("needs a clean run" in source) is (clean is None)
-    assert ("nothing to recover" in source) is (clean is not None)
+    assert ("nothing was lost to compression" in source) is (clean is not None)
 
 
 def test_headline_without_labels() -> None:
