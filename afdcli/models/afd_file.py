@@ -21,6 +21,7 @@ from afdcli.models import shipped as weights
 from afdcli.models.facts import ModuleFacts
 from afdcli.models.hooks import Plug
 from afdcli.models.loader import Backbone
+from afdcli.models.watch import watching
 from afdcli.storage.text import clean
 from afdcli.view.spec import ViewSpec
 
@@ -223,22 +224,14 @@ def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
     """As `signature`, by name; skips layers that *net* lacks or whose output is not 4-D."""
     captured: dict[str, Tensor] = {}
 
-    def capture(name: str, output: object) -> None:
+    def capture(name: str, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4:
             captured[name] = output.float().mean((0, 2, 3)).cpu()
 
-    modules = dict(net.named_modules())
-    handles = [
-        modules[name].register_forward_hook(lambda _m, _i, out, name=name: capture(name, out))
-        for name in dict.fromkeys(names)
-        if name in modules
-    ]
     parameter = next(net.parameters())
-    try:
+    wanted = {name: module for name, module in net.named_modules() if name in names}
+    with watching(wanted, capture):
         net(_probe().to(parameter.device, parameter.dtype))
-    finally:
-        for handle in handles:
-            handle.remove()
     return captured
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
+
+from afdcli.models.watch import run_once
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _NO_BLOCKS = (*_CONTAINERS, nn.BatchNorm2d)  # timm's normalisations hold their activation
@@ -45,31 +45,13 @@ def output_shapes(net: nn.Module, size: tuple[int, int], names: list[str]) -> di
 
     Modules that never run, run twice, or have another kind of output are left out.
     """
-    seen: list[tuple[str, Any]] = []
-    handles = [
-        net.get_submodule(name).register_forward_hook(
-            lambda _m, _i, out, name=name: seen.append((name, out))
-        )
-        for name in dict.fromkeys(names)
-    ]
-    run_once(net, size, handles)
+    seen = run_once(net, size, {name: net.get_submodule(name) for name in names})
     runs = [name for name, _ in seen]
     return {
         name: out.shape
         for name, out in seen
         if runs.count(name) == 1 and isinstance(out, Tensor) and out.dim() == 4
     }
-
-
-@torch.inference_mode()
-def run_once(net: nn.Module, size: tuple[int, int], handles: list[Any]) -> None:
-    """Run *net* on one picture of zeros of *size*, then remove the hooks *handles*."""
-    parameter = next(net.parameters())
-    try:
-        net(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def divides(features: tuple[int, ...], size: tuple[int, int]) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from afdcli.models.blocks import run_once
+from afdcli.models.watch import run_once, watching
 
 
 class Front:
@@ -54,15 +54,13 @@ class Front:
         seen: list[Tensor] = []
         place = next(net.parameters())
         noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-        handle = self._plug.register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
         try:
-            whole = net(noise.to(place))
+            with watching({"": self._plug}, lambda _name, _inputs, out: seen.append(out.clone())):
+                whole = net(noise.to(place))
             with self.skipped(seen[0]):
                 rest = net(torch.zeros(1, 3, 1, 1).to(place))
         except (AssertionError, IndexError, RuntimeError, TypeError, ValueError):
             return False  # the network does more with the picture than to pass it on
-        finally:
-            handle.remove()
         return bool(torch.equal(whole, rest))
 
 
@@ -72,14 +70,9 @@ def _pass_on(x: Tensor, *_args: object, **_options: object) -> Tensor:
 
 def _ended_before(net: nn.Module, where: str, size: tuple[int, int]) -> dict[str, nn.Module]:
     """The modules that end before *where* does, by name."""
-    ended: list[str] = []
-    handles = [
-        module.register_forward_hook(lambda _m, _i, _o, name=name: ended.append(name))
-        for name, module in net.named_modules()
-    ]
-    run_once(net, size, handles)
-    before = ended[: ended.index(where)]
-    return {name: net.get_submodule(name) for name in dict.fromkeys(before)}
+    modules = dict(net.named_modules())
+    ended = [name for name, _ in run_once(net, size, modules)]
+    return {name: modules[name] for name in ended[: ended.index(where)]}
 
 
 def _outermost(ended: dict[str, nn.Module], where: str) -> list[nn.Module]:

@@ -17,6 +17,7 @@ from afdcli.core.module import AFDModule
 from afdcli.models.front import Front
 from afdcli.models.loader import Backbone
 from afdcli.models.precision import autocast
+from afdcli.models.watch import watching
 
 Transform = Callable[[Tensor], Tensor]
 Change = Callable[[str, Tensor], Tensor]
@@ -206,15 +207,9 @@ class HookedBackbone(nn.Module):
     def watching(self, names: Sequence[str]) -> Iterator[list[Tensor]]:
         """A list; every pass in this context appends the outputs of the modules *names*."""
         seen: list[Tensor] = []
-        hooks = [
-            self.net.get_submodule(name).register_forward_hook(lambda _m, _i, y: seen.append(y))
-            for name in names
-        ]
-        try:
+        modules = {name: self.net.get_submodule(name) for name in names}
+        with watching(modules, lambda _name, _inputs, output: seen.append(output)):
             yield seen
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def remove(self) -> None:
         """Remove the hooks from the network."""

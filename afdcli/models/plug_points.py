@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from afdcli.core.config import Activation, NormLayer, Stage
 from afdcli.core.presets import Placement
 from afdcli.errors import BackboneError
-from afdcli.models.blocks import blocks_by_stride, divides, run_once, stage_ends
+from afdcli.models.blocks import blocks_by_stride, divides, stage_ends
+from afdcli.models.watch import run_once
 
 #: timm class -> module whose output ends the stem. Listed where the first convolution's own
 #: normalisation and activation are not the end of it, or are applied out of module order.
@@ -95,15 +96,8 @@ def _by_structure(net: nn.Module, size: tuple[int, int]) -> str:
     The block is the largest module around the convolution whose output has the convolution's
     shape: all branches of a RepVGG stem, but not a stem with its pooling.
     """
-    order: list[tuple[str, nn.Module, torch.Size | None]] = []
-    handles = [
-        module.register_forward_hook(
-            lambda _m, _i, out, name=name, module=module: order.append((name, module, _shape(out)))
-        )
-        for name, module in net.named_modules()
-        if name
-    ]
-    run_once(net, size, handles)
+    modules = {name: module for name, module in net.named_modules() if name}
+    order = [(name, modules[name], _shape(out)) for name, out in run_once(net, size, modules)]
     first = next((i for i, (_, m, _) in enumerate(order) if isinstance(m, nn.Conv2d)), None)
     if first is None:
         raise BackboneError(
@@ -127,24 +121,17 @@ def _by_structure(net: nn.Module, size: tuple[int, int]) -> str:
 
 def _verify(net: nn.Module, where: str, size: tuple[int, int]) -> StemPoint:
     """Run once and read the shape; find the activation that came last inside *where*."""
-    seen: list[Any] = []
-    last: list[nn.Module] = []
-    target = net.get_submodule(where)
-    handles = [
-        module.register_forward_hook(lambda m, _i, _o: last.append(m))
-        for module in target.modules()
-        if not list(module.children())
-    ]
-    handles.append(target.register_forward_hook(lambda _m, _i, out: seen.append(out)))
-    run_once(net, size, handles)
-    shape = _shape(seen[0]) if seen else None
+    inside = dict(net.get_submodule(where).named_modules())  # "" is the module itself
+    runs = run_once(net, size, inside)
+    shape = next((_shape(out) for name, out in runs if not name), None)
     # (B, h, w, C) has four dimensions, too; features of a stem are wider than they are many.
     if shape is None or len(shape) != 4 or not divides(shape[-2:], size):
         raise BackboneError(
             f"the output of {where} is {tuple(shape) if shape else 'never computed'}, "
             "not (B, C, h, w); choose another module with --plug-at, or --plug input"
         )
-    active = [m for m in last if not isinstance(m, nn.Identity)]
+    leaves = [inside[name] for name, _ in runs if not list(inside[name].children())]
+    active = [module for module in leaves if not isinstance(module, nn.Identity)]
     activation: Activation = "none"
     if active and isinstance(active[-1], nn.ReLU6):
         activation = "relu6"
@@ -191,13 +178,9 @@ def find_norm_layers(
     come first, up to `Placement.film_share` of all features behind the stem: changing a feature
     costs the same everywhere, but most features lie in a few wide layers at the front.
     """
-    seen: list[tuple[str, Tensor]] = []
-    handles = [
-        module.register_forward_hook(lambda _m, _i, out, name=name: seen.append((name, out)))
-        for name, module in net.named_modules()
-        if name == stem or isinstance(module, nn.BatchNorm2d)
-    ]
-    run_once(net, size, handles)
+    modules = dict(net.named_modules())
+    layers = {n: m for n, m in modules.items() if n == stem or isinstance(m, nn.BatchNorm2d)}
+    seen = run_once(net, size, layers)
     names = [name for name, _ in seen]
     behind = [pair for pair in seen[names.index(stem) + 1 :] if names.count(pair[0]) == 1]
     left = placement.film_share * sum(out.numel() for _, out in behind)

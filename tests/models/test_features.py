@@ -26,7 +26,6 @@ MODELS = {
     "mobilenetv3_small_050": {},
     "convnext_atto": {},  # its head has a normalisation
     "dpn48b": {},  # its head is a 1x1 convolution
-    "deit_tiny_distilled_patch16_224": {"img_size": SIDE, "depth": 1},  # averages two heads
     "vit_tiny_patch16_224": {"img_size": SIDE, "depth": 1},
 }
 
