@@ -56,29 +56,11 @@ def estimate_quality(luma: NDArray[Any], chroma: NDArray[Any] | None = None) -> 
         luma: table of the first component.
         chroma: table of the second component; None for a grey, RGB-coded or CMYK picture.
     """
-    if chroma is None:
-        return _quality(luma[None], 0)
-    return _quality(np.stack([luma, chroma]), 0)
-
-
-def chroma_quality(chroma: NDArray[Any]) -> float:
-    """As `estimate_quality`, from an (8, 8) chroma table only."""
-    return _quality(chroma[None], 1)
-
-
-@cache
-def _standard(first: int, count: int) -> dict[bytes, int]:
-    """Quality factor by the bytes of *count* of its tables, from luma (0) or chroma (1) on."""
-    tables = {quality: np.stack(standard_tables(quality)) for quality in range(1, 101)}
-    return {both[first : first + count].tobytes(): quality for quality, both in tables.items()}
-
-
-def _quality(tables: NDArray[Any], first: int) -> float:
-    """Quality factor of *tables*, (n, 8, 8), of which the first is that of luma (0) or chroma."""
+    tables = luma[None] if chroma is None else np.stack([luma, chroma])
     count = len(tables)
-    if found := _standard(first, count).get(tables.astype(np.uint16).tobytes()):
+    if found := _standard(count).get(tables.astype(np.uint16).tobytes()):
         return float(found)
-    steps, base = tables.ravel(), np.stack([LUMA, CHROMA])[first : first + count].ravel()
+    steps, base = tables.ravel(), np.stack([LUMA, CHROMA])[:count].ravel()
     # Entries at the ends of the 8-bit range may be clipped and then say little about the scale.
     free = (steps > 1) & (steps != 255)
     if free.any():
@@ -86,3 +68,10 @@ def _quality(tables: NDArray[Any], first: int) -> float:
     scale = float(steps @ base.astype(np.float64)) / float(base @ base)
     quality = 50 / scale if scale > 1 else 100 - 50 * scale
     return round(min(max(quality, 1.0), 100.0), 1)
+
+
+@cache
+def _standard(count: int) -> dict[bytes, int]:
+    """Quality factor by the bytes of the first *count* of its tables."""
+    tables = {quality: np.stack(standard_tables(quality)) for quality in range(1, 101)}
+    return {both[:count].tobytes(): quality for quality, both in tables.items()}

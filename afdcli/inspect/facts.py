@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from afdcli.codec.jpeg_frame import JpegHeader
 from afdcli.codec.jpeg_header import parse_header
-from afdcli.codec.jpeg_quality import chroma_quality, estimate_quality
 from afdcli.codec.photo import Photo
 from afdcli.codec.pixel_dct import pixel_coefficients
 from afdcli.errors import ErrorCode, PhotoError
@@ -41,12 +40,8 @@ class FileFacts:
         size: bytes.
         photo: what was read of it.
         process: "baseline", "progressive", ... of a JPEG, else "".
-        luma_quality, chroma_quality: estimated IJG quality factors of the luma and of the chroma
-            table, each by itself; None without one.
         tables: the components that use a quantisation table, e.g. "Cb, Cr" -> (8, 8) uint16 steps,
             ``[v, u]`` of the stored picture; empty for other codecs than JPEG.
-        zeros: share of the AC levels that are zero in luma and in chroma; None where the file
-            has no such levels at hand.
         rms: (8, 8) float64, root mean square of the luma coefficients over all blocks, ``[v, u]``,
             JPEG scale, of the stored picture.
     """
@@ -55,10 +50,7 @@ class FileFacts:
     size: int
     photo: Photo
     process: str
-    luma_quality: float | None
-    chroma_quality: float | None
     tables: dict[str, NDArray[np.uint16]]
-    zeros: tuple[float | None, float | None]
     rms: NDArray[np.float64]
 
     @property
@@ -95,16 +87,12 @@ def find_facts(path: Path, photo: Photo) -> FileFacts:
         header = parse_header(path.read_bytes()) if photo.codec == "jpeg" else None
     except OSError as error:
         raise PhotoError(ErrorCode.UNREADABLE, f"cannot be opened: {error.strerror}") from error
-    luma, chroma = (None, None) if header is None else _qualities(header)
     return FileFacts(
         path=path,
         size=size,
         photo=photo,
         process="" if header is None else _process(header),
-        luma_quality=luma,
-        chroma_quality=chroma,
         tables={} if header is None else _tables(header),
-        zeros=_zeros(photo),
         rms=spectrum(photo),
     )
 
@@ -125,33 +113,6 @@ def _tables(header: JpegHeader) -> dict[str, NDArray[np.uint16]]:
         users.setdefault(component.table, []).append(name)
     known = {n: ", ".join(names) for n, names in users.items() if n in header.tables}
     return {names: header.tables[number] for number, names in known.items()}
-
-
-def _qualities(header: JpegHeader) -> tuple[float | None, float | None]:
-    if header.colours not in ("grey", "YCbCr"):
-        return None, None
-    tables = [header.tables.get(component.table) for component in header.components]
-    luma = None if tables[0] is None else estimate_quality(tables[0])
-    chroma = None if len(tables) < 2 or tables[1] is None else chroma_quality(tables[1])
-    return luma, chroma
-
-
-def _zeros(photo: Photo) -> tuple[float | None, float | None]:
-    if photo.file_coefficients is None:
-        return None, None
-    luma, *chroma = photo.file_coefficients.planes
-    return _zero_share(luma.levels), _zero_share(*(plane.levels for plane in chroma))
-
-
-def _zero_share(*levels: NDArray[np.int16] | NDArray[np.float32]) -> float | None:
-    """Share of zeros among the 63 AC levels of all blocks; None without any block."""
-    blocks: int = sum(plane.shape[0] * plane.shape[1] for plane in levels)
-    if not blocks:
-        return None
-    present = sum(
-        int(np.count_nonzero(plane)) - int(np.count_nonzero(plane[..., 0, 0])) for plane in levels
-    )
-    return 1 - float(present) / (63 * blocks)
 
 
 def spectrum(photo: Photo) -> NDArray[np.float64]:

@@ -78,7 +78,6 @@ def _file(facts: FileFacts) -> Iterator[tuple[str, str | Text]]:
     yield "sampling", every_pixel if lossless else photo.subsampling or "not known"
     yield "quality factor", _quality(facts)
     yield "coefficients", "the file's own" if own else "computed from the decoded pixels"
-    yield "zero AC levels", _zeros(facts)
     yield "AC energy, luma", bands_text(facts)
     for note in photo.notes:
         yield "note", Text(clean(note), style="yellow" if note.startswith(DAMAGED) else "")
@@ -98,9 +97,7 @@ def size_text(photo: Photo) -> str:
 def _quality(facts: FileFacts) -> str:
     if facts.photo.quality is None:
         return "not known: no quantisation tables at hand"
-    both = (("luma", facts.luma_quality), ("chroma", facts.chroma_quality))
-    parts = ", ".join(f"{name} {value:g}" for name, value in both if value is not None)
-    return f"{facts.photo.quality:g}, estimated" + (f" ({parts})" if parts else "")
+    return f"{facts.photo.quality:g}, estimated"
 
 
 def bands_text(facts: FileFacts) -> str:
@@ -109,13 +106,6 @@ def bands_text(facts: FileFacts) -> str:
         return "none: the picture is flat"
     names = ("low", "middle", "high frequencies")
     return ", ".join(f"{100 * s:.1f} % {name}" for s, name in zip(bands, names, strict=True))
-
-
-def _zeros(facts: FileFacts) -> str:
-    luma, chroma = facts.zeros
-    if luma is None:
-        return "not known: no quantised levels available"
-    return f"luma {100 * luma:.1f} %" + ("" if chroma is None else f", chroma {100 * chroma:.1f} %")
 
 
 def _frame(inspection: Inspection, backbone: Backbone) -> Iterator[tuple[str, str | Text]]:

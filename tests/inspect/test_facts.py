@@ -10,9 +10,8 @@ from kit.inspecting import facts_of, saved
 from kit.pictures import encoded, scene
 from PIL import Image
 
-from afdcli.codec.jpeg_quality import chroma_quality, standard_tables
+from afdcli.codec.jpeg_quality import standard_tables
 from afdcli.codec.photo import Photo
-from afdcli.codec.read import read_photo
 from afdcli.inspect.facts import spectrum
 
 
@@ -27,49 +26,26 @@ def test_facts_of_a_jpeg(tmp_path: Path) -> None:
         "4:2:2",
     )
     assert (facts.photo.width, facts.photo.height, facts.photo.orientation) == (140, 100, 6)
-    assert (facts.photo.quality, facts.luma_quality, facts.chroma_quality) == (30, 30, 30)
+    assert facts.photo.quality == 30
     assert (facts.size, facts.bits_per_pixel) == (len(data), 8 * len(data) / 14000)
     assert list(facts.tables) == ["Y", "Cb, Cr"]
     for steps, standard in zip(facts.tables.values(), standard_tables(30), strict=True):
         assert np.array_equal(steps, standard)
-    levels = read_photo(data).coefficients.planes[0].levels.reshape(-1, 64)
-    assert facts.zeros[0] == pytest.approx((levels[:, 1:] == 0).mean())
-    assert facts.zeros[1] is not None and facts.zeros[1] > facts.zeros[0]
     assert facts.photo.file_coefficients is not None and facts.unknown == ()
 
 
 def test_facts_of_a_grey_jpeg(tmp_path: Path) -> None:
     facts = facts_of(encoded(scene(64, 64)[:, :, 0], quality=50), tmp_path / "grey.jpg")
     assert list(facts.tables) == ["Y"]
-    assert (facts.luma_quality, facts.chroma_quality, facts.zeros[1]) == (50, None, None)
+    assert facts.photo.quality == 50
 
 
 def test_tables_are_told_even_where_coefficients_are_not(tmp_path: Path) -> None:
     cmyk = Image.fromarray(scene(64, 64)).convert("CMYK")
     facts = facts_of(encoded(cmyk, quality=40), tmp_path / "cmyk.jpg")
-    assert facts.photo.file_coefficients is None and facts.zeros == (None, None)
+    assert facts.photo.file_coefficients is None
     assert np.array_equal(next(iter(facts.tables.values())), standard_tables(40)[0])
     assert "CMYK" in facts.photo.notes[0]
-
-
-def test_luma_and_chroma_quality_apart(tmp_path: Path) -> None:
-    tables = {
-        0: standard_tables(80)[0].ravel().tolist(),
-        1: standard_tables(20)[1].ravel().tolist(),
-    }
-    data = encoded(scene(64, 64), qtables=tables)
-    photo = read_photo(data)
-    assert np.array_equal(photo.coefficients.planes[1].steps, standard_tables(20)[1])
-    facts = facts_of(data, tmp_path / "mixed.jpg")
-    assert (facts.luma_quality, facts.chroma_quality) == (80, 20)
-
-
-def test_chroma_quality() -> None:
-    # Below 4 all steps are 255, the most that 8 bits hold.
-    for quality in range(4, 101):
-        assert chroma_quality(standard_tables(quality)[1]) == quality
-    assert chroma_quality(np.full((8, 8), 255)) == 3
-    assert chroma_quality(standard_tables(50)[1] + 1) == pytest.approx(50, abs=2)
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "AVIF"])
@@ -77,7 +53,6 @@ def test_other_codecs_say_what_is_not_known(format: str, tmp_path: Path) -> None
     facts = facts_of(encoded(Image.fromarray(scene(48, 64)), format), tmp_path / "x")
     assert facts.photo.codec == format.lower()
     assert (facts.photo.quality, facts.tables) == (None, {})
-    assert facts.zeros == (None, None)
     assert facts.unknown
     assert facts.bands is not None
 
