@@ -31,9 +31,6 @@ def load_weights(net: nn.Module, path: Path) -> tuple[str, ...] | None:
     """
     if not path.is_file():
         raise BackboneError(f"--checkpoint {path}: no such file")
-    if path.suffix.lower() in (".npz", ".npy"):
-        _load_numpy(net, path)
-        return None
     state, facts = _read(path)
     try:
         net.load_state_dict(state)
@@ -47,16 +44,6 @@ def load_weights(net: nn.Module, path: Path) -> tuple[str, ...] | None:
     except (ValueError, RecursionError) as error:
         raise BackboneError(
             f"--checkpoint {path}: its class names cannot be read: {error}"
-        ) from error
-
-
-def _load_numpy(net: nn.Module, path: Path) -> None:
-    """JAX weights, as timm's own classes of some families read them."""
-    try:
-        net.load_pretrained(str(path))  # type: ignore[operator]
-    except Exception as error:  # each family reads them in code of its own
-        raise BackboneError(
-            f"--checkpoint {path} does not fit this backbone: {_line(error)}"
         ) from error
 
 
