@@ -12,7 +12,7 @@ from afdcli.cli.command import ConfigOption
 from afdcli.cli.help import INPUT, OUTPUT
 from afdcli.cli.options import argument
 from afdcli.errors import UsageError
-from afdcli.storage.writable import check_file, save
+from afdcli.storage.writable import check_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,8 @@ BY = OUTPUT.option(
     "comes in bands; any column of the results. Default: folder and quality.",
 )
 SHOW_ALL = OUTPUT.option("--all", "Show all groups and changes, not only the 15 largest.")
-FORM = OUTPUT.option("-f,--format table|csv|json|markdown", "Format of standard output.")
-TO = OUTPUT.option(
-    "-o,--out FILE", "Also write the summary: .csv (one number per row), .json or .md."
+FORM = OUTPUT.option(
+    "-f,--format table|csv|json|markdown", "Format of standard output; csv has one number per row."
 )
 HTML = OUTPUT.option(
     "--html FILE",
@@ -69,7 +68,6 @@ def report(
     by: Annotated[list[str] | None, BY] = None,
     show_all: Annotated[bool, SHOW_ALL] = False,
     form: Annotated[str, FORM] = "table",
-    to: Annotated[Path | None, TO] = None,
     html: Annotated[Path | None, HTML] = None,
     photos: Annotated[Path | None, PHOTOS] = None,
     maps: Annotated[bool, MAPS] = False,
@@ -97,9 +95,7 @@ def report(
     reference = place(clean) if clean is not None else None
     files = (*paths, reference, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
-    if to is not None:
-        _check_target("--out", to, tuple(_FORMATS), inputs)
-    _check_page(html, photos, maps, [*inputs, *([to] if to else [])], bool(export_failed))
+    _check_page(html, photos, maps, inputs, bool(export_failed))
     with console.say_if_slow("reading the results …"):
         from afdcli.cli.report_output import View, show_all_failed, write_page
         from afdcli.report.groups import DEFAULT
@@ -109,11 +105,7 @@ def report(
 
         if export_failed is not None:
             _export_failed(paths, export_failed, photos)
-        runs = load_runs(
-            paths,
-            clean=reference,
-            manifests=manifest or (),
-        )
+        runs = load_runs(paths, clean=reference, manifests=manifest or ())
         default = [n for n in DEFAULT if n == "folder" or all(n in r.rows for r in runs)]
         columns = list(dict.fromkeys(by or default))
         extra = page_columns(runs) if html is not None else ()
@@ -121,8 +113,6 @@ def report(
     view = View(reports, tuple(columns), show_all, bool(by))
     if html is not None:
         write_page(html, runs, reports, view.remarks, photos, maps)
-    if to is not None:
-        save(to, view.text(_FORMATS[to.suffix.lower()]).encode())
     if form != "table":
         typer.echo(view.text(form), nl=False)
     elif all(report.all_failed for report in reports):
@@ -134,39 +124,23 @@ def report(
     if form == "csv":
         for remark in view.remarks:
             console.say(remark)
-    for path in filter(None, (html, to)):
-        console.say(f"written: {path}")
-
-
-_FORMATS = {".csv": "csv", ".json": "json", ".md": "markdown"}
-
-
-def _check_target(option: str, to: Path, suffixes: tuple[str, ...], taken: Sequence[Path]) -> None:
-    """Raise UsageError if *to* cannot be written, or is one of the files *taken*."""
-    if to.suffix.lower() not in suffixes:
-        raise UsageError(f"{option} {to}: the name must end in {', '.join(suffixes)}")
-    check_file(to, option, taken)
+    if html is not None:
+        console.say(f"written: {html}")
 
 
 def _check_page(
     html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path], listing: bool
 ) -> None:
-    """Check that the page can be written, before any slow work.
-
-    Args:
-        taken: the other files that are read or written.
-        listing: *photos* also serves to find the failed files.
-
-    Raises:
-        UsageError: a wrong name, or no such folder.
-    """
+    """Raise UsageError if the page cannot be written. *listing*: *photos* serve that, too."""
     if maps and photos is None:
         raise UsageError("--maps shows pictures: it needs --photos DIR")
     if html is None:
         if photos is not None and not listing:
             raise UsageError("--photos adds pictures to the page: it needs --html FILE")
         return
-    _check_target("--html", html, (".html", ".htm"), taken)
+    if html.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--html {html}: the name must end in .html, .htm")
+    check_file(html, "--html", taken)
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos {photos}: no such folder")
 

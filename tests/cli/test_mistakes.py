@@ -85,7 +85,7 @@ def places(here: Path) -> Path:
 
 OUTS = {
     "classify": ("--out", ".csv", ["a.jpg"]),
-    "report": ("--out", ".csv", ["r.csv"]),
+    "report": ("--html", ".html", ["r.csv"]),
     "inspect": ("--out", ".png", ["a.jpg"]),
     "train": ("--out", ".safetensors", ["--data", "good"]),
     "fuse": ("--out", ".safetensors", ["m.safetensors"]),

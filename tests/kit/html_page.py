@@ -61,6 +61,7 @@ class Page(HTMLParser):
 def page(*arguments: str) -> Page:
     result = report(*arguments, "--html", "page.html", "--out", "s.csv")
     assert result.exit_code == 0, result.output
+    Path("s.csv").write_text(result.stdout, encoding="utf-8")
     return Page(Path("page.html").read_text(encoding="utf-8"))
 
 

@@ -212,7 +212,7 @@ def _classes(reports: Sequence[Report], by: str) -> Section:
     for report in reports:
         groups = [group for group in report.groups[by] if group.n]
         rest = len(groups) - MAX_CLASSES
-        more = (f"{rest:,} smaller classes are only in the summary (--out)",) if rest > 0 else ()
+        more = (f"{rest:,} smaller classes are only in the summary",) if rest > 0 else ()
         if groups:
             caption = title if len(reports) == 1 else f"{title}: {clean(report.name)}"
             shown = groups[:MAX_CLASSES]
