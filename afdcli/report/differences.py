@@ -43,7 +43,7 @@ def differences(made: Sequence[tuple[str, Metadata]], module: bool = True) -> st
 
 
 def shard_count(metadata: Metadata) -> str:
-    """Number of shards, if the run classified a shard of a collection; "" if all files."""
+    """Number of shards, if the run classified one of them; "" if all files."""
     _, _, count = str(metadata_part(metadata, "options").get("shard", "")).partition("/")
     return "" if count == "1" else count
 

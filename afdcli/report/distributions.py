@@ -20,14 +20,10 @@ SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 def distributions(rows: pd.DataFrame, arrays: Arrays) -> Mapping[str, tuple[Group, ...]]:
-    """Compute all distributions of a run, by the name of their group in the tidy table.
+    """All distributions of a run, by the name of their group in the tidy table.
 
     ``calibration_direct`` and ``calibration_afd`` have only bins that hold pictures, and are absent
     if true classes are unknown. ``size_histogram`` has all bins.
-
-    Args:
-        rows: of the run.
-        arrays: see `afdcli.report.estimates.run_arrays`.
     """
     found = {f"calibration_{name}": _calibration(name, arrays) for name in ("direct", "afd")}
     if {"width", "height"} <= set(rows):

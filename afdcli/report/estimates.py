@@ -24,11 +24,9 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Group:
-    """Estimates for a group of rows of one run.
+    """Estimates for the rows of one run whose *by*, such as "folder", is *value*, such as "cats".
 
     Attributes:
-        by: what the rows are grouped by, such as "folder".
-        value: the name of this group, such as "cats".
         estimates: metric (see `afdcli.report.metrics`) -> estimate, without metrics that no row
             of the run has a value for.
     """

@@ -68,10 +68,9 @@ def headline(report: Report) -> Table:
 
 
 def report_tables(reports: Sequence[Report], everything: bool, single: bool) -> list[Table]:
-    """Build all tables of a report, the headline first.
+    """All tables of a report, the headline first.
 
     Args:
-        reports: one or more.
         everything: True for all groups and changes, False for the largest only.
         single: True to show breakdowns that have only one group, too.
     """

@@ -34,12 +34,8 @@ def locate(paths: pd.Series[str], table: pd.Series[str]) -> Positions:
     their first folder, because ``afd degrade --qf 25,18`` writes the same pictures to ``qf25/`` and
     ``qf18/``. A name that occurs twice in *table* never matches, because it is ambiguous.
 
-    Args:
-        paths: (n,) relative paths.
-        table: (m,) relative paths.
-
     Returns:
-        (n,) positions in *table*, 0 to m-1; -1 for each path that was not found.
+        (n,) positions in *table*; -1 for each path that was not found.
     """
     found = _locate(paths, table)
     if np.mean(found >= 0) < 0.5:
@@ -79,7 +75,6 @@ def source_pictures(
     Args:
         rows: (n rows) with "path", and "target_label" if true classes are known.
         clean: (n,) position in the clean run, -1 if it is not there.
-        manifests: manifests of ``afd degrade``.
 
     Returns:
         (n,) index of each row's picture, from 0 on without gaps; and how views were recognised, in

@@ -58,10 +58,7 @@ class _Strip:
 
 
 def to_rich(table: Table, width: int) -> list[rich.table.Table]:
-    """Convert *table* for a terminal of *width* characters.
-
-    Columns are shortened and left out until it fits; if it never does, it becomes several tables.
-    """
+    """*table* for a terminal of *width* characters: shortened, or at worst several tables."""
     strips = [_Strip(c, [row[n] for row in table.rows]) for n, c in enumerate(table.columns)]
     if not table.header:
         return [_rich(strips, header=False)]

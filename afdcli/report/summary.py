@@ -60,11 +60,7 @@ class Report:
 
 
 def summarise(runs: Sequence[Run], by: Sequence[str] = groups.DEFAULT) -> list[Report]:
-    """Compute the report of each of *runs*, overall and grouped by each of *by*.
-
-    Args:
-        runs: from `afdcli.report.load.load_runs`.
-        by: see `afdcli.report.groups.group`.
+    """Compute the report of each of *runs*, overall and grouped by each of *by*, see `group`.
 
     Raises:
         UsageError: *by* names a column that does not exist.
@@ -117,9 +113,7 @@ def _changes(run: Run) -> pd.DataFrame:
 def tidy(reports: Sequence[Report], all_changes: bool = False) -> pd.DataFrame:
     """Convert reports to one table with `COLUMNS` and one row per number.
 
-    Args:
-        reports: one or more.
-        all_changes: False for the `CHANGES` most frequent ones only.
+    It has all changes, or the `CHANGES` most frequent ones.
     """
     rows = []
     for report in reports:

@@ -33,13 +33,8 @@ def group_table(
 ) -> Table:
     """Build a table with a row per group, and a column per metric that any group has.
 
-    Args:
-        caption: heading of the table.
-        first: heading of the first column.
-        groups: the groups, in order.
-        names: names of the rows; by default the values of *groups*.
-        notes: sentences below the table.
-        sortable: see `Table`.
+    The heading of the first column is *first*; *names* of the rows are by default the values of
+    *groups*.
     """
     known = {metric for group in groups for metric in group.estimates}
     shown = [m for m in METRICS.values() if m.heading and m.name in known]
@@ -114,11 +109,8 @@ def breakdowns(
 ) -> list[Table]:
     """Build a table per column of *columns*, by which all reports are grouped.
 
-    Args:
-        reports: one or more.
-        columns: what rows are grouped by.
-        most: groups per table; None for all.
-        single: True to show breakdowns that have only one group, too.
+    Tables have at most *most* groups (None: all); those of a single group are left out unless
+    *single*.
     """
     made = []
     for by in columns:

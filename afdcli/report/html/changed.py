@@ -92,8 +92,7 @@ def changed(
     """Collect a sample of each run's changed pictures, about `SHOWN` in total.
 
     Args:
-        runs: one or more.
-        folder: folder with the pictures; None for counts only.
+        folder: the pictures; None for counts only.
         maps: True to draw feature drifting maps.
         on_picture: called with how many thumbnails and maps of a run are done, and how many it has.
 

@@ -52,12 +52,9 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def thumbnails(paths: Sequence[Path]) -> Iterator[bytes | None]:
-    """Yield a JPEG file of at most `SIDE` pixels per side for each of *paths*.
+    """Yield a JPEG file of at most `SIDE` pixels per side for each of *paths*; None if unreadable.
 
     Worker processes decode the files, because they may be malicious.
-
-    Returns:
-        One JPEG file per path; None for each file that cannot be read.
     """
     if not paths:
         return
@@ -100,10 +97,7 @@ def draw_maps(
     Loads the classifier and module that the metadata of *run* name. Decodes in this process, so
     only for files that a worker has decoded before.
 
-    Args:
-        run: the run that classified the pictures.
-        paths: of the pictures.
-        on_done: called with the number of pictures done so far.
+    Calls *on_done* with the number of pictures done so far.
 
     Returns:
         A JPEG file of at most `SIDE` pixels per side for each of *paths*, None if it cannot be

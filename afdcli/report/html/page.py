@@ -48,13 +48,11 @@ def render_page(
     maps: bool = False,
     on_picture: OnPicture = lambda *_: None,
 ) -> str:
-    """Return the HTML page about *runs*.
+    """The HTML page about *runs*.
 
     Args:
-        runs: one or more.
         reports: the report of each run, in order, grouped at least by `page_columns`.
         command: the command that makes this page, to be shown.
-        remarks: sentences for the reader.
         photos: folder that was classified; None for a page without thumbnails.
         maps: True to draw feature drifting maps, for which each run's classifier and module are
             loaded again.

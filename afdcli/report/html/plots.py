@@ -110,10 +110,9 @@ def over_groups(
     """Plot *lines* over *groups* with their intervals.
 
     Args:
-        groups: the groups, from left to right. Small ones get a hollow marker.
-        lines: what to plot.
+        groups: from left to right. Small ones get a hollow marker.
         axis: labels of x and y.
-        limits: lower and upper limit of y.
+        limits: of y.
         gain: None for lines with bands; else one number per group and a line at zero: True for
             differences, whose labels have a sign, False for shares.
     """
@@ -145,9 +144,7 @@ def over_groups(
 def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
     """Plot accuracy over mean probability, bin by bin, and the line of perfect calibration.
 
-    Args:
-        bins: for each line, its series (of accuracies), the metric of its probabilities, and its
-            bins.
+    *bins* are for each line its series (of accuracies), the metric of its probabilities, its bins.
     """
 
     def draw(axes: Axes) -> None:
@@ -253,12 +250,7 @@ def _legend(axes: Axes, columns: int) -> None:
 
 
 def to_svg(draw: Draw, name: str) -> str:
-    """Return a plot as an ``<svg>`` element.
-
-    Args:
-        draw: draws on the axes it is given.
-        name: unique name of the plot, as ids must be unique in a page.
-    """
+    """The plot that *draw* draws, as an ``<svg>`` element; *name* is unique in the page."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -31,7 +31,6 @@ class Plot:
         name: heading, if its section has several plots, else "".
         caption: what it shows, in words.
         svg: ``<svg>`` element made by afd, the only text of the page that is not escaped.
-        numbers: table of the plotted numbers.
     """
 
     name: str
@@ -44,12 +43,7 @@ class Plot:
 class Section:
     """A section of the page, which is left out if it has neither plots nor tables.
 
-    Attributes:
-        name: anchor.
-        title: heading.
-        about: text below the plots.
-        plots: plots, at most a few per run.
-        tables: tables, at most one per run.
+    *name* is its anchor, *about* the text below the plots.
     """
 
     name: str
@@ -62,9 +56,7 @@ class Section:
 def sections(reports: Sequence[Report], columns: Sequence[str]) -> dict[str, list[Section]]:
     """All sections that have something, by their place: "first", "plots", "classes" and "last".
 
-    Args:
-        reports: of one or more runs.
-        columns: see `afdcli.report.html.page.page_columns`.
+    *columns* are those of `afdcli.report.html.page.page_columns`.
     """
     others = [by for by in reports[0].groups if by not in columns]
     tables = breakdowns(reports, others, MAX_GROUPS)
