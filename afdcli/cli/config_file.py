@@ -121,13 +121,10 @@ def _check(where: str, command: Any, key: str, value: Any, trusted: bool) -> Non
 
 
 def _check_untrusted(where: str, option: str, items: list[Any]) -> None:
-    """Refuse what a file that came with a folder of photos must not do.
+    """Raise UsageError for what a file that came with a folder of photos must not do.
 
     It must not run code, and no option may lead out of the folder, to be read or written: no other
     folder, no link to one, no address.
-
-    Raises:
-        UsageError: it would.
     """
     cure = f"type --{option}, or name the file with --config {FILE}"
     if option in REFUSED:

@@ -91,14 +91,9 @@ def in_force(command: Any, context: Any) -> Iterator[Setting]:
 
 
 def settings_without_line(command: Any, context: Any, named: Path | None) -> list[Setting]:
-    """The settings that *command* would have if nothing was typed.
+    """The settings that *command* would have if nothing was typed but ``--config`` *named*.
 
-    Args:
-        context: of another command of the program.
-        named: ``--config``.
-
-    Raises:
-        UsageError: a file or variable holds an unknown option or a wrong value.
+    *context* is that of another command. Raises UsageError for an unknown option or a wrong value.
     """
     check_environment(command)
     root = context.find_root()

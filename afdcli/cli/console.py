@@ -114,12 +114,7 @@ def files_table(title: str) -> Table:
 
 
 def show_failed(screen: Console, first: Sequence[Failed], count: int, where: object) -> None:
-    """Print the *first* failed files by name, how many more there are, and *where* they stand.
-
-    Args:
-        count: number of failed files.
-        where: the file whose rows list all of them.
-    """
+    """Print the *first* of *count* failed files, and *where*, in which file, all stand."""
     if not first:
         return
     table = files_table("failed")
@@ -165,23 +160,14 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 
 def run_code(failures: int, done: int, unlisted: Sequence[str]) -> int:
-    """Exit code of a run over images.
-
-    Args:
-        failures, done: numbers of images.
-        unlisted: folders that could not be listed.
-    """
+    """Exit code of a run over images; *unlisted* are folders that could not be listed."""
     if failures and not done:
         return EXIT_USAGE
     return EXIT_SOME_FAILED if failures or unlisted else EXIT_OK
 
 
 def end_run(code: int, done: str, failed: Counter[str], where: str) -> None:
-    """Exit unless *code* is 0. Says first if nothing was *done*, and why; the rows are in *where*.
-
-    Raises:
-        typer.Exit: with *code*.
-    """
+    """Exit unless *code* is 0. Says first if nothing was *done*, why, and *where* the rows are."""
     if code == EXIT_USAGE:
         who = "the only image" if failed.total() == 1 else f"all {failed.total():,} images"
         message = f"nothing was {done}: {who} failed ({reasons(failed)});"

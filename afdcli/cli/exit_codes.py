@@ -81,11 +81,7 @@ class Group(TyperGroup):
 
 
 def tell(error: BaseException, debug: bool = False) -> int:
-    """Print *error* in one line on standard error and return its exit code.
-
-    Args:
-        debug: show the traceback, too.
-    """
+    """Print *error* in one line on standard error, or its traceback; returns its exit code."""
     code, message = judge(error)
     with suppress(OSError, ValueError):  # standard error may be closed or full
         if debug:

@@ -56,14 +56,9 @@ def lines(screen: Console, line: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over a known number of things, or lines where there is no terminal.
+    """A bar over a known number of *what*, e.g. "pictures", or lines where there is no terminal.
 
-    Args:
-        screen: where to draw.
-        what: is counted, e.g. "pictures".
-
-    Yields:
-        A function to call with how many are done, and how many there are.
+    Call what it yields with how many are done, and how many there are.
     """
     done = total = 0
     shown = bar(
@@ -97,11 +92,7 @@ class Counts(Protocol):
 class Live:
     """A progress bar on a terminal; elsewhere, such as under SLURM, a line every 30 s.
 
-    A context manager.
-
-    Args:
-        screen: where to draw; nothing is drawn if it is quiet.
-        inputs: of the run; they are counted in the background.
+    A context manager. The *inputs* of the run are counted in the background.
 
     Attributes:
         done: images done so far.

@@ -28,9 +28,9 @@ class View:
     """Reports, and which parts of them to show.
 
     Attributes:
-        columns: breakdowns shown as tables; the summary also has those of the page.
+        columns: breakdowns shown as tables, which the user may have *asked* for; the summary also
+            has those of the page.
         everything: show all groups and changes.
-        asked: the user named the columns.
     """
 
     reports: list[Report]

@@ -77,11 +77,7 @@ class FileFacts:
 
 
 def find_facts(path: Path, photo: Photo) -> FileFacts:
-    """Facts about the file *path*, of which *photo* was read.
-
-    Raises:
-        PhotoError: UNREADABLE, where the file has gone since.
-    """
+    """Facts about the file *path*, of which *photo* was read. Raises PhotoError if it has gone."""
     try:
         size = path.stat().st_size
         header = parse_header(path.read_bytes()) if photo.codec == "jpeg" else None

@@ -83,8 +83,7 @@ class Inspection:
 def predict(photo: Photo, backbone: Backbone, loaded: LoadedModule | None) -> Inspection:
     """Classify *photo* without and with the module *loaded*, in float32 on the CPU.
 
-    Raises:
-        PhotoError: BAD_OUTPUT where the classifier's output is not a number.
+    Raises PhotoError where the classifier's output is not a number.
     """
     network = AFDClassifier(backbone, loaded, compare=loaded is not None).eval()
     # The figure shows all coefficients; the network may read fewer of them, or none.

@@ -16,10 +16,7 @@ def blocks_by_stride(net: nn.Module, size: tuple[int, int]) -> dict[int, list[st
 
     A block is a part of a stage that holds several layers, such as a residual block. Where the
     parts of a stage cannot be told, the stage is one block. Only outputs (B, C, h, w) count; most
-    transformers have none.
-
-    Args:
-        size: (height, width) of the inputs, in pixels.
+    transformers have none. *size* is (height, width) of the inputs, in pixels.
     """
     modules, ends = dict(net.named_modules()), _ends(net)
     parts = [name for name, module in modules.items() if _is_part(name, module, modules, ends)]

@@ -20,12 +20,8 @@ def fold_batch_norms(net: nn.Module, size: tuple[int, int]) -> int:
     One pass over a picture shows which follows which. A network whose output would change (because
     it also reads the convolution elsewhere, say) is left as it was.
 
-    Args:
-        net: frozen, in eval mode.
-        size: (height, width) of its input, pixels.
-
-    Returns:
-        How many were folded.
+    *net* is frozen, in eval mode, and takes pictures of *size* (height, width). Returns how many
+    were folded.
     """
     device = next(net.parameters()).device
     probe = torch.linspace(-2, 2, 3 * size[0] * size[1], device=device).view(1, 3, *size)

@@ -110,11 +110,7 @@ def _imagenet(count: int, config: Mapping[str, Any], own_weights: bool) -> Class
 
 
 def read_class_names(file: Path) -> tuple[str, ...]:
-    """One name per line; or JSON, see `names_of`.
-
-    Raises:
-        BackboneError: that cannot be read.
-    """
+    """One name per line; or JSON, see `names_of`. Raises BackboneError if it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".json" or text.lstrip()[:1] == "{":

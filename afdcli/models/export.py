@@ -41,9 +41,7 @@ class Subject:
     """What is exported.
 
     Attributes:
-        net: takes three tensors, gives a tuple.
-        inputs: names of the inputs.
-        outputs: names of the outputs.
+        net: takes three tensors, named *inputs*; gives a tuple, named *outputs*.
         draw: random inputs for a batch of some size.
     """
 

@@ -205,7 +205,7 @@ class HookedBackbone(nn.Module):
 
     @contextmanager
     def watching(self, names: Sequence[str]) -> Iterator[list[Tensor]]:
-        """A list; every pass in this context appends the outputs of the modules *names*."""
+        """A list to which passes in this context append the outputs of the modules *names*."""
         seen: list[Tensor] = []
         modules = {name: self.net.get_submodule(name) for name in names}
         with watching(modules, lambda _name, _inputs, output: seen.append(output)):

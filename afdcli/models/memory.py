@@ -16,9 +16,7 @@ def keep_freed_memory() -> bool:
     By default glibc maps every large tensor anew, and the first touch of each page goes through
     the kernel: on small machines that doubles the time of a training step (MobileNetV2, two cores:
     718 ms against 465). Memory at rest is not given back, at most 2 GB.
-
-    Returns:
-        True where it worked: with glibc; elsewhere nothing happens.
+    True where it worked: with glibc; elsewhere nothing happens.
     """
     return _mallopt((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, 1 << 26))
 

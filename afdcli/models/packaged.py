@@ -111,11 +111,7 @@ def create_packaged(name: str, package: Package) -> nn.Module:
 
 
 def _renamed(net: nn.Module, stored: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give the *stored* tensors timm's names. Both list the same tensors in the same order.
-
-    Raises:
-        ValueError: the number or the shapes of the tensors differ.
-    """
+    """The *stored* tensors with timm's names, in this order. Raises ValueError if they differ."""
     theirs = [value for key, value in stored.items() if not key.endswith("num_batches_tracked")]
     ours = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     for (key, value), tensor in zip(ours.items(), theirs, strict=True):

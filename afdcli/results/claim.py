@@ -18,12 +18,7 @@ from afdcli.storage.paths import Place, is_file, trouble
 def claimed(
     out: Place, *, resume: bool = False, overwrite: bool = False, option: str = "--out"
 ) -> Iterator[None]:
-    """Lock the results *out* while a run writes them, see `afdcli.storage.lock`.
-
-    Args:
-        resume: continue results that exist already.
-        overwrite: replace results that exist already.
-        option: the option that named *out*, for the message.
+    """Lock the results *out*, named by *option*, while a run writes them.
 
     Raises:
         UsageError: another run holds the lock; the results exist and neither *resume* nor

@@ -32,11 +32,7 @@ _HEADER = 128  # bytes, a multiple of 64 as numpy wants it
 
 
 def check_embeddings(out: Path, results: Place, dtype: str) -> None:
-    """Check, before slow work, that embeddings can be written to *out*.
-
-    Raises:
-        UsageError: they cannot.
-    """
+    """Raise UsageError, before slow work, if embeddings cannot be written to *out*."""
     if is_url(str(out)) or str(out).partition(":/")[0] in ("s3", "gs", "http", "https"):
         raise UsageError(f"--embeddings {out}: give a local file; results may be at a URL")
     if out.suffix.lower() not in SUFFIXES:

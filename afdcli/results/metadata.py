@@ -36,11 +36,7 @@ def metadata_part(metadata: Mapping[str, object], name: str) -> Mapping[str, obj
 
 
 def read_metadata(path: Place) -> Mapping[str, object]:
-    """The metadata of the results at *path*; empty if there are none.
-
-    Raises:
-        ResultsError: they cannot be read.
-    """
+    """The metadata of the results at *path*, empty if there are none. Raises ResultsError."""
     beside = metadata_path(path)
     if not is_file(beside):
         return {}
@@ -96,24 +92,17 @@ class RunMetadata:
 
     @classmethod
     def start(cls, results: Place, facts: dict[str, Any]) -> RunMetadata:
-        """Write the metadata of a run that begins, with status "running".
-
-        Raises:
-            ResultsError: the file cannot be written.
-        """
+        """Write the metadata of a run that begins, with status "running"."""
         run = cls(metadata_path(results), facts, _now())
         run.write("running", None)
         return run
 
     def write(self, status: str, counts: dict[str, Any] | None) -> None:
-        """Replace the file atomically.
+        """Replace the file atomically. Raises ResultsError if it cannot be written.
 
         Args:
             status: "running", "finished", "interrupted" or "failed".
             counts: `Summary.counts`; None at the start.
-
-        Raises:
-            ResultsError: the file cannot be written.
         """
         ended = None if status == "running" else _now().isoformat(timespec="seconds")
         content = {

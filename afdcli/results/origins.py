@@ -60,11 +60,7 @@ class Origins:
 
     @classmethod
     def of(cls, results: Place, photos: Sequence[Path] = ()) -> Origins:
-        """The pictures of *results*.
-
-        Args:
-            results: the results; their metadata name the inputs.
-            photos: the inputs, if they are elsewhere now.
+        """The pictures of *results*, whose metadata name the inputs, or *photos* if they moved.
 
         Raises:
             UsageError: neither the metadata nor *photos* name inputs.

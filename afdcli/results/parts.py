@@ -22,10 +22,9 @@ ROWS_PER_PART = 100_000  # default for results at a URL
 
 
 def check_out(out: Place, rows_per_part: int | None) -> None:
-    """Check, before slow work, that results can be written to *out*.
+    """Check, before slow work, that results can be written to *out*: file, folder of parts or URL.
 
     Args:
-        out: file, folder of parts or URL.
         rows_per_part: None for results in one file.
 
     Raises:
@@ -50,10 +49,7 @@ def check_out(out: Place, rows_per_part: int | None) -> None:
 class PartsSink(Sink):
     """Writes results as a folder of parts; continues after the parts that exist.
 
-    Args:
-        folder: the output folder or URL.
-        columns: the columns to write.
-        rows: rows per part; the last part may have fewer.
+    All parts but the last have *rows* rows.
 
     Raises:
         ResultsError: the disk or the object store reports an error; raised by every method.

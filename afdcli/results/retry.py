@@ -34,12 +34,7 @@ class Retry:
 
 
 def list_failed(results: Place, origins: Origins, out: Path) -> Retry:
-    """Write the paths and URLs of the failed rows of *results* to *out*, one per line.
-
-    Args:
-        results: a results file, a folder of parts or a URL.
-        origins: where their pictures are.
-        out: the list; replaced atomically.
+    """Write the paths and URLs of the failed rows of *results* to *out*, one per line, atomically.
 
     Raises:
         ResultsError: the results cannot be read, or *out* cannot be written.

@@ -149,12 +149,7 @@ class Columns:
         return {name: cells[name] for name in self.types}
 
     def restore(self, cells: Mapping[str, Cell]) -> Row:
-        """Undo `flatten`. Numbers may be text, as in CSV.
-
-        Raises:
-            KeyError: a column is missing.
-            ValueError: a cell is not a number.
-        """
+        """Undo `flatten`. Numbers may be text, as in CSV. Raises KeyError, ValueError."""
         values = {name: _typed(kind, cells[name]) for name, kind in self.types.items()}
         shared = {f.name: values[f.name] for f in fields(Row) if f.name in values}
         row = Row(**{name: v for name, v in shared.items() if v is not None})  # type: ignore[arg-type]

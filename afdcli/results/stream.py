@@ -71,11 +71,7 @@ def no_results(path: Place) -> ResultsError:
 
 
 def check_suffix(path: Place) -> None:
-    """Check that the name of *path* is one of results.
-
-    Raises:
-        ResultsError: it is not.
-    """
+    """Raise ResultsError if the name of *path* is not one of results."""
     if path.suffix.lower() not in _READERS:
         raise ResultsError(
             f"{path}: not a results file; results of afd classify end in {', '.join(_READERS)}"

@@ -154,9 +154,7 @@ def write_counted(
 ) -> None:
     """Write *rows* and count them; Ctrl-C comes before both or behind both.
 
-    Args:
-        seconds: since the first task of the run.
-        on_rows: called with *summary* once they are written.
+    Calls *on_rows* then. *seconds* are since the first task of the run.
 
     Raises:
         ResultsError: as `Sink.write`; then they are not counted.

@@ -37,9 +37,6 @@ def journal(path: Path) -> Path:
 class Sink(ABC):
     """A results file that is being written. As a context manager it closes the file on exit.
 
-    Args:
-        columns: the columns to write.
-
     Raises:
         ResultsError: the disk reports an error; raised by every method.
     """
@@ -53,11 +50,7 @@ class Sink(ABC):
 
     @abstractmethod
     def close(self, finished: bool = True) -> None:
-        """Finish the file with the rows so far.
-
-        Args:
-            finished: False if the run was interrupted or failed, so that rows are missing.
-        """
+        """Finish the file with the rows so far; not *finished* if rows are missing."""
 
     def cells(self, row: Row) -> dict[str, Cell]:
         """Cells of *row* by column name; all text can be encoded as UTF-8."""
@@ -89,13 +82,7 @@ class Sink(ABC):
 
 
 class _LineSink(Sink):
-    """A text file with one line per row.
-
-    Args:
-        path: the results file.
-        columns: the columns to write.
-        keep: bytes of an existing file to keep, after which rows are appended; 0 starts anew.
-    """
+    """A text file with one line per row; appends behind *keep* bytes of it, 0 starts anew."""
 
     def __init__(self, path: Path, columns: Columns, keep: int = 0) -> None:
         super().__init__(columns)
@@ -209,11 +196,7 @@ class ParquetSink(JsonlSink):
 
 
 def to_parquet(lines: Path, columns: Columns, new: Path) -> None:
-    """Write the rows of the JSONL file *lines* to the Parquet file *new*.
-
-    Raises:
-        OSError: the disk reports an error.
-    """
+    """Write the rows of the JSONL file *lines* to the Parquet file *new*. Raises OSError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -261,8 +244,6 @@ def open_sink(path: Path, columns: Columns, keep: int = 0) -> Sink:
     """Open the results file *path* for writing, in the format of its suffix.
 
     Args:
-        path: ends in .csv, .jsonl or .parquet.
-        columns: the columns to write.
         keep: bytes of its `journal` to keep, after which rows are appended; 0 replaces the file.
 
     Raises:
