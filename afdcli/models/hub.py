@@ -11,14 +11,7 @@ from urllib.parse import urlsplit
 
 import huggingface_hub
 import timm
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    FileMetadataError,
-    GatedRepoError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import errors
 from timm.models import get_pretrained_cfg
 from torch import nn
 
@@ -67,20 +60,21 @@ def _explained(name: str, error: Exception) -> str:
     repository = hub_id(name) or name
     chain = list(_causes(error))
     status = next((code for cause in chain if (code := _status(cause))), None)
-    if any(isinstance(cause, GatedRepoError) for cause in chain) or status == 403:
+    if any(isinstance(cause, errors.GatedRepoError) for cause in chain) or status == 403:
         return (
             f"{repository} is gated: ask for access on {_endpoint()}/{repository}, log in with "
             "`hf auth login`, and run again"
         )
-    if any(isinstance(cause, RevisionNotFoundError) for cause in chain):
+    if any(isinstance(cause, errors.RevisionNotFoundError) for cause in chain):
         return f"{repository}: the hub has this model but not this revision; check the part after @"
-    if any(isinstance(cause, RepositoryNotFoundError) for cause in chain) or status == 401:
+    if any(isinstance(cause, errors.RepositoryNotFoundError) for cause in chain) or status == 401:
         return (
             f"the hub ({_endpoint()}) has no model {repository}: check the name; "
             "if it is private, log in with `hf auth login`"
         )
     if any(
-        isinstance(c, EntryNotFoundError) and not isinstance(c, LocalEntryNotFoundError)
+        isinstance(c, errors.EntryNotFoundError)
+        and not isinstance(c, errors.LocalEntryNotFoundError)
         for c in chain
     ):
         return (
@@ -94,7 +88,7 @@ def _explained(name: str, error: Exception) -> str:
             f"the hub ({_endpoint()}) answers with HTTP status {status} for {repository}: "
             "try again later, or give a weights file with --checkpoint FILE"
         )
-    if any(isinstance(cause, FileMetadataError) for cause in chain):
+    if any(isinstance(cause, errors.FileMetadataError) for cause in chain):
         return (
             f"{_endpoint()} does not answer like a Hugging Face hub: "
             "check HF_ENDPOINT and the proxy settings"

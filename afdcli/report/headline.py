@@ -6,19 +6,11 @@ import math
 from collections.abc import Sequence
 
 from afdcli.constants import WORDS
+from afdcli.report import tables
 from afdcli.report.estimates import FEW, Group
 from afdcli.report.metrics import METRICS, p_value, percent, points
 from afdcli.report.summary import Report
 from afdcli.report.table import Cell, Column, Table
-from afdcli.report.tables import (
-    SHOWN,
-    breakdowns,
-    changes,
-    drift_cell,
-    failures,
-    group_table,
-    labelled,
-)
 from afdcli.storage.text import clean
 
 #: Metric, its name in the headline, and a remark on it.
@@ -54,8 +46,8 @@ _ALONE = "Nothing to compare: there are predictions with AFD only, or without AF
 def headline(report: Report) -> Table:
     """Build the headline of *report*: accuracies or, without true classes, what AFD changed."""
     group = report.overall
-    wanted = _LABELLED if labelled(report) else _UNLABELLED
-    if labelled(report) and "recovered_share" not in group.estimates:
+    wanted = _LABELLED if tables.labelled(report) else _UNLABELLED
+    if tables.labelled(report) and "recovered_share" not in group.estimates:
         wanted = (*wanted, _COST)
     rows = [
         (Cell(name, tone="strong"), _value(metric, group), Cell(remark or _remark(metric, group)))
@@ -74,22 +66,22 @@ def report_tables(reports: Sequence[Report], everything: bool, single: bool) -> 
         everything: True for all groups and changes, False for the largest only.
         single: True to show breakdowns that have only one group, too.
     """
-    most = None if everything else SHOWN
+    most = None if everything else tables.SHOWN
     made = [headline(reports[0])] if len(reports) == 1 else [_side_by_side(reports)]
     if not all(report.all_failed for report in reports):
-        made += breakdowns(reports, tuple(reports[0].groups), most, single)
+        made += tables.breakdowns(reports, tuple(reports[0].groups), most, single)
         compared = [r for r in reports if "accuracy_difference" not in r.overall.estimates]
-        made += [changes(report, most) for report in compared if len(report.changes)]
-    return made + ([failures(reports)] if any(report.failures for report in reports) else [])
+        made += [tables.changes(report, most) for report in compared if len(report.changes)]
+    return made + ([tables.failures(reports)] if any(report.failures for report in reports) else [])
 
 
 def _side_by_side(reports: Sequence[Report]) -> Table:
     overall = [report.overall for report in reports]
     notes = about_runs(reports)
-    if not any(map(labelled, reports)) and any("drift_p50" in g.estimates for g in overall):
+    if not any(map(tables.labelled, reports)) and any("drift_p50" in g.estimates for g in overall):
         notes = (*notes, f"drift: {WORDS['drift']}; median (middle half)")
     names = [report.name for report in reports]
-    return group_table("Results", "results", overall, names=names, notes=notes)
+    return tables.group_table("Results", "results", overall, names=names, notes=notes)
 
 
 def about_runs(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -117,7 +109,7 @@ def _counts(report: Report) -> str:
 
 def _value(metric: str, group: Group) -> Cell:
     if metric == "drift_p50":
-        return drift_cell(group)
+        return tables.drift_cell(group)
     show = percent if metric == "recovered_share" else METRICS[metric].show
     return show(group.get(metric), unit=True)
 
