@@ -94,18 +94,15 @@ def _misfit(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> str:
         for name in other
         if own[name][:1] == (count,) and own[name][1:] == shapes[name][1:] and shapes[name]
     ]
-    missing, needless = sorted(set(own) - set(shapes)), sorted(set(shapes) - set(own))
-    if heads and heads == other and not missing and not needless:
+    differ = sorted(own.keys() ^ shapes.keys())
+    if heads and heads == other and not differ:
         return (
             f"--checkpoint {path} has {shapes[heads[0]][0]:,} classes, the backbone {count:,}; "
             "register the model with that many in a file of your own, and --import it"
         )
-    if missing:
-        reason = f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" * (len(missing) > 1))
-    elif needless:
-        reason = f"the backbone has no {needless[0]}"
-    else:
-        name = next(iter(other), "")
+    name = next(iter([*differ, *other]), "")
+    reason = f"it lacks {name}" if name in own else f"the backbone has no {name}"
+    if not differ:
         reason = f"{name} has shape {shapes.get(name)}, not {own.get(name)}"
     return (
         f"--checkpoint {path} does not fit this backbone: {reason}; "

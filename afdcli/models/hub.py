@@ -57,42 +57,23 @@ def _offline() -> Iterator[None]:
 
 def _explained(name: str, error: Exception) -> str:
     """One line with cause and cure for an *error* of timm or of the hub's client."""
-    repository = hub_id(name) or name
+    repository, hub = hub_id(name) or name, _endpoint()
     chain = list(_causes(error))
-    status = next((code for cause in chain if (code := _status(cause))), None)
-    if any(isinstance(cause, errors.GatedRepoError) for cause in chain) or status == 403:
-        return (
-            f"{repository} is gated: ask for access on {_endpoint()}/{repository}, log in with "
-            "`hf auth login`, and run again"
-        )
-    if any(isinstance(cause, errors.RevisionNotFoundError) for cause in chain):
-        return f"{repository}: the hub has this model but not this revision; check the part after @"
-    if any(isinstance(cause, errors.RepositoryNotFoundError) for cause in chain) or status == 401:
-        return (
-            f"the hub ({_endpoint()}) has no model {repository}: check the name; "
-            "if it is private, log in with `hf auth login`"
-        )
-    if any(
-        isinstance(c, errors.EntryNotFoundError)
-        and not isinstance(c, errors.LocalEntryNotFoundError)
-        for c in chain
-    ):
+    missing = (c for c in chain if isinstance(c, errors.EntryNotFoundError))
+    if any(not isinstance(cause, errors.LocalEntryNotFoundError) for cause in missing):
         return (
             f"{repository} on the hub is not a timm model: it lacks a file that timm needs; "
             "`afd models SEARCH` lists timm models"
         )
-    if status == 404:
-        return f"the hub ({_endpoint()}) has no {repository} (404): check the name"
+    status = next((code for cause in chain if (code := _status(cause))), None)
     if status is not None:
         return (
-            f"the hub ({_endpoint()}) answers with HTTP status {status} for {repository}: "
-            "try again later, or give a weights file with --checkpoint FILE"
+            f"the hub ({hub}) answers with HTTP status {status} for {repository}: check the name"
+            " and the part after @; if it is private or gated, ask for access on"
+            f" {hub}/{repository} and log in with `hf auth login`"
         )
     if any(isinstance(cause, errors.FileMetadataError) for cause in chain):
-        return (
-            f"{_endpoint()} does not answer like a Hugging Face hub: "
-            "check HF_ENDPOINT and the proxy settings"
-        )
+        return f"{hub} does not answer like a Hugging Face hub: check HF_ENDPOINT and the proxy"
     reason = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
     if isinstance(error, OSError) and not name.startswith(LOCAL):
         return f"{_ways_out(name)} ({reason})"

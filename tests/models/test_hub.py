@@ -61,12 +61,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ans
 
 
 ANSWERS = [
-    (404, "RepoNotFound", "has no model nobody/nothing: check the name"),
-    (404, "RevisionNotFound", "but not this revision"),
+    (404, "RepoNotFound", "answers with HTTP status 404 for nobody/nothing: check the name"),
+    (404, "RevisionNotFound", "and the part after @"),
     (404, "EntryNotFound", "is not a timm model"),
-    (404, "", "has no nobody/nothing (404)"),
-    (401, "", "check the name; if it is private, log in"),
-    (403, "GatedRepo", "is gated: ask for access"),
+    (401, "", "if it is private or gated"),
+    (403, "GatedRepo", "ask for access on"),
     (418, "", "answers with HTTP status 418"),
     (200, "", "does not answer like a Hugging Face hub"),
 ]
