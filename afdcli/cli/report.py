@@ -17,7 +17,6 @@ from afdcli.storage.writable import check_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from afdcli.storage.paths import Place
 
 RESULTS = argument(
     "RESULTS",
@@ -71,7 +70,6 @@ def report(
     html: Annotated[Path | None, HTML] = None,
     photos: Annotated[Path | None, PHOTOS] = None,
     maps: Annotated[bool, MAPS] = False,
-    export_failed: Annotated[Path | None, options.EXPORT_FAILED] = None,
     as_json: Annotated[bool, options.JSON] = False,
     config: ConfigOption = None,
     debug: Annotated[bool, options.DEBUG] = False,
@@ -95,7 +93,7 @@ def report(
     reference = place(clean) if clean is not None else None
     files = (*paths, reference, *(manifest or ()))
     inputs = [path for path in files if isinstance(path, Path)]  # a URL is never written to
-    _check_page(html, photos, maps, inputs, bool(export_failed))
+    _check_page(html, photos, maps, inputs)
     with console.say_if_slow("reading the results …"):
         from afdcli.cli.report_output import View, show_all_failed, write_page
         from afdcli.report.groups import DEFAULT
@@ -103,8 +101,6 @@ def report(
         from afdcli.report.load import load_runs
         from afdcli.report.summary import summarise
 
-        if export_failed is not None:
-            _export_failed(paths, export_failed, photos)
         runs = load_runs(paths, clean=reference, manifests=manifest or ())
         default = [n for n in DEFAULT if n == "folder" or all(n in r.rows for r in runs)]
         columns = list(dict.fromkeys(by or default))
@@ -128,14 +124,12 @@ def report(
         console.say(f"written: {html}")
 
 
-def _check_page(
-    html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path], listing: bool
-) -> None:
-    """Raise UsageError if the page cannot be written. *listing*: *photos* serve that, too."""
+def _check_page(html: Path | None, photos: Path | None, maps: bool, taken: Sequence[Path]) -> None:
+    """Raise UsageError if the page cannot be written."""
     if maps and photos is None:
         raise UsageError("--maps shows pictures: it needs --photos DIR")
     if html is None:
-        if photos is not None and not listing:
+        if photos is not None:
             raise UsageError("--photos adds pictures to the page: it needs --html FILE")
         return
     if html.suffix.lower() not in (".html", ".htm"):
@@ -143,15 +137,3 @@ def _check_page(
     check_file(html, "--html", taken)
     if photos is not None and not photos.is_dir():
         raise UsageError(f"--photos {photos}: no such folder")
-
-
-def _export_failed(paths: Sequence[Place], file: Path, photos: Path | None) -> None:
-    from afdcli.results.origins import Origins
-    from afdcli.results.retry import list_failed
-
-    if len(paths) > 1:
-        raise UsageError("--export-failed takes one results file")
-    check_file(file, "--export-failed", [path for path in paths if isinstance(path, Path)])
-    origins = Origins.of(paths[0], [photos] if photos else ())
-    for line in console.retry_lines(list_failed(paths[0], origins, file), file):
-        console.err().print(line, soft_wrap=True)

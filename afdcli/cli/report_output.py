@@ -79,8 +79,6 @@ def show_all_failed(runs: Sequence[Run], reports: Sequence[Report]) -> None:
         console.show_failed(screen, first, count, run.sources[0].path)
         for remark in report.remarks:
             screen.print(Text(clean(remark), style="dim"))
-    retry = ("--export-failed", "failed.txt")
-    console.show_next(screen, "afd", "report", runs[0].sources[0].path, *retry)
 
 
 def write_page(

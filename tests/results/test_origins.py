@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from kit.results import row
 from afdcli.errors import UsageError
 from afdcli.inputs.inputs import Inputs
 from afdcli.results.origins import Origins
+from afdcli.results.retry import list_failed
 
 
 def made(*names: str) -> None:
@@ -94,7 +94,7 @@ def test_what_is_not_in_the_list_is_said(here: Path) -> None:
     said = " ".join(result.stderr.split())
     assert "3 failed rows are not in the list" in said
     for part in ("a line break", "z.zip, which can only be classified as a whole", "no such file"):
-        assert part in said
+        assert part in retry.remark
     assert Path("failed.txt").read_text() == str(here / "a/x.jpg") + "\n"
 
 
