@@ -10,16 +10,7 @@ from afdcli.view.spec import ViewSpec
 
 @dataclass(frozen=True)
 class ClassifierFacts:
-    """A classifier without its network, see `afdcli.models.loader.Backbone`.
-
-    Attributes:
-        name: timm name or the name of a registered model.
-        spec: how photos are resized and cropped for it.
-        class_names: one per output.
-        origin: where the weights came from, for the metadata of a run.
-        names_from: where the class names came from, for the metadata of a run.
-        note: a sentence for the user if the class names are assumed, or "".
-    """
+    """A classifier without its network; the attributes are those of `Backbone`."""
 
     name: str
     spec: ViewSpec

@@ -106,10 +106,8 @@ class HookedBackbone(nn.Module):
 
     Args:
         backbone: the frozen classifier.
-        plug: "stem": the function sees the output of the module *where*; "input": it sees the
-            pixels, (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
-        where: name of the backbone's module; "" at the input.
-        behind: names of the modules behind the stem whose outputs can be changed, too.
+        plug, where, behind: see `Hooks`; at the input, the function sees the pixels, (B, 3, H, W)
+            in -1 ... 1, before the backbone's own normalisation.
         precision: of convolutions and matrix products, see `afdcli.models.precision`.
     """
 
