@@ -55,24 +55,26 @@ def lines(screen: Console, line: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def counting(screen: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over a known number of *what*, e.g. "pictures", or lines where there is no terminal.
+def counting(screen: Console, what: str) -> Iterator[Callable[..., None]]:
+    """A bar over a number of *what*, e.g. "pictures", or lines where there is no terminal.
 
-    Call what it yields with how many are done, and how many there are.
+    Call what it yields with how many are done and, if that is known, how many there are.
     """
-    done = total = 0
+    done = 0
+    total: int | None = None
     shown = bar(
         screen, TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn()
     )
     task = shown.add_task(what, total=None)
 
-    def update(now: int, of: int) -> None:
+    def update(now: int, of: int | None = None) -> None:
         nonlocal done, total
         done, total = now, of
         shown.update(task, completed=now, total=of)
 
     def line() -> str:
-        return f"{done:,} of {total:,} {what}" if total else f"looking for {what}"
+        of = f" of {total:,}" if total else ""
+        return f"{done:,}{of} {what}" if done or of else f"looking for {what}"
 
     with shown, lines(screen, line):
         yield update

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,14 +20,11 @@ from afdcli.errors import UsageError
 from afdcli.storage.writable import check_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
     from afdcli.sort.run import Problems, Sorted, Sorting
 
 _SHOWN = 15  # folders on the screen
-_OFTEN = 500  # rows between two updates of the screen
 
 RESULTS = argument(
     "RESULTS", "Results of afd classify: a file, a folder of parts or a URL. Default: results.csv."
@@ -110,8 +106,10 @@ _DONE = {"move": "moved", "copy": "copied", "link": "linked"}
 
 
 def _sort(sorting: Sorting, dry_run: bool, quiet: bool) -> None:
+    from afdcli.cli.live import counting
+
     try:
-        with _progress(console.err(quiet)) as on_rows:
+        with counting(console.err(quiet), "rows") as on_rows:
             done = sorting.count(on_rows) if dry_run else sorting.run(on_rows)
     except KeyboardInterrupt:
         console.say(f"afd: interrupted; undo it with --undo and the last list in {sorting.into}")
@@ -173,18 +171,3 @@ def _undo(path: Path, screen: Console) -> None:
     _show_problems(done.problems, "not put back")
     if done.problems.counts:
         raise typer.Exit(console.EXIT_SOME_FAILED)
-
-
-@contextmanager
-def _progress(screen: Console) -> Iterator[Callable[[int], None]]:
-    """Shows the number of rows; on terminals only."""
-    if not screen.is_terminal or screen.quiet:
-        yield lambda _: None
-        return
-    with screen.status("sorting") as status:
-
-        def show(rows: int) -> None:
-            if rows % _OFTEN == 0:
-                status.update(f"sorting: {rows:,} rows")
-
-        yield show
