@@ -165,7 +165,6 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("report", "no.csv"), ("no.csv", "no such file")),
         (("report", "file"), ("file",)),
         (("report", "a.jpg"), ("a.jpg",)),
-        (("report", "r.csv", "--only", "no.txt"), ("no.txt",)),
         (("report", "r.csv", "--clean", "no.csv"), ("no.csv",)),
         (("report", "r.csv", "--html", "file/x.html"), ("--html", "cannot be written")),
     ],

@@ -23,7 +23,7 @@ def test_command_prints_and_draws(kit: Path, here: Path) -> None:
         "JPEG, baseline",
         "300 × 200",
         "4:2:0",
-        "90, estimated (luma 90, chroma 90)",
+        "90, estimated",
         "the file's own",
         "tiny_test_net, 5 classes",
         "without AFD",
