@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 
 def page(*arguments: str) -> Page:
-    result = report(*arguments, "--html", "page.html", "--out", "s.csv")
+    result = report(*arguments, "--html", "page.html", "--format", "csv")
     assert result.exit_code == 0, result.output
     Path("s.csv").write_text(result.stdout, encoding="utf-8")
     return Page(Path("page.html").read_text(encoding="utf-8"))

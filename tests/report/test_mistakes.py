@@ -78,7 +78,7 @@ def test_unreadable_files_end_in_one_line(
     assert not result.stdout
 
 
-def test_wrong_usage_ends_in_one_line(tmp_path: Path) -> None:
+def test_wrong_usage_ends_in_one_line() -> None:
     write("r.csv", compared())
     write("u.csv", compared(), labels=False)
     write("other.csv", [row("elsewhere/1.jpg", "cat", "cat", "cat")])
@@ -88,10 +88,9 @@ def test_wrong_usage_ends_in_one_line(tmp_path: Path) -> None:
         (["--clean", "u.csv"], "u.csv: has no labels"),
         (["--html", "x.pdf"], "--html x.pdf: the name must end in"),
         (["r.csv"], "r.csv: given twice"),
-        (["--html", "x.pdf"], "must end in .html"),
+        (["--html", "r.csv"], "must end in .html"),
         (["--photos", "."], "it needs --html"),
         (["--html", "x.html", "--maps"], "it needs --photos"),
-        (["--html", "x.html", "--out", "x.html"], "must end in"),
         (["--html", "x.html", "--photos", "nowhere"], "no such folder"),
     ):
         result = report("r.csv", *arguments)

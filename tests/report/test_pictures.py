@@ -158,11 +158,3 @@ def test_the_original_beside_its_copies_is_one_more_view() -> None:
     write("r.csv", rows)
     table = tidy(report("r.csv", "-f", "csv"))
     assert numbers(table, "accuracy_direct")[:2] == [12, 36]
-
-
-def test_lists_keep_the_views_together(tmp_path: Path) -> None:
-    write("all.csv", views(lambda quality, k: f"qf{quality}/a/{k}.jpg"))
-    write("clean.csv", clean())
-    (tmp_path / "out.txt").write_text("qf25/a/1\nqf18/a/2\n")
-    table = tidy(report("all.csv", "--clean", "clean.csv", "--exclude", "out.txt", "-f", "csv"))
-    assert numbers(table, "accuracy_direct")[:2] == [30, 148]

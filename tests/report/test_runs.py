@@ -72,8 +72,7 @@ def test_two_runs_one_with_and_one_without_afd_are_paired_by_path() -> None:
     on = [Row(**{**vars(r), "direct": ()}) for r in rows]
     write("on.csv", on, compare=False)
     write("off.jsonl", off[::-1], compare=False)
-    for arguments in (("on.csv", "off.jsonl"), ("off.jsonl", "on.csv"),
-                      ("on.csv", "--direct", "off.jsonl")):  # fmt: skip
+    for arguments in (("on.csv", "off.jsonl"), ("off.jsonl", "on.csv")):
         table = table_of(*arguments)
         assert set(table["results"]) == {"on"}
         assert number(table, "accuracy_direct") == 18 / 40

@@ -6,9 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from kit import command, results
+from kit import results
 from kit.classify import afd, jpeg
-from kit.command import one_line
 from kit.results import row
 
 from afdcli.errors import UsageError
@@ -71,7 +70,8 @@ def test_failed_files_are_tried_again(kit: Path, photos: Path) -> None:
     assert "retry: afd classify - < failed.txt (3 failed files)" in " ".join(result.output.split())
     lines = Path("failed.txt").read_text().splitlines()
     assert lines == [str(photos / "red" / name) for name in ("00.jpg", "04.jpg", "05.jpg")]
-    assert command.afd("report", "--export-failed", "again.txt").exit_code == 0
+    later = afd(kit, "photos", "--resume", "--export-failed", "again.txt")
+    assert later.exit_code == 1
     assert Path("again.txt").read_text() == Path("failed.txt").read_text()
     for path in lines:
         Path(path).unlink()
@@ -89,18 +89,8 @@ def test_what_is_not_in_the_list_is_said(here: Path) -> None:
     rows = [row(name, error="corrupt") for name in names]
     inputs = [str(here / "a"), str(here / "z.zip")]
     results.write("r.csv", rows, metadata={"options": {"inputs": inputs}})
-    result = command.afd("report", "r.csv", "--export-failed", "failed.txt", "--format", "json")
-    json.loads(result.stdout)
-    said = " ".join(result.stderr.split())
-    assert "3 failed rows are not in the list" in said
+    retry = list_failed(Path("r.csv"), Origins.of(Path("r.csv")), Path("failed.txt"))
+    assert "3 failed rows are not in the list" in retry.remark
     for part in ("a line break", "z.zip, which can only be classified as a whole", "no such file"):
         assert part in retry.remark
     assert Path("failed.txt").read_text() == str(here / "a/x.jpg") + "\n"
-
-
-def test_the_list_never_replaces_the_results(here: Path) -> None:
-    results.write("r.csv", [row("a.jpg", error="corrupt")])
-    one_line(command.afd("report", "r.csv", "--export-failed", "r.csv"), 2, "would overwrite")
-    one_line(command.afd("report", "r.csv", "--export-failed", "f.txt"), 2, "give --photos DIR")
-    result = command.afd("report", "r.csv", "r.csv", "--export-failed", "f.txt")
-    one_line(result, 2, "takes one results file")
