@@ -43,7 +43,6 @@ class Origins:
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
-        self.inputs = tuple(inputs)
         self._folders: list[str] = []
         self._urls: list[str] = []
         self._archives: dict[str, Path] = {}
