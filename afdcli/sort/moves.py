@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +86,9 @@ class MoveList:
         found, number = cls(folder / LIST), 1
         while os.path.lexists(found.path):
             if found.unfinished():
-                raise UsageError(
-                    f"an earlier sort was interrupted: afd sort --undo {found.path} puts its"
-                    " pictures back; then sort again"
-                )
+                cure = f"afd sort --undo {shlex.quote(str(found.path))}"
+                message = f"an earlier sort was interrupted: {cure} puts its pictures back"
+                raise UsageError(f"{message}; then sort again")
             number += 1
             found = cls(folder / LIST.replace(".", f"-{number}."))
         return found
