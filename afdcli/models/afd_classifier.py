@@ -59,10 +59,10 @@ class AFDClassifier(nn.Module):
         features: bool = False,
     ) -> None:
         super().__init__()
-        self.features = FeatureTap(backbone) if features else None
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
         behind = changed_by(loaded.module) if loaded else ()
         self.site = HookedBackbone(backbone, plug, where, precision, behind)
+        self.features = FeatureTap(backbone, self.site.state) if features else None
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
         self.spec = view_of(backbone, loaded)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-
 import torch
 from torch import Tensor, nn
 
 from afdcli.errors import BackboneError
+from afdcli.models.hooks import Pass
 from afdcli.models.loader import Backbone
 from afdcli.models.watch import watching
 
 
-class _Seen(threading.local):
-    """The features of the pass in this thread; threads may share a network."""
-
-    features: Tensor | None = None
-
-    def __reduce__(self) -> tuple[type[_Seen], tuple[()]]:  # copies and pickles start empty
-        return _Seen, ()
-
-
 class FeatureTap:
-    """Catches the pooled features whenever *net* runs; its outputs stay as they are.
+    """Catches the pooled features whenever *backbone* runs; its outputs stay as they are.
 
     They are the input of the last layer.
+
+    Args:
+        backbone: the classifier.
+        state: where each pass keeps its features, `afdcli.models.hooks.HookedBackbone.state`.
 
     Attributes:
         layer: name of the last layer.
@@ -34,9 +28,9 @@ class FeatureTap:
         BackboneError: no such layer, as in distilled transformers, which average two.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, state: Pass) -> None:
         net, spec = backbone.net, backbone.spec
-        self._seen = _Seen()
+        self._state = state
         found = _last_layer(net, (spec.height, spec.width))
         if found is None:
             raise BackboneError(
@@ -48,13 +42,13 @@ class FeatureTap:
 
     def take(self) -> Tensor:
         """Features of the pass that this thread has just made: (B, D) float32."""
-        features = self._seen.features
+        features = self._state.features
         assert features is not None
-        self._seen.features = None
+        self._state.features = None
         return features.flatten(1).float()
 
     def _keep_input(self, _module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        self._seen.features = inputs[0]
+        self._state.features = inputs[0]
 
 
 @torch.inference_mode()

@@ -28,87 +28,46 @@ class _ReachedPlug(Exception):  # noqa: N818  (a signal, not an error)
     """Ends a forward pass behind the plug point; the rest is not needed."""
 
 
-class _Pass(threading.local):
-    """What the forward pass in this thread does to features; each thread has its own.
+class Pass(threading.local):
+    """The state of the forward pass in this thread; each thread has its own.
 
     Hooks stay on the network, which several passes may share, so they find their pass by thread.
+
+    Attributes:
+        transform, change: what the pass does to features, see `HookedBackbone.forward`.
+        features: the pooled features, where `afdcli.models.features.FeatureTap` catches them.
     """
 
     transform: Transform | None = None
     change: Change | None = None
+    features: Tensor | None = None
 
-    def __reduce__(self) -> tuple[type[_Pass], tuple[()]]:  # copies and pickles start empty
-        return _Pass, ()
+    def __reduce__(self) -> tuple[type[Pass], tuple[()]]:  # copies and pickles start empty
+        return Pass, ()
 
 
-class Hooks:
-    """Hooks on modules of *net*, by which `run` changes features; other calls of *net* are as ever.
+def _at_stem(state: Pass, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    return output if state.transform is None else state.transform(output)
 
-    Args:
-        plug: "stem": `run` changes the output of the module *where*; "input": the pixels.
-        where: name of the module; "" at the input.
-        behind: names of the modules behind the stem whose outputs can be changed, too.
-    """
 
-    def __init__(self, net: nn.Module, plug: Plug, where: str, behind: Sequence[str]) -> None:
-        self.plug = plug
-        self._pass = _Pass()
-        self._handles = []
-        if plug == "stem":
-            self._handles.append(net.get_submodule(where).register_forward_hook(self._at_stem))
-        for name in dict.fromkeys(behind):
-            changed = partial(self._behind, name)
-            self._handles.append(net.get_submodule(name).register_forward_hook(changed))
-
-    def run(
-        self,
-        net: nn.Module,
-        pixels: Tensor,
-        mean: Tensor,
-        std: Tensor,
-        transform: Transform | None,
-        change: Change | None,
-    ) -> Any:
-        """Output of *net* for *pixels* (B, H, W, 3) uint8, see `HookedBackbone.forward`.
-
-        Args:
-            mean, std: (1, 3, 1, 1), of the input normalisation, for pixels from 0 to 1.
-        """
-        x = pixels.permute(0, 3, 1, 2).to(mean.dtype)
-        self._pass.transform, self._pass.change = transform, change
-        try:
-            if self.plug == "input" and transform is not None:
-                x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
-            else:
-                x = x / 255
-            return net((x - mean) / std)
-        finally:
-            self._pass.transform = self._pass.change = None
-
-    def remove(self) -> None:
-        """Remove the hooks from the network."""
-        for handle in self._handles:
-            handle.remove()
-
-    def _at_stem(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        transform = self._pass.transform
-        return output if transform is None else transform(output)
-
-    def _behind(self, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        change = self._pass.change
-        return output if change is None else change(name, output)
+def _behind(state: Pass, name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    return output if state.change is None else state.change(name, output)
 
 
 class HookedBackbone(nn.Module):
     """A backbone that passes its features through functions, at the plug point and behind it.
 
-    Threads may share it: no pass sees the state of another.
+    Other calls of the backbone's network are as ever. Threads may share it, because no pass sees
+    the state of another; only `forward` with *known* is for one thread at a time.
 
     Args:
         backbone: the frozen classifier.
         plug, where, behind: see `Hooks`; at the input, the function sees the pixels, (B, 3, H, W)
             in -1 ... 1, before the backbone's own normalisation.
         precision: of convolutions and matrix products, see `afdcli.models.precision`.
+
+    Attributes:
+        state: of the pass in each thread.
     """
 
     mean: Tensor
@@ -128,7 +87,13 @@ class HookedBackbone(nn.Module):
         self.precision = precision
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
-        self._hooks = Hooks(self.net, plug, where, behind)
+        self.state = Pass()
+        hooks = [(name, partial(_behind, self.state, name)) for name in dict.fromkeys(behind)]
+        if plug == "stem":
+            hooks.insert(0, (where, partial(_at_stem, self.state)))
+        self._handles = [
+            self.net.get_submodule(name).register_forward_hook(hook) for name, hook in hooks
+        ]
         self._where = where
         self._front: Front | None = None
 
@@ -147,7 +112,8 @@ class HookedBackbone(nn.Module):
             change: (name, output) -> output, for each of the modules *behind*; None changes
                 nothing.
             known: features (B, C, h, w) of *pixels* at the plug point, where they are known from
-                an earlier pass, see `can_skip_front`; spares the network in front of it.
+                an earlier pass, see `can_skip_front`; spares the network in front of it. No other
+                thread may use the network meanwhile, see `afdcli.models.front.Front.skipped`.
         """
         if known is not None:
             assert self._front is not None
@@ -155,10 +121,23 @@ class HookedBackbone(nn.Module):
                 rest: Tensor = self(pixels[:, :1, :1], transform, change)
                 return rest
         with self.autocast():
-            logits: Tensor = self._hooks.run(
-                self.net, pixels, self.mean, self.std, transform, change
-            )
-        return logits.float()
+            return self.run(pixels, transform, change).float()
+
+    def run(
+        self, pixels: Tensor, transform: Transform | None = None, change: Change | None = None
+    ) -> Tensor:
+        """As `forward`, but in the type of the network's own output, and without `precision`."""
+        x, state = pixels.permute(0, 3, 1, 2).to(self.mean.dtype), self.state
+        state.transform, state.change = transform, change
+        try:
+            if self.plug == "input" and transform is not None:
+                x = (transform(x / 127.5 - 1).to(x.dtype) + 1) / 2
+            else:
+                x = x / 255
+            logits: Tensor = self.net((x - self.mean) / self.std)
+            return logits
+        finally:
+            state.transform = state.change = None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """A context in which networks run at `precision`."""
@@ -211,7 +190,8 @@ class HookedBackbone(nn.Module):
 
     def remove(self) -> None:
         """Remove the hooks from the network."""
-        self._hooks.remove()
+        for handle in self._handles:
+            handle.remove()
 
 
 def changed_by(module: nn.Module) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from afdcli.core import weights_file
 from afdcli.core.module import AFDModule
 from afdcli.errors import BackboneError, ModuleError
 from afdcli.models.afd_file import find_module, signature_text, view_for
-from afdcli.models.hooks import AFDPass, Hooks, Plug
+from afdcli.models.hooks import AFDPass, HookedBackbone, Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_stem
 from afdcli.view.spec import ViewSpec, spec_from_data_config
@@ -51,9 +51,6 @@ class PluggedModel(nn.Module):
         note: a sentence about the choice of the module, or "".
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self, backbone: Backbone, module: AFDModule, plug: Plug, where: str, note: str
     ) -> None:
@@ -62,9 +59,9 @@ class PluggedModel(nn.Module):
         self.plug, self.where, self.note = plug, where, note
         self.spec: ViewSpec = view_for(module.config, backbone.spec)
         self._name = backbone.name
-        self._hooks = Hooks(backbone.net, plug, where, module.config.corrected_names)
-        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), False)
-        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), False)
+        behind = module.config.corrected_names
+        # In a tuple: the weights are registered, and named in a state, as `model` alone.
+        self._site = (HookedBackbone(backbone, plug, where, behind=behind),)
         self.training = backbone.net.training
 
     def forward(
@@ -86,11 +83,18 @@ class PluggedModel(nn.Module):
             pixels, grid, file_context = pixels
         if grid is None or file_context is None:
             raise TypeError("give ViewTensors, or the three tensors pixels, grid, file_context")
+        (site,) = self._site
         unread = file_context.isnan().any(1, keepdim=True)
-        context = file_context.nan_to_num().to(self.mean.dtype)
+        context = file_context.nan_to_num().to(site.mean.dtype)
         work = AFDPass(self.afd, grid, context, (pixels.shape[1], pixels.shape[2]))
-        logits: Tensor = self._hooks.run(self.model, pixels, self.mean, self.std, work, work.behind)
-        return logits.masked_fill(unread, torch.nan)
+        return site.run(pixels, work, work.behind).masked_fill(unread, torch.nan)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PluggedModel:
+        """What `to` and its like do to every tensor: also to the input's mean and deviation."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        (site,) = self._site
+        site.mean, site.std = fn(site.mean), fn(site.std)
+        return self
 
     def save(self, path: Path | str) -> None:
         """Write the AFD module to *path*, for ``afd classify --afd`` and for `plug`.

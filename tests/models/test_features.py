@@ -17,6 +17,7 @@ from afdcli.inference.torch_threads import joined, twin
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.features import FeatureTap
+from afdcli.models.hooks import Pass
 from afdcli.models.loader import Backbone
 from afdcli.view.spec import ViewSpec
 
@@ -106,7 +107,7 @@ class Own(nn.Module):
 
 
 def test_a_classifier_of_the_users_own() -> None:
-    tap = FeatureTap(backbone(Own(scaled=False)))
+    tap = FeatureTap(backbone(Own(scaled=False)), Pass())
     assert (tap.layer, tap.width) == ("last", 6)
     with pytest.raises(BackboneError, match="the pooled features of a_net cannot be found"):
-        FeatureTap(backbone(Own(scaled=True)))
+        FeatureTap(backbone(Own(scaled=True)), Pass())
