@@ -28,7 +28,7 @@ def signed_log1p(grid: Tensor) -> Tensor:
 
     Maps -1024 ... 1024 to -1 ... 1 and 0 to 0. Coefficients span three decades; in logarithms the
     small ones count, too. Keeps the type: in float16, as which the grid is stored, it is off by
-    0.0005 at most. ``log1p`` itself is slower, and its precision below 1e-7 is of no use here.
+    0.0005 at most. Below 1e-7 it is less precise than ``log1p``, which is of no use here.
     """
     return grid.abs().add_(1).log_().mul_(grid.sign()).div_(LOG1P_DC)
 
@@ -43,13 +43,7 @@ class FDENet(nn.Module):
             sampling, see `afdcli.view.spec.View`.
 
     Output: the FDM, 0 ... 1: (B, C, h, w), or (B, C, 1, 1) with the "channel" gate.
-
-    Attributes:
-        takes_log_grid: False by default. True: *grid* is ``signed_log1p(coefficients)`` instead,
-            (B, grid_channels, h, w), and holds only the channels that are read.
     """
-
-    takes_log_grid = False
 
     def __init__(self, config: AFDConfig, outputs: int) -> None:
         super().__init__()
@@ -70,9 +64,13 @@ class FDENet(nn.Module):
             features = features.mean((2, 3), keepdim=True)
         return torch.sigmoid(self.gate(features))
 
+    def logarithms(self, grid: Tensor) -> Tensor:
+        """`signed_log1p` of the channels of *grid* that are read: (B, grid_channels, h, w)."""
+        return signed_log1p(grid[:, -self.cells.in_channels :])
+
     def features(self, grid: Tensor, file_context: Tensor) -> Tensor:
         """Damage features, from which the FDM is made: (B, hidden[1], h, w), not negative."""
-        x = grid if self.takes_log_grid else signed_log1p(grid[:, -self.cells.in_channels :])
+        x = self.logarithms(grid)
         # The context is the same for all cells: one vector, added to each of them.
         context = F.conv2d(
             file_context[:, :, None, None] / LARGEST_LOG_STEP, self.context.weight[:, :, None, None]

@@ -56,7 +56,7 @@ class FENet(nn.Module):
         """
         height, width = x.shape[-2:]
         multiple = 4 * self.stride  # two poolings: odd sizes (149, say) are padded, then cut
-        if height % multiple or width % multiple:  # padding by nothing would still copy
+        if height % multiple or width % multiple:
             x = F.pad(x, (0, -width % multiple, 0, -height % multiple))
         inc = self.act_inc(self.inc(x))  # c @112
         if self.halve is not None and self.act_halve is not None:

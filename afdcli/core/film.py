@@ -49,5 +49,5 @@ class FiLM(nn.Module):
 
 
 def apply_film(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """``x * (1 + scale) + shift`` in one pass over x (B, C, H, W); scale, shift (B, C, 1, 1)."""
+    """``x * (1 + scale) + shift`` of x (B, C, H, W); scale, shift (B, C, 1, 1)."""
     return torch.addcmul(shift.to(x.dtype), x, (1 + scale).to(x.dtype))

@@ -75,7 +75,7 @@ class AFDModule(nn.Module):
         fold = self.config.unshuffle
         height, width = x.shape[-2:]
         if fold > 1:
-            if height % fold or width % fold:  # padding by nothing would still copy
+            if height % fold or width % fold:
                 x = F.pad(x, (0, -width % fold, 0, -height % fold))
             x = F.pixel_unshuffle(x, fold)
         y = self._corrected(x, damage_features, view)
@@ -136,7 +136,7 @@ class AFDModule(nn.Module):
             size = (correction.shape[-2], correction.shape[-1])
             fdm = _resampled(self.fde.map(damage_features), size, view)
             if self.config.stride == 1:
-                return torch.addcmul(x, correction, fdm)  # one pass over the largest tensors
+                return torch.addcmul(x, correction, fdm)
             correction = correction * fdm
         if self.config.stride == 1:
             return x + correction

@@ -6,7 +6,7 @@
 
 There is no normalisation and no non-linearity inside, so the sum *is* a 3x3 convolution. Its kernel
 is a differentiable function of the branches (`RepConv.kernel`), so training runs on it, too: the
-same function and the same gradients in a third of the time.
+same function and the same gradients.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class RepConv(nn.Module):
     Args:
         inputs, outputs: channels.
         stride: s, 1 or 2.
-        fold: True runs the folded kernel and keeps the branches (fast); False runs the three
+        fold: True runs the folded kernel and keeps the branches; False runs the three
             branches one by one, as in the formula.
 
     Raises:

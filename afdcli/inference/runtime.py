@@ -141,13 +141,9 @@ def in_float32(plugged: AFDClassifier) -> AFDClassifier:
 
 
 def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
-    """*plugged* with shared weights, but with the logarithms of the grid as its input.
-
-    OpenVINO takes longer to compute them than a convolution.
-    """
+    """*plugged* with shared weights, but with the logarithms of the grid as its input."""
     network = twin(plugged)
-    if network.module is not None and network.module.fde is not None:
-        network.module.fde.takes_log_grid = True
+    network.take_log_grid()
     return network
 
 

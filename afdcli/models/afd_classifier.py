@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from afdcli.constants import GRID_CHANNELS
+from afdcli.core.fde import FDENet
 from afdcli.core.module import AFDModule
 from afdcli.models.afd_file import LoadedModule, view_of
 from afdcli.models.features import FeatureTap
@@ -18,6 +19,17 @@ from afdcli.models.loader import Backbone
 #: Drift and losses are computed at every fourth position in both directions: these estimate the
 #: mean as well as all positions do, which would take as long as the module.
 THINNING = 4
+
+
+class LogGridFDENet(FDENet):
+    """FDE-Net whose grid is ``signed_log1p`` already, of the channels alone that are read.
+
+    For OpenVINO, which takes longer to compute logarithms than a convolution.
+    """
+
+    def logarithms(self, grid: Tensor) -> Tensor:
+        """*grid* as it is, (B, grid_channels, h, w)."""
+        return grid
 
 
 class Prediction(NamedTuple):
@@ -91,9 +103,18 @@ class AFDClassifier(nn.Module):
 
     @property
     def takes_log_grid(self) -> bool:
-        """True if `forward` takes ``signed_log1p(grid)``, see `afdcli.core.fde.FDENet`."""
-        fde = None if self.module is None else self.module.fde
-        return fde is not None and fde.takes_log_grid
+        """True if `forward` takes ``signed_log1p(grid)``, see `take_log_grid`."""
+        return self.module is not None and isinstance(self.module.fde, LogGridFDENet)
+
+    def take_log_grid(self) -> None:
+        """From now on `forward` takes ``signed_log1p(grid)``, see `LogGridFDENet`."""
+        if self.module is None or self.module.fde is None:
+            return
+        before = self.module.fde
+        with torch.device("meta"):
+            fde = LogGridFDENet(self.module.config, before.gate.out_channels)
+        fde.load_state_dict(before.state_dict(), assign=True)  # the same weights, not a copy
+        self.module.fde = fde.train(before.training)
 
     @property
     def grid_channels(self) -> int:

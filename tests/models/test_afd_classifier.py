@@ -8,6 +8,7 @@ import pytest
 import torch
 from kit.plugged import batch, module_file, small_backbone
 
+from afdcli.core.fde import signed_log1p
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import find_module
 
@@ -30,6 +31,18 @@ def test_compare_gives_both_runs(tmp_path: Path, plug: str) -> None:
     assert alone.drift is not None
     assert alone.drift.shape == (3,)
     assert (alone.drift > 0).all()
+
+
+def test_a_grid_of_logarithms_gives_the_same(tmp_path: Path) -> None:
+    backbone = small_backbone()
+    loaded = find_module(str(module_file(tmp_path, backbone, "stages")), backbone)
+    network = AFDClassifier(backbone, loaded).eval()
+    pixels, grid, file_context = batch()
+    with torch.inference_mode():
+        expected = network(pixels, grid, file_context).logits
+        network.take_log_grid()
+        logarithms = signed_log1p(grid[:, -network.grid_channels :])
+        assert torch.equal(network(pixels, logarithms, file_context).logits, expected)
 
 
 def test_plain_logits_are_the_networks_own(tmp_path: Path) -> None:
