@@ -1,4 +1,4 @@
-"""The benchmark of speed: the stages of a reader, and the ratios of what was measured."""
+"""Benchmarks of speed: stages of a reader, ratios of what was measured, labels that differ."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from kit.pictures import encoded, scene
 
@@ -19,7 +20,7 @@ BENCHMARKS = Path(__file__).parents[2] / "examples" / "benchmarks"
 def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("measure", "speed", "memory", "classify_run"):
+    for name in ("measure", "speed", "memory", "classify_run", "labels", "protocols"):
         sys.modules.pop(name, None)
 
 
@@ -73,3 +74,24 @@ def test_ratios_stand_beside_what_they_shall_be() -> None:
     assert rows["ms per photo of 500x375, of Pillow's"] == (1.2, "<= 1.3", "yes")
     assert rows["ms per photo of 12 MP, of Pillow's"][2] == "NO"
     assert rows["90 rows, of 10"] == (1.04, "<= 1.1", "yes")
+
+
+def test_labels_of_two_ways(
+    kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import labels
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(2):
+        (folder / f"{seed}.jpg").write_bytes(encoded(scene(90, 120, seed), quality=95))
+    way = "precision=fp32,runtime=torch,resize="
+    line = ["labels.py", str(folder), "--backbone", "tiny_test_net@off"]
+    line += ["--import", str(kit / "tiny_models.py"), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*line, "--one", f"{way}exact", "--other", f"{way}fast"])
+    labels.main()
+    table = pd.read_csv(tmp_path / "labels.csv", index_col=0)
+    assert list(table.index) == ["clean", "qf25", "qf18", "qf15", "qf10", "qf7", "all"]
+    assert list(table.views) == [2] * 6 + [12]
+    assert 0 < table.largest["all"] < 0.1  # the pixels differ, but not by much
+    assert "resize=exact against" in capsys.readouterr().out
