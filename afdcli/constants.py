@@ -24,3 +24,6 @@ WORDS = {
     "drift": "angle by which AFD turns the classifier's features, in degrees",
     "FDM": "feature drifting map: where and how strongly AFD corrects, from 0 (not at all) to 1",
 }
+
+#: Status of a file: read and classified; the same, but its decoder had to guess part of it; or not.
+OK, DAMAGED, FAILED = "ok", "damaged", "failed"

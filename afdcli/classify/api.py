@@ -14,10 +14,11 @@ from afdcli.classify.pictures import Picture, has_file, is_one, source_of
 from afdcli.classify.settings import Settings
 from afdcli.classify.setup import Setup, set_up
 from afdcli.codec.limits import Limits
+from afdcli.constants import FAILED
 from afdcli.errors import AfdError, ErrorCode, PhotoError
 from afdcli.inference.cascade import Cascade
 from afdcli.inference.predictor import ImageResult
-from afdcli.results.rows import FAILED, Row
+from afdcli.results.rows import Row
 from afdcli.workers.read_task import prepared
 
 if TYPE_CHECKING:

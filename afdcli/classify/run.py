@@ -18,6 +18,7 @@ from typing import Any
 from afdcli.classify.resume import check_same_run, reopen, take_over, take_over_parts
 from afdcli.classify.setup import Setup
 from afdcli.codec.limits import Limits
+from afdcli.constants import FAILED
 from afdcli.errors import PhotoError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
@@ -26,7 +27,7 @@ from afdcli.results.claim import found_at
 from afdcli.results.embeddings import Embeddings, EmbeddingSink
 from afdcli.results.metadata import RunMetadata
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
-from afdcli.results.rows import FAILED, Row
+from afdcli.results.rows import Row
 from afdcli.results.summary import Summary, write_counted
 from afdcli.results.writers import Sink, journal, open_sink
 from afdcli.storage.folders import Folder

@@ -218,7 +218,7 @@ def _loaded(settings: Settings, quiet: bool) -> Setup:
         start_server()
 
     from afdcli.classify.setup import set_up
-    from afdcli.models.memory import keep_freed_memory
+    from afdcli.workers.memory import keep_freed_memory
 
     keep_freed_memory()
     return set_up(settings)

@@ -77,9 +77,9 @@ def train(
 
     from afdcli.cli import train_screen as screen
     from afdcli.models.device import choose_device
-    from afdcli.models.memory import keep_freed_memory
     from afdcli.models.precision import choose_precision, precision_name
     from afdcli.storage.lock import locked
+    from afdcli.workers.memory import keep_freed_memory
 
     keep_freed_memory()
     chosen = choose_device(device)

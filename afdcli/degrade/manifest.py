@@ -7,8 +7,8 @@ import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from afdcli.constants import OK
 from afdcli.errors import UsageError
-from afdcli.results.rows import OK
 from afdcli.storage import writable
 from afdcli.storage.paths import trouble
 from afdcli.storage.text import neutralise

@@ -13,12 +13,12 @@ from typing import Any
 from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
 from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
+from afdcli.constants import FAILED
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
 from afdcli.degrade.output_dir import Folder, Names, lies_in
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found
-from afdcli.results.rows import FAILED
 from afdcli.results.summary import FIRST_FAILED
 from afdcli.storage.lock import locked
 from afdcli.storage.text import printable

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from afdcli.constants import DAMAGED, FAILED
 from afdcli.report.metrics import METRICS
 from afdcli.report.runs import Run, TopClasses
 from afdcli.report.stats import Estimate, Floats, Ids
-from afdcli.results.rows import DAMAGED, FAILED, UNSURE
+from afdcli.results.rows import UNSURE
 
 #: Groups with fewer pictures are too small for conclusions.
 FEW = 10

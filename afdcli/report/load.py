@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from afdcli.constants import FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.differences import differences, shard_count
 from afdcli.report.pictures import Positions, find_manifests, locate, source_pictures
 from afdcli.report.runs import CAREFUL, Run, Source, TopClasses
 from afdcli.results.metadata import metadata_part
 from afdcli.results.read import Results, read_results
-from afdcli.results.rows import DIRECT, FAILED
+from afdcli.results.rows import DIRECT
 from afdcli.storage.paths import Place
 
 

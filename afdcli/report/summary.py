@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from afdcli.constants import FAILED
 from afdcli.report import groups
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import Group, estimates, run_arrays
 from afdcli.report.runs import Run
 from afdcli.report.stats import Estimate
-from afdcli.results.rows import FAILED
 
 #: Columns of the tidy table. ``group`` is one of: "all"; "folder", "quality" or another column;
 #: "error" (``value`` is the reason); "change" (``value`` is "label without AFD -> label with AFD");

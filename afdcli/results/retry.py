@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from afdcli.constants import FAILED
 from afdcli.results.origins import Origins
-from afdcli.results.rows import FAILED
 from afdcli.results.stream import stream_results
 from afdcli.storage.paths import Place, trouble
 

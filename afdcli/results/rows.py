@@ -11,15 +11,13 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from afdcli.constants import FAILED, OK
 from afdcli.errors import PhotoError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-OK = "ok"
-DAMAGED = "damaged"
-FAILED = "failed"
 #: Prefix of the columns that hold predictions without AFD in a ``--compare`` run.
 DIRECT = "direct_"
 #: Column that says whether the best class is less probable than ``--min-prob``.

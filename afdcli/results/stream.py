@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from afdcli.constants import DAMAGED, FAILED, OK
 from afdcli.errors import ResultsError
-from afdcli.results.rows import DAMAGED, DIRECT, FAILED, OK
+from afdcli.results.rows import DIRECT
 from afdcli.storage.folders import files_of
 from afdcli.storage.paths import Place
 from afdcli.storage.text import reason_of, restore

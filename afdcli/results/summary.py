@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afdcli.results.rows import DAMAGED, FAILED, Row
+from afdcli.constants import DAMAGED, FAILED
+from afdcli.results.rows import Row
 from afdcli.results.writers import Sink
 from afdcli.storage.uninterrupted import uninterrupted
 

@@ -10,10 +10,10 @@ from afdcli.codec.exif import Exif
 from afdcli.codec.header import Header, read_header
 from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
+from afdcli.constants import DAMAGED, OK
 from afdcli.errors import ErrorCode, PhotoError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Source
-from afdcli.results.rows import DAMAGED, OK
 from afdcli.view.batch import Address
 from afdcli.view.build import build_view
 from afdcli.view.resize import reduction

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from afdcli.errors import AfdError, ErrorCode, PhotoError
-from afdcli.models.memory import keep_some_freed_memory
+from afdcli.workers.memory import keep_some_freed_memory
 
 #: First message of a worker whose initializer succeeded.
 READY = b"ready"

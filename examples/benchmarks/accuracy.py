@@ -37,8 +37,8 @@ from protocols import (
 
 from afdcli.inference.runtime import run_somewhere
 from afdcli.models.afd_classifier import AFDClassifier
-from afdcli.models.memory import keep_freed_memory
 from afdcli.models.precision import choose_precision
+from afdcli.workers.memory import keep_freed_memory
 
 
 def run(args: argparse.Namespace) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from afdcli.inputs.discover import discover
 from afdcli.inputs.found import Found
-from afdcli.models.memory import keep_freed_memory
+from afdcli.workers.memory import keep_freed_memory
 from afdcli.workers.read_task import Prepare, ReadResult, Task
 
 DEADLY = "deadly"

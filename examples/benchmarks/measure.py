@@ -56,7 +56,7 @@ def timm(task: Task) -> dict[str, float]:
     from torch.utils.data import DataLoader
     from torchvision.datasets import ImageFolder
 
-    from afdcli.models.memory import keep_freed_memory
+    from afdcli.workers.memory import keep_freed_memory
 
     if task.keep_memory:
         keep_freed_memory()
@@ -87,8 +87,8 @@ def memory(task: Task) -> dict[str, float]:
     from afdcli.inference.runtime import run_somewhere
     from afdcli.models.afd_classifier import AFDClassifier
     from afdcli.models.bn_folding import fold_batch_norms
-    from afdcli.models.memory import keep_freed_memory
     from afdcli.models.precision import choose_precision
+    from afdcli.workers.memory import keep_freed_memory
 
     default = choose_precision("auto", "cpu")
     precisions = {"float32": torch.float32}
@@ -186,9 +186,9 @@ def stages(paths: list[Path], spec: Any, times: int = 3) -> dict[str, float]:
     from PIL import Image
 
     from afdcli.codec.limits import Limits
-    from afdcli.models.memory import keep_some_freed_memory
     from afdcli.view.geometry import geometry
     from afdcli.view.spec import View
+    from afdcli.workers.memory import keep_some_freed_memory
     from afdcli.workers.read_task import prepared
 
     keep_some_freed_memory()  # as readers do

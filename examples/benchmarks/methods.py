@@ -39,11 +39,11 @@ from afdcli.core.presets import LIGHT, PAPER
 from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import Backbone
-from afdcli.models.memory import keep_freed_memory
 from afdcli.models.precision import PRECISIONS, choose_precision, precision_name
 from afdcli.train import run as session
 from afdcli.train.photos import PhotoSet, collect
 from afdcli.train.settings import Settings
+from afdcli.workers.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from kit.command import one_line
 from afdcli.classify.arithmetic import choose_arithmetic
 from afdcli.classify.resume import take_over
 from afdcli.classify.settings import Settings
+from afdcli.constants import FAILED
 from afdcli.errors import UsageError
 from afdcli.inference.runtime import choose_runtime
 from afdcli.inputs.found import Found
 from afdcli.models import precision
-from afdcli.results.rows import FAILED, Columns, Row, TopClass
+from afdcli.results.rows import Columns, Row, TopClass
 from afdcli.results.summary import Summary
 from afdcli.results.writers import journal, open_sink
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from afdcli.constants import FAILED
 from afdcli.results.metadata import metadata_path
-from afdcli.results.rows import FAILED, Columns, Row, TopClass
+from afdcli.results.rows import Columns, Row, TopClass
 from afdcli.results.writers import open_sink
 
 NAMES = ("cat", "dog", "owl")

@@ -18,6 +18,7 @@ from kit.html_page import changed_pictures, page
 from kit.reporting import report
 from kit.results import NAMES, compared, guess, row, write
 
+from afdcli.constants import DAMAGED
 from afdcli.report.distributions import calibration_errors, distributions
 from afdcli.report.estimates import run_arrays
 from afdcli.report.load import load_runs
@@ -25,7 +26,7 @@ from afdcli.report.metrics import METRICS
 from afdcli.report.runs import Run
 from afdcli.report.stats import mean
 from afdcli.report.summary import summarise
-from afdcli.results.rows import DAMAGED, Row
+from afdcli.results.rows import Row
 
 EVIL = "<script>alert(1)</script>"
 

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from afdcli.constants import FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.results import writers as sinks
-from afdcli.results.rows import FAILED, Columns, Row, TopClass
+from afdcli.results.rows import Columns, Row, TopClass
 from afdcli.results.writers import check_target, open_sink
 from afdcli.storage.text import FORMULA_STARTS, neutralise, printable, restore, unprintable
 

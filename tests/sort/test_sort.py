@@ -13,11 +13,12 @@ import pytest
 from kit.command import afd, one_line
 from typer.testing import Result
 
+from afdcli.constants import FAILED
 from afdcli.errors import UsageError
 from afdcli.results.metadata import metadata_path
 from afdcli.results.origins import Origins
 from afdcli.results.parts import PartsSink
-from afdcli.results.rows import FAILED, Columns, Row, TopClass
+from afdcli.results.rows import Columns, Row, TopClass
 from afdcli.results.writers import open_sink
 from afdcli.sort import files, run
 from afdcli.sort.moves import MOVE, MoveList
