@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"[a-z][\w+.-]*:", re.IGNORECASE)  # s3://…, hf-hub:…
 
 
 @dataclass(frozen=True)
-class Source:
+class OptionFile:
     """A configuration file.
 
     Attributes:
@@ -55,7 +55,7 @@ def options_of(command: Any) -> dict[str, Any]:
     return {long_name(option).removeprefix("--"): option for option in options}
 
 
-def read_sources(named: Path | None, commands: Mapping[str, Any]) -> list[Source]:
+def read_sources(named: Path | None, commands: Mapping[str, Any]) -> list[OptionFile]:
     """The configuration files that exist: *named* (``--config``), then that of the working folder.
 
     Args:
@@ -75,7 +75,7 @@ def read_sources(named: Path | None, commands: Mapping[str, Any]) -> list[Source
     return found
 
 
-def _read(path: Path, name: str, trusted: bool, commands: Mapping[str, Any]) -> Source:
+def _read(path: Path, name: str, trusted: bool, commands: Mapping[str, Any]) -> OptionFile:
     if sys.version_info >= (3, 11):  # here: most runs have no file
         import tomllib
     else:
@@ -98,7 +98,7 @@ def _read(path: Path, name: str, trusted: bool, commands: Mapping[str, Any]) -> 
             raise UsageError(f"{name}: {table} must stand under a command, such as [classify]")
         for key, value in keys.items():
             _check(f"{name}: [{table}] {key}", commands[table], key, value, trusted)
-    return Source(name, tables, trusted)
+    return OptionFile(name, tables, trusted)
 
 
 def _check(where: str, command: Any, key: str, value: Any, trusted: bool) -> None:

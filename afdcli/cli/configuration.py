@@ -17,7 +17,7 @@ import typer
 
 from afdcli.cli.config_file import (
     TYPED_ONLY,
-    Source,
+    OptionFile,
     dashed,
     kind_of,
     near,
@@ -65,7 +65,7 @@ def check_environment(command: Any) -> None:
             raise UsageError(f"{name}: afd {command.name} has no such option{near(name, known)}")
 
 
-def use(sources: list[Source], context: Any) -> None:
+def use(sources: list[OptionFile], context: Any) -> None:
     """Make what *sources* set the defaults of *context*, which is about to parse."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}

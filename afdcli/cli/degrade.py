@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from afdcli.codec.encode import Codec, Recipe
-    from afdcli.degrade.run import Settings, Tally
+    from afdcli.degrade.run import DegradeSettings, Tally
     from afdcli.inputs.inputs import Inputs
 
 _DEFAULT_QUALITY = 10
@@ -95,7 +95,7 @@ def degrade(
 
     from afdcli.cli.live import Live
     from afdcli.degrade.manifest import NAME
-    from afdcli.degrade.run import Settings, check_sources
+    from afdcli.degrade.run import DegradeSettings, check_sources
     from afdcli.degrade.run import degrade as run
     from afdcli.inputs.inputs import STDIN, Inputs
     from afdcli.inputs.kinds import Rule
@@ -112,7 +112,7 @@ def degrade(
         rule=Rule.parse(suffixes),
         lister=Lister(timeout, MEMORY_LIMIT),
     )
-    settings = Settings(recipes, folder, crop, seed, workers, timeout, overwrite)
+    settings = DegradeSettings(recipes, folder, crop, seed, workers, timeout, overwrite)
     with console.stop_politely(), Live(console.err(quiet), inputs) as live:
         try:
             local = [path for path in paths if path != STDIN and not is_url(path)]
@@ -183,7 +183,7 @@ def _numbers(option: str, text: str) -> list[int]:
     return list(found)
 
 
-def _summary(tally: Tally, settings: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
+def _summary(tally: Tally, settings: DegradeSettings, inputs: Inputs) -> Iterator[tuple[str, str]]:
     from rich.filesize import decimal
 
     from afdcli.degrade.manifest import NAME

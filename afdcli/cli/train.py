@@ -15,13 +15,13 @@ from afdcli.cli.command import ConfigOption, command_line
 from afdcli.errors import UsageError
 from afdcli.models.shipped import DEFAULT
 from afdcli.storage.writable import check_file
-from afdcli.train.settings import Settings, checkpoint_path
+from afdcli.train.settings import TrainSettings, checkpoint_path
 
 if TYPE_CHECKING:
     from afdcli.models.loader import Backbone
     from afdcli.train.photos import PhotoSet
 
-DEFAULTS = Settings()
+DEFAULTS = TrainSettings()
 
 
 def train(
@@ -83,7 +83,7 @@ def train(
 
     keep_freed_memory()
     chosen = choose_device(device)
-    settings = Settings(
+    settings = TrainSettings(
         minutes=DEFAULTS.minutes if minutes is None and steps is None else minutes,
         steps=steps,
         batch_size=batch_size,
@@ -169,7 +169,7 @@ def _load_backbones(
     return backbones
 
 
-def _collect_photos(data: list[Path], exclude: Path | None, settings: Settings) -> PhotoSet:
+def _collect_photos(data: list[Path], exclude: Path | None, settings: TrainSettings) -> PhotoSet:
     """Find the photos in the --data folders, without those listed in --exclude-list."""
     from afdcli.train.photos import collect
 

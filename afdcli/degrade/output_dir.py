@@ -73,7 +73,7 @@ def _key(path: PurePosixPath) -> int:
     return int.from_bytes(hashlib.blake2b(os.fsencode(folded), digest_size=8).digest(), "big")
 
 
-class Folder:
+class OutputFolder:
     """An output folder, in which each file is written atomically.
 
     Args:

@@ -15,7 +15,7 @@ from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
 from afdcli.constants import FAILED
 from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
-from afdcli.degrade.output_dir import Folder, Names, lies_in
+from afdcli.degrade.output_dir import Names, OutputFolder, lies_in
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found
@@ -31,7 +31,7 @@ _IN_FLIGHT = 4  # tasks per worker that are started but not yet written
 
 
 @dataclass(frozen=True)
-class Settings:
+class DegradeSettings:
     """Options of a run.
 
     Attributes:
@@ -56,7 +56,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Task:
+class DegradeTask:
     """One photo to degrade.
 
     Attributes:
@@ -71,7 +71,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Degraded:
-    """Result of a `Task`.
+    """Result of a `DegradeTask`.
 
     Attributes:
         files: content of the output file of each variant.
@@ -87,7 +87,7 @@ class Degraded:
     note: str
 
 
-def _degraded(task: Task, crop: int | None) -> Degraded:
+def _degraded(task: DegradeTask, crop: int | None) -> Degraded:
     """Read, orient, crop and compress one photo; called in the workers."""
     file: Path | bytes = task.found.path
     if task.found.source is not None:
@@ -171,7 +171,7 @@ class Tally:
 
 def degrade(
     inputs: Iterable[Found],
-    settings: Settings,
+    settings: DegradeSettings,
     sources: Sequence[str | Path] = (),
     on_image: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
@@ -195,7 +195,7 @@ def degrade(
     require(settings.recipes[0].codec)
     check_sources(sources, settings.out)
     check_folder(settings.out)
-    folder = Folder(settings.out)
+    folder = OutputFolder(settings.out)
     with locked(settings.out / NAME):
         if not settings.overwrite:
             check_unused(settings.out)
@@ -215,7 +215,7 @@ def check_sources(sources: Iterable[str | Path], out: Path) -> None:
 class _Run:
     """The loop of `degrade`."""
 
-    def __init__(self, settings: Settings, folder: Folder, manifest: Manifest) -> None:
+    def __init__(self, settings: DegradeSettings, folder: OutputFolder, manifest: Manifest) -> None:
         self.tally = Tally()
         self._settings = settings
         self._folder = folder
@@ -234,12 +234,12 @@ class _Run:
                     self.tally.add_image(last, time.monotonic() - started)
                     on_image(self.tally)
 
-    def _task(self, found: Found) -> Task:
+    def _task(self, found: Found) -> DegradeTask:
         seed, recipes = self._settings.seed, self._settings.recipes
         variants = tuple(recipe.draw(seed, found.relative) for recipe in recipes)
-        return Task(found, self._names.take(found.relative), variants)
+        return DegradeTask(found, self._names.take(found.relative), variants)
 
-    def _finish(self, task: Task, outcome: Degraded | PhotoError) -> Entry:
+    def _finish(self, task: DegradeTask, outcome: Degraded | PhotoError) -> Entry:
         """Write the output files and manifest rows of one input; the last of its rows."""
         recipes, is_file = self._settings.recipes, task.found.source is None
         if is_file and self._folder.holds(task.found.path):

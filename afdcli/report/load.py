@@ -13,7 +13,7 @@ from afdcli.constants import FAILED
 from afdcli.errors import ResultsError, UsageError
 from afdcli.report.differences import differences, shard_count
 from afdcli.report.pictures import Positions, find_manifests, locate, source_pictures
-from afdcli.report.runs import CAREFUL, Run, Source, TopClasses
+from afdcli.report.runs import CAREFUL, Run, RunFile, TopClasses
 from afdcli.results.metadata import metadata_part
 from afdcli.results.read import Results, read_results
 from afdcli.results.rows import DIRECT
@@ -76,7 +76,7 @@ def _run(table: Results, name: str) -> Run:
         predictions,
         backbone=str(backbone.get("name") or ""),
         plug=str(module.get("plug") or "") if with_afd else "",
-        sources=(Source("results", table.path, table.metadata),),
+        sources=(RunFile("results", table.path, table.metadata),),
         remarks=table.remarks,
     )
 
@@ -116,7 +116,7 @@ def _paired(runs: list[Run]) -> list[Run]:
     return [paired]
 
 
-def _with_sources(run: Run, other: Run, role: str) -> tuple[Source, ...]:
+def _with_sources(run: Run, other: Run, role: str) -> tuple[RunFile, ...]:
     return (*run.sources, *(replace(source, role=role) for source in other.sources))
 
 

@@ -19,7 +19,7 @@ CAREFUL = "careful: "
 
 
 @dataclass(frozen=True)
-class Source:
+class RunFile:
     """A results file that is part of a run.
 
     Attributes:
@@ -56,7 +56,7 @@ class Run:
     predictions: Mapping[str, TopClasses]
     backbone: str = ""
     plug: str = ""
-    sources: tuple[Source, ...] = ()
+    sources: tuple[RunFile, ...] = ()
     remarks: tuple[str, ...] = ()
     in_clean: Positions | None = None
     pictures: Positions = field(default_factory=lambda: np.empty(0, dtype=np.intp))

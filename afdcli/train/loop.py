@@ -22,7 +22,7 @@ from afdcli.train.kept import Kept
 from afdcli.train.loader import Batch
 from afdcli.train.optimiser import Optimiser
 from afdcli.train.pair_cache import Replay
-from afdcli.train.settings import RECIPES, Settings
+from afdcli.train.settings import RECIPES, TrainSettings
 from afdcli.train.validation import Score, Validation
 
 _VALIDATIONS = 8  # over a run, evenly spread, besides the one at the start
@@ -62,7 +62,7 @@ class Trainer:
         self,
         sites: Sequence[HookedBackbone],
         module: nn.Module,
-        settings: Settings,
+        settings: TrainSettings,
         validation: Validation,
         checkpoint: Path,
         identity: str,

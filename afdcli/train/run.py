@@ -26,7 +26,7 @@ from afdcli.train.loader import Pairs, batches, validation_batches
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.pair_cache import Replay
 from afdcli.train.photos import PhotoSet
-from afdcli.train.settings import Settings, checkpoint_path
+from afdcli.train.settings import TrainSettings, checkpoint_path
 from afdcli.train.validation import Score, Validation
 from afdcli.version import __version__
 from afdcli.view.spec import ViewSpec
@@ -152,7 +152,7 @@ def _at_input(preset_name: str, changes: Mapping[str, object]) -> AFDConfig:
 def train(
     plan: Plan,
     photos: PhotoSet,
-    settings: Settings,
+    settings: TrainSettings,
     out: Path,
     report: Callable[[Progress], None],
     *,
@@ -165,7 +165,7 @@ def train(
     """Train, and write the module to *out* (safetensors). Ctrl-C keeps what was learnt.
 
     Args:
-        init: module to begin with, see `begin`; its name becomes `Settings.init`.
+        init: module to begin with, see `begin`; its name becomes `TrainSettings.init`.
 
     Raises:
         UsageError, ModuleError: *init*, or the checkpoint to resume from, does not fit.
@@ -208,7 +208,7 @@ def fit(
     plan: Plan,
     module: nn.Module,
     photos: PhotoSet,
-    settings: Settings,
+    settings: TrainSettings,
     checkpoint: Path,
     report: Callable[[Progress], None],
     *,
@@ -258,7 +258,7 @@ def training_view(plan: Plan, side: int) -> ViewSpec:
     return replace(plan.spec, height=side, width=side)
 
 
-def _identity(plan: Plan, settings: Settings) -> str:
+def _identity(plan: Plan, settings: TrainSettings) -> str:
     """What must be the same for a run to be resumed; the budget may grow."""
     unbounded = replace(settings, minutes=None, steps=None)
     names = "+".join(backbone.name for backbone in plan.backbones)
@@ -266,7 +266,7 @@ def _identity(plan: Plan, settings: Settings) -> str:
 
 
 def _metadata(
-    plan: Plan, photos: PhotoSet, settings: Settings, outcome: Outcome, command: str
+    plan: Plan, photos: PhotoSet, settings: TrainSettings, outcome: Outcome, command: str
 ) -> dict[str, str]:
     """What travels with the module: where it fits, and how it came to be."""
     metadata = {

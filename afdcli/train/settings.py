@@ -16,7 +16,7 @@ def checkpoint_path(out: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainRecipe:
     """Settings that depend on the plug point.
 
     Attributes:
@@ -37,7 +37,7 @@ class Recipe:
     wait: float
     varied: bool
 
-    def for_trained(self) -> Recipe:
+    def for_trained(self) -> TrainRecipe:
         """The same for a module that is trained already: no ramp and no frozen FDE-Net.
 
         The feature loss alone would undo what the module learnt from the outputs.
@@ -46,8 +46,8 @@ class Recipe:
 
 
 RECIPES = {
-    "stem": Recipe(feature=1.0, ramp=0.33, gating=1.0, wait=0.0, varied=False),
-    "input": Recipe(feature=0.025, ramp=0.05, gating=0.1, wait=0.15, varied=True),
+    "stem": TrainRecipe(feature=1.0, ramp=0.33, gating=1.0, wait=0.0, varied=False),
+    "input": TrainRecipe(feature=0.025, ramp=0.05, gating=0.1, wait=0.15, varied=True),
 }
 
 
@@ -87,7 +87,7 @@ class Mix:
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainSettings:
     """Options of one run; stored in checkpoints and in the module's metadata.
 
     Attributes:

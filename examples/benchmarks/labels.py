@@ -25,8 +25,8 @@ from afdcli.codec.encode import compress
 from afdcli.codec.read import read_photo
 from afdcli.inputs.discover import discover
 from afdcli.inputs.found import Found
-from afdcli.models.memory import keep_freed_memory
 from afdcli.view.crop import upright
+from afdcli.workers.memory import keep_freed_memory
 
 TOGETHER = 16  # photos; with all their conditions
 

@@ -42,7 +42,7 @@ from afdcli.models.loader import Backbone
 from afdcli.models.precision import PRECISIONS, choose_precision, precision_name
 from afdcli.train import run as session
 from afdcli.train.photos import PhotoSet, collect
-from afdcli.train.settings import Settings
+from afdcli.train.settings import TrainSettings
 from afdcli.workers.memory import keep_freed_memory
 
 
@@ -105,7 +105,7 @@ def trained(
     preset = line.preset or args.preset
     plan = session.make_plan([backbone], line.plug, preset, **line.config)  # type: ignore[arg-type]
     settings = replace(
-        Settings(minutes=args.minutes, precision=args.precision),
+        TrainSettings(minutes=args.minutes, precision=args.precision),
         **line.settings,  # type: ignore[arg-type]
     )
     torch.manual_seed(settings.seed)
@@ -213,7 +213,7 @@ def main() -> None:
     args.precision = precision_name(choose_precision(args.precision, "cpu"))
     args.out.mkdir(parents=True, exist_ok=True)
     listed = set(args.exclude.read_text().splitlines()) if args.exclude else set()
-    photos = collect(args.data, Settings().validation, 0, listed)
+    photos = collect(args.data, TrainSettings().validation, 0, listed)
     rows: list[dict[str, object]] = []
     for title in args.lines.split(","):
         done = args.out / f"{title.replace(' ', '_')}.json"

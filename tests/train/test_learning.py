@@ -17,7 +17,7 @@ from afdcli.train import run as session
 from afdcli.train.augment import draw_variation
 from afdcli.train.loop import Progress
 from afdcli.train.photos import collect
-from afdcli.train.settings import Settings
+from afdcli.train.settings import TrainSettings
 
 pytestmark = pytest.mark.usefixtures("pairs_made_here")
 
@@ -54,7 +54,7 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
     plan = plan_of(world, "input")
     photos = collect([world / "photos"], 4, 0, set())
     module = AFDModule(plan.config)
-    settings = Settings(minutes=None, steps=20, batch_size=2, reuse=1)
+    settings = TrainSettings(minutes=None, steps=20, batch_size=2, reuse=1)
     gates = [module.fde.gate.weight.detach().clone()]
     outputs = [module.fe.out.point.weight.detach().clone()]
 

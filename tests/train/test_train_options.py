@@ -14,7 +14,7 @@ from afdcli.core import weights_file
 from afdcli.train import run as session
 from afdcli.train.loop import Progress
 from afdcli.train.photos import collect
-from afdcli.train.settings import Settings
+from afdcli.train.settings import TrainSettings
 
 pytestmark = pytest.mark.usefixtures("pairs_made_here")
 
@@ -116,7 +116,7 @@ def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     out = tmp_path / "m.safetensors"
-    settings = Settings(minutes=None, steps=50, batch_size=2, validation=5)
+    settings = TrainSettings(minutes=None, steps=50, batch_size=2, validation=5)
     outcome = session.train(plan, photos, settings, out, interrupt, workers=0)
     assert outcome.interrupted
     assert outcome.steps == 2

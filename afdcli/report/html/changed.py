@@ -29,7 +29,7 @@ Kinds = dict[str, npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class Picture:
+class ChangedPicture:
     """One picture whose top class changed.
 
     Attributes:
@@ -70,7 +70,7 @@ class Changed:
     name: str
     counts: dict[str, int]
     note: str
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[ChangedPicture, ...] = ()
     scale: MapScale | None = None
 
     @property
@@ -182,11 +182,11 @@ def _alternate(kinds: Kinds, pictures: npt.NDArray[np.intp]) -> Iterator[tuple[s
             yield kind, i
 
 
-def _picture(run: Run, kind: str, at: int, thumbnail: bytes) -> Picture:
+def _picture(run: Run, kind: str, at: int, thumbnail: bytes) -> ChangedPicture:
     def said(classes: TopClasses) -> str:
         return f"{clean(str(classes['label'][at]))} {100 * float(classes['prob'][at]):.0f} %"
 
-    return Picture(
+    return ChangedPicture(
         name=clean(str(run.rows["path"][at])),
         kind=kind,
         before=said(run.predictions["direct"]),
