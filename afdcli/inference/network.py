@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Arrays = Sequence[NDArray[Any]]
 
 
-class Answer(NamedTuple):
+class NetworkOutput(NamedTuple):
     """Output of a `Network`, as arrays; see `afdcli.models.afd_classifier.Prediction`.
 
     Attributes:
@@ -32,7 +32,7 @@ class Network(ABC):
     """Classifier and module in some runtime. Several threads may call it at the same time."""
 
     @abstractmethod
-    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> Answer:
+    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> NetworkOutput:
         """Classify a batch.
 
         Args:

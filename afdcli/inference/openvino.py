@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afdcli.constants import LOG1P_DC
-from afdcli.inference.network import Answer, Arrays, Network
+from afdcli.inference.network import Arrays, Network, NetworkOutput
 
 
 def import_openvino() -> Any:
@@ -31,7 +31,7 @@ class Graph:
 
     Attributes:
         file: ``model.xml``.
-        outputs: fields of `Answer` that the model gives, in its order.
+        outputs: fields of `NetworkOutput` that the model gives, in its order.
         log_channels: the model takes the logarithms of the grid's last so many channels; None: the
             grid itself.
         precision: "f32" or "bf16"; a quantised model contains its 8-bit layers.
@@ -70,7 +70,7 @@ class OpenVINONetwork(Network):
         """Begin to load and compile the model; OpenVINO keeps what it has compiled."""
         self._load()
 
-    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> Answer:
+    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> NetworkOutput:
         """As `Network.__call__`."""
         compiled = self._load().result()
         arrays = [np.asarray(array) for array in (pixels, grid, file_context)]
@@ -80,7 +80,7 @@ class OpenVINONetwork(Network):
         groups = ([a[i : i + step] for a in arrays] for i in range(0, count, step))
         answers = self._pool.map(partial(self._answer, compiled), groups)
         outputs = (np.concatenate(output)[:count] for output in zip(*answers, strict=True))
-        return Answer(**dict(zip(self.graph.outputs, outputs, strict=True)))
+        return NetworkOutput(**dict(zip(self.graph.outputs, outputs, strict=True)))
 
     def _load(self) -> Future[Any]:
         with self._loading:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from afdcli.inference.network import Answer, Network
+from afdcli.inference.network import Network, NetworkOutput
 from afdcli.models.afd_classifier import Prediction
 
 
@@ -23,7 +23,7 @@ class TorchNetwork(Network):
         self._moving, self._moved = Lock(), False
 
     @torch.inference_mode()
-    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> Answer:
+    def __call__(self, pixels: Any, grid: Any, file_context: Any) -> NetworkOutput:
         """As `Network.__call__`."""
         with self._moving:
             if not self._moved:
@@ -34,7 +34,7 @@ class TorchNetwork(Network):
         arrays = (pixels, grid, file_context)
         inputs = (torch.as_tensor(a).to(self._device, non_blocking=True) for a in arrays)
         prediction: Prediction = self.net(*inputs)
-        return Answer(_array(prediction.logits), *map(_optional, prediction[1:]))
+        return NetworkOutput(_array(prediction.logits), *map(_optional, prediction[1:]))
 
     def zeros(self, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
         """Zeros; for CUDA in page-locked memory, from which it copies faster."""
