@@ -29,6 +29,11 @@ _OPTIONS = (
     *("labels", "resize", "near", "max_pixels", "class_names", "strict", "icc", "shard"),
     *("limit", "sample", "seed", "min_prob", "embeddings"),
 )
+#: Options that decide these metadata; others have the name of their option.
+_SET_BY = {
+    "backbone": "--backbone and --checkpoint",
+    "columns": "--topk, --labels, --compare, --min-prob and --exif",
+}
 
 
 def earlier_metadata(out: Place) -> dict[str, Any]:
@@ -57,12 +62,31 @@ def check_same_run(out: Place, facts: dict[str, Any]) -> None:
     """
     before = _identity(earlier_metadata(out))
     now = _identity(json.loads(json.dumps(facts)))
-    for name, value in now.items():
-        if before[name] != value:
+    # An older version may not have recorded all that this one does.
+    for name in (name for name in now if name in before and before[name] != now[name]):
+        if difference := _difference(name, before[name], now[name]):
+            option = _SET_BY.get(name, f"--{name.removeprefix('--').replace('_', '-')}")
             raise UsageError(
-                f"--resume: {out} was made with {name} {before[name]}, this run has {value};"
-                " give the same options, or another --out"
+                f"--resume: {out} was made {difference}; give the same {option}, or another --out"
             )
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """What differs between two values of the metadata; "" if nothing that both recorded does."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in (key for key in now if key in before and before[key] != now[key]):
+            return f"with {name} {key} {before[key]}, this run has {now[key]}"
+        return ""
+    if isinstance(before, list) and isinstance(now, list):
+        more = ", ".join(str(value) for value in before if value not in now)
+        fewer = ", ".join(str(value) for value in now if value not in before)
+        parts = (f"with {name} {more}" if more else "", f"without {name} {fewer}" if fewer else "")
+        return " and ".join(filter(None, parts))
+    return f"with {name} {_named(before)}, this run has {_named(now)}"
+
+
+def _named(value: Any) -> str:
+    return "a module" if isinstance(value, dict) else "none" if value is None else str(value)
 
 
 def take_over(
@@ -161,7 +185,8 @@ def _identity(facts: dict[str, Any]) -> dict[str, Any]:
     """The part of the metadata that must be equal for a run to be resumed."""
     module = facts["afd"] and {k: v for k, v in facts["afd"].items() if k != "path"}
     found = {name: facts[name] for name in _FACTS} | {"afd": module}
-    return found | {f"--{name}": facts["options"].get(name) for name in _OPTIONS}
+    options = facts["options"]
+    return found | {f"--{name}": options[name] for name in _OPTIONS if name in options}
 
 
 def _complete_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[Row, int]]:

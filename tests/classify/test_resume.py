@@ -144,9 +144,12 @@ def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     afd(kit, "photos")
     before = Path("results.csv").read_bytes()
     for more, message in (
-        (("--topk", "2"), "was made with columns"),
-        (("--afd", "off"), "was made with afd"),
-        (("--resize", "exact"), "--resize fast"),
+        (
+            ("--topk", "2"),
+            "was made without columns label_2, ",
+        ),
+        (("--afd", "off"), "was made with afd a module, this run has none; give the same --afd,"),
+        (("--resize", "exact"), "--resize fast, this run has exact; give the same --resize,"),
         (("--near", "resize"), "--near crop"),
         (("--precision", "bf16"), "was made with precision"),
     ):
@@ -162,6 +165,25 @@ def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     result = afd(kit, "photos", "--resume")
     assert result.exit_code == 2
     assert "missing or unreadable" in result.stderr
+
+
+def test_what_an_older_version_did_not_record_is_not_compared(kit: Path, photos: Path) -> None:
+    afd(kit, "photos")
+    file = Path("results.csv.meta.json")
+    facts = json.loads(file.read_text())
+    del facts["backbone"]["class_names"], facts["options"]["min_prob"]
+    file.write_text(json.dumps(facts))
+    result = afd(kit, "photos", "--resume")
+    assert result.exit_code == 1, result.output
+    facts["backbone"] |= {"height": 99}
+    file.write_text(json.dumps(facts))
+    side = json.loads(file.read_text())["backbone"]["width"]
+    one_line(
+        afd(kit, "photos", "--resume"),
+        2,
+        f"results.csv was made with backbone height 99, this run has {side}; give the same"
+        " --backbone and --checkpoint, or another --out",
+    )
 
 
 @pytest.mark.parametrize("faster", [True, False])

@@ -87,7 +87,7 @@ def test_another_run_is_not_resumed(kit: Path, photos: Path) -> None:
     before = {name: (Path("r.csv") / name).read_bytes() for name in names(Path("r.csv"))}
     result = afd(kit, *options, "--topk", "2")
     assert result.exit_code == 2
-    assert "was made with columns" in result.stderr
+    assert "was made without columns label_2" in result.stderr
     (photos / "red" / "01.jpg").rename(photos / "red" / "011.jpg")
     result = afd(kit, *options)
     assert result.exit_code == 2
