@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -117,6 +118,37 @@ def test_blocks_say_what_they_are(page: str) -> None:
             assert words in " ".join(block.commands()), f"{block.where}: a mark for nothing"
         for line in block.lines if block.language == "text" else ():
             assert not re.match(r"(\$ |afd |python |pip )", line), f"{block.where}: a command"
+
+
+def choices_of(command: str) -> dict[str, list[str]]:
+    """The options of an afd command that take one of some words, and these words."""
+    params = COMMANDS[command].params
+    words = {o: str(p.metavar).split("|") for p in params for o in p.opts}
+    return {o: w for o, w in words.items() if len(w) > 1 and "".join(w).islower()}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_have_these_values(page: str) -> None:
+    """Of options that take one of some words, unless a mark says that the code is an older one."""
+    told = [c for b in blocks_of(page) for c in b.commands() if "commit" not in b.reason(c)]
+    for command in told + inline_commands(ROOT / page):
+        name, *words = shlex.split(command)
+        pairs = list(pairwise(words))
+        if name == "afd" and words[0] in COMMANDS:
+            choices = choices_of(words[0])
+            for option, value in pairs:
+                if option in choices and value != "…":
+                    assert set(value.split("|")) <= {*choices[option]}, f"{page}: {command}"
+        elif name == "python" and words[0].startswith("examples/benchmarks/"):
+            sources = [
+                *(ROOT / "examples/benchmarks").glob("*.py"),
+                ROOT / "afdcli/core/presets.py",
+            ]
+            text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+            for option, value in pairs:
+                if option in ("--lines", "--protocols", "--preset"):
+                    for part in value.split(","):
+                        assert f'"{part}"' in text, f"{page}: {command}: no {option} {part}"
 
 
 @pytest.mark.parametrize("page", PAGES)
