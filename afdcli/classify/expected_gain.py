@@ -75,13 +75,18 @@ def verdict(found: Sequence[Band], images: int) -> str:
     gains = [gain for band in bad for gain in band.gains]
     gained = f"where AFD gained {_span(gains)} points of accuracy" if gains else ""
     text = f"{share:.0%} of the images are JPEGs of quality {WORST} or below"
+    if not count:
+        text = f"no image is a JPEG of quality {WORST} or below"
+    if not count:
+        text = f"no image is a JPEG of quality {WORST} or below"
     if not any(band.measured for band in found):
-        return f"not known, nothing was measured with this module; {text}"
+        return f"unknown: this module has not been measured; {text}"
     if share >= _MOSTLY:
         return ", ".join(filter(None, (f"yes: {text}", gained)))
     if share >= _PARTLY:
         return ", ".join(filter(None, (f"a little: {text}", gained)))
-    return f"hardly: only {text}; on good photos AFD changes next to nothing"
+    only = "only " * (count > 0)
+    return f"hardly: {only}{text}; on good photos AFD changes next to nothing"
 
 
 def _span(gains: Sequence[float]) -> str:

@@ -124,7 +124,7 @@ class RayRun:
             if not deaths:
                 return
         raise MachineError(
-            f"actors of Ray ended {_STARTS} times while they started: {last_line(deaths[0])}"
+            f"Ray actors failed to start {_STARTS} times: {last_line(deaths[0])}"
         ) from deaths[0]
 
     def _run(self, inputs: Iterator[Found]) -> None:
@@ -172,7 +172,7 @@ class RayRun:
         results = self._tried(inputs, 1)
         if results is not None:
             return results
-        message = f"the Ray actor that had it ended, {_TRIES} times"
+        message = f"killed its Ray actor {_TRIES} times"
         failed: Results = [(PhotoError(ErrorCode.WORKER_CRASHED, message), None)]
         return [(self._tried([found], _TRIES) or failed)[0] for found in inputs]
 

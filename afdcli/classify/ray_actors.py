@@ -135,7 +135,7 @@ def got(ref: Any, timeout_s: float | None = None) -> Any:
     """The value behind *ref*.
 
     Raises:
-        MachineError: nothing came within *timeout_s*, or the actor raised what nobody expected.
+        MachineError: no reply within *timeout_s*, or the actor raised an unexpected exception.
         AfdError: that the actor raised.
         RayError: one of `GONE`, or others.
     """

@@ -134,7 +134,7 @@ class Settings:
         if self.engine not in ("local", "ray"):
             raise UsageError(f"--engine {self.engine}: choose local or ray")
         if self.engine == "ray" and not find_spec("ray"):
-            raise UsageError("--engine ray is not installed: pip install 'afdcli[ray]'")
+            raise UsageError("Ray is not installed: pip install 'afdcli[ray]'")
         if self.compare and self.afd == "off":
             raise UsageError("--compare shows what AFD changes: not with --afd off")
         if self.min_prob is not None and not 0 <= self.min_prob <= 1:  # NaN, too

@@ -1,4 +1,4 @@
-"""Views of pictures as tensors, for loops of one's own around `afdcli.plug`."""
+"""Views of pictures as tensors, for custom training loops around `afdcli.plug`."""
 
 from __future__ import annotations
 

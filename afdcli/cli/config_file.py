@@ -84,16 +84,16 @@ def _read(path: Path, name: str, trusted: bool, commands: Mapping[str, Any]) -> 
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise UsageError(f"{name}: larger than 1 MiB, so no configuration of afd")
+            raise UsageError(f"{name}: larger than 1 MiB: not an afd configuration file")
         tables = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # no TOML, or not in UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, or not in UTF-8
         reason = str(error).partition("\n")[0]
         raise UsageError(f"{name} is not valid TOML: {reason}; fix or delete it") from error
     for table, keys in tables.items():
         if table not in commands and isinstance(keys, dict):
-            raise UsageError(f"{name}: [{table}] is no command{near(table, commands)}")
+            raise UsageError(f"{name}: [{table}] is not a command{near(table, commands)}")
         if not isinstance(keys, dict):
             raise UsageError(f"{name}: {table} must stand under a command, such as [classify]")
         for key, value in keys.items():

@@ -151,7 +151,7 @@ def retry_lines(retry: Retry, file: Path) -> Iterator[Text]:
         files = counted(retry.listed, "failed file")
         yield Text(f"retry: afd classify - < {shlex.quote(str(file))}  ({files})")
     else:
-        yield Text(f"{file} is empty: there is no failed file to retry")
+        yield Text(f"{file} is empty: no failed files to retry")
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ _MACHINE = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be larger than the system allows",
     errno.EIO: "the disk or file system has failed",
-    errno.ENOMEM: "no memory is left",
+    errno.ENOMEM: "out of memory",
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files on this machine",
 }
@@ -127,7 +127,7 @@ def _fault(error: BaseException) -> str:
     """The message for an unexpected *error*."""
     text = _one_line(error)
     if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
-        return f"no memory is left ({text or 'MemoryError'}): close other programs, or try smaller"
+        return f"out of memory ({text or 'MemoryError'}): close other programs, or try smaller"
     if "shared memory" in text:  # from torch, in the processes that make training pairs
         return f"shared memory (/dev/shm) cannot be used or has no room: {text}"
     if isinstance(error, OSError):

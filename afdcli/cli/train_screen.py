@@ -54,19 +54,21 @@ def say_skipped(photos: PhotoSet, quiet: bool) -> None:
 
 
 def say_plan(plan: Plan, photos: PhotoSet, quiet: bool) -> None:
-    """Print what is trained, where it sits, and the number of photos."""
-    names = ", ".join(backbone.name for backbone in plan.backbones)
-    place = "in front of the backbone"
-    if plan.plug == "stem":
-        place = f"behind the stem ({WORDS['stem']}): {plan.where}"
-    stages, layers = ", ".join(plan.config.stage_names), len(plan.config.norm_layers)
-    console.say(
-        f"{names}: module of width {plan.config.width} {place}, {plan.config.channels} channels"
-        f"{f', at {stages}' if stages else ''}"
-        f"{f', at {layers} normalisations' if layers else ''}; "
-        f"{len(photos.training)} photos, {len(photos.validation)} more held out",
-        quiet,
-    )
+    """Print what is trained, where it is plugged in, and the number of photos."""
+    console.print_facts(console.err(quiet), "afd train", _plan_lines(plan, photos))
+
+
+def _plan_lines(plan: Plan, photos: PhotoSet) -> Iterator[tuple[str, str]]:
+    config = plan.config
+    yield "classifier", ", ".join(backbone.name for backbone in plan.backbones)
+    at_stem = f"{plan.where}, behind the stem ({WORDS['stem']})"
+    yield "plug point", at_stem if plan.plug == "stem" else "the classifier's input"
+    yield "module", f"width {config.width}, {config.channels} channels"
+    if config.stage_names:
+        yield "adapters", f"behind {', '.join(config.stage_names)}"
+    if config.norm_layers:
+        yield "FiLM", console.counted(len(config.norm_layers), "normalisation layer")
+    yield "photos", f"{len(photos.training):,} to train on, {len(photos.validation):,} held out"
 
 
 def _line(p: Progress) -> str:

@@ -175,7 +175,7 @@ def _load_jxl(data: bytes, max_pixels: int) -> Image.Image:
     check_size(header.width, header.height, max_pixels)
     image = decode_jxl(data)
     if isinstance(image, bytes):
-        raise PhotoError(ErrorCode.CORRUPT, "it holds a JPEG where none is announced")
+        raise PhotoError(ErrorCode.CORRUPT, "it contains an undeclared JPEG")
     check_size(*image.size, max_pixels)
     return image
 

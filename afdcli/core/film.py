@@ -1,7 +1,7 @@
 """FiLM: scale and shift every channel of the classifier's normalisation layers. Not in the paper.
 
-Compression changes the mean and the spread of the features all the way through a network. To
-re-estimate the statistics of the normalisation layers undoes much of that at next to no cost
+Compression changes the mean and the spread of the features all the way through a network.
+Re-estimating the statistics of the normalisation layers undoes much of that at next to no cost
 (Schneider et al., arXiv 2006.16971). A frozen classifier cannot do so itself. Here, FDE-Net's
 features, pooled over the picture, give each layer its scale and shift (FiLM: Perez et al.,
 arXiv 1709.07871, section 2)::

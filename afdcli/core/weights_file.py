@@ -95,7 +95,7 @@ def load(path: Path) -> tuple[AFDModule, dict[str, str]]:
         raise ModuleError(f"{path} is not a readable safetensors file: {error}") from error
     odd = next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
     if odd is not None:
-        raise ModuleError(f"{path}: {odd} holds numbers that are not finite; train it again")
+        raise ModuleError(f"{path}: {odd} contains NaN or infinity; train it again")
     module.load_state_dict(tensors, assign=True)
     return module.eval(), metadata
 

@@ -44,9 +44,7 @@ def choose_runtime(name: str, device: str, precision: torch.dtype) -> str:
             "--runtime openvino runs on the CPU only; use --device cpu or --runtime torch"
         )
     if name == "openvino" and not able:
-        raise UsageError(
-            "--runtime openvino is not installed: pip install openvino, or use --runtime torch"
-        )
+        raise UsageError("OpenVINO is not installed: pip install openvino, or use --runtime torch")
     return name
 
 
@@ -56,7 +54,7 @@ def _check_int8(name: str, device: str) -> None:
     if device != "cpu":
         raise UsageError("--precision int8 runs on the CPU only; use --device cpu")
     if not find_spec("nncf"):
-        raise UsageError("--precision int8 is not installed: pip install 'afdcli[int8]'")
+        raise UsageError("NNCF, for --precision int8, is not installed: pip install 'afdcli[int8]'")
 
 
 class Running(NamedTuple):

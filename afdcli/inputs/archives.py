@@ -23,7 +23,7 @@ from afdcli.storage.text import reason_of
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
 _PARQUET = ".parquet"
-_REST = "; the rest of the archive is lost"
+_REST = "; the rest of the archive cannot be read"
 
 
 def is_archive(name: str) -> bool:

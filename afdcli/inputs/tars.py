@@ -83,7 +83,9 @@ class _Header(tarfile.TarInfo):
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
-            raise DamagedError(f"it ends at byte {at:,} without an end mark") from error
+            raise DamagedError(
+                f"it ends at byte {at:,} without an end-of-archive marker"
+            ) from error
         except tarfile.TruncatedHeaderError as error:  # type: ignore[attr-defined]
             raise DamagedError(f"it ends inside the header at byte {at:,}") from error
         except tarfile.HeaderError as error:
@@ -240,7 +242,7 @@ class _TarLister:
         yield self._row(name, source)
 
     def _check_end(self, tar: tarfile.TarFile) -> Iterator[Item]:
-        """Check that no members follow the end mark; yields pauses."""
+        """Check that no members follow the end-of-archive marker; yields pauses."""
         file: Any = tar.fileobj
         while True:
             at = file.tell()
@@ -251,8 +253,10 @@ class _TarLister:
                     block = data[n : n + _BLOCK]
                     with suppress(tarfile.HeaderError):
                         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-                        where = f"byte {at + n:,}, behind the end mark at byte {tar.offset:,}"
-                        raise DamagedError(f"more members begin at {where}")
+                        raise DamagedError(
+                            f"more members begin at byte {at + n:,}, after the end-of-archive "
+                            f"marker at byte {tar.offset:,}"
+                        )
             yield PAUSE
 
 

@@ -98,8 +98,10 @@ def list_zip(path: Path, rule: Rule) -> Iterator[Item]:
     """
     archive = Archive.at(path)
     if not zipfile.is_zipfile(path):
-        reason = "its list of members, at its end, is missing: it was cut off, or it is no zip"
-        yield members.failed_archive(path, f"{reason} archive; none of it was read")
+        reason = (
+            "central directory missing: the file is truncated or not a zip; none of it was read"
+        )
+        yield members.failed_archive(path, reason)
         return
     with zipfile.ZipFile(path) as file:
         for info in file.infolist():

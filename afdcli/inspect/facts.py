@@ -55,7 +55,7 @@ class FileFacts:
 
     @property
     def bits_per_pixel(self) -> float:
-        """Of the whole file, metadata included."""
+        """Bits of the whole file, metadata included, per pixel."""
         return 8 * self.size / (self.photo.width * self.photo.height)
 
     @property

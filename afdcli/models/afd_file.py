@@ -190,7 +190,7 @@ def _stored_signature(path: Path, metadata: dict[str, str], count: int) -> list[
             raise ValueError(f"it does not have {count} outputs")
         vectors = [torch.tensor(part, dtype=torch.float32) for part in parts]
         if not all(vector.ndim == 1 and vector.isfinite().all() for vector in vectors):
-            raise ValueError("its numbers are not finite")
+            raise ValueError("it contains NaN or infinity")
     except (ValueError, TypeError, RuntimeError, OverflowError, RecursionError) as error:
         raise ModuleError(
             f"{path} does not tell which weights it was trained for (its signature is missing or "

@@ -85,8 +85,8 @@ def _configured(count: int, config: Mapping[str, Any], own_weights: bool) -> Cla
     source = "label_names of the model's configuration"
     if own_weights:
         return ClassNames(names, source)
-    note = "class names are assumed to be the label_names of the model's configuration: "
-    return ClassNames(names, f"assumed: {source}", note + "give --class-names FILE if they are not")
+    note = f"assuming the class names in the {source}; else --class-names FILE"
+    return ClassNames(names, f"assumed: {source}", note)
 
 
 def _imagenet(count: int, config: Mapping[str, Any], own_weights: bool) -> ClassNames:
@@ -102,11 +102,12 @@ def _imagenet(count: int, config: Mapping[str, Any], own_weights: bool) -> Class
     names = tuple(info.index_to_description(i).split(",")[0] for i in range(count))
     if own_weights and tag:
         return ClassNames(names, f"{subset}, by the tag {tag}")
+    known = {"imagenet-1k": "ImageNet-1k"}.get(subset, subset)
     note = (
-        f"class names are assumed to be those of {subset}, for the model has {count:,} outputs "
-        "and names none: give --class-names FILE if it has other classes"
+        f"assuming {known} class names ({count:,} outputs, no names of its own); "
+        "else --class-names FILE"
     )
-    return ClassNames(names, f"assumed: {subset}, for it has {count:,} outputs", note)
+    return ClassNames(names, f"assumed: {subset}, from its {count:,} outputs", note)
 
 
 def read_class_names(file: Path) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ def read_class_names(file: Path) -> tuple[str, ...]:
 
 
 def parsed(text: str) -> Any:
-    """JSON; a name that stands twice in one object is a ValueError, not silently the last one."""
+    """Parse JSON; a duplicate key raises ValueError, instead of silently keeping the last one."""
     return json.loads(text, object_pairs_hook=_once)
 
 
@@ -139,7 +140,7 @@ def names_of(value: object) -> tuple[str, ...]:
     config.json of a model of transformers or timm.
 
     Raises:
-        ValueError: it is something else, an index is missing or stands twice, or a name is no text.
+        ValueError: unknown structure, a missing or duplicate index, or a name that is not text.
     """
     if isinstance(value, Mapping):
         for key in KEYS:

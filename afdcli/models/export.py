@@ -206,7 +206,7 @@ def relative_difference(expected: Sequence[Tensor], got: Sequence[Tensor]) -> fl
 
 @contextmanager
 def quiet(*names: str) -> Iterator[None]:
-    """No warnings, and of the loggers *names* errors alone."""
+    """Show no warnings, and only errors from the loggers *names*."""
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -147,7 +147,7 @@ def plug(
             kind, place = _place(module, backbone, where)
             afd, note = module, ""
         elif where is not None:
-            raise ModuleError("a module from a file knows its place: omit where")
+            raise ModuleError("a module file names its plug point; omit where")
         elif module == "off" or (loaded := find_module(str(module), backbone)) is None:
             raise ModuleError(
                 f"there is no AFD module for {backbone.name}: give a file or an AFDModule"

@@ -25,12 +25,12 @@ _LABELLED = (
 )
 _COST = ("compression_cost", "Cost", "clean minus direct: points lost to compression")
 _UNLABELLED = (
-    ("confidence_direct", "Direct", "mean probability of the top class"),
-    ("confidence_afd", "With AFD", "mean probability of the top class"),
-    ("agreement_direct", "Direct", "same top class as for the clean picture"),
-    ("agreement_afd", "With AFD", "same top class as for the clean picture"),
+    ("confidence_direct", "Direct", "mean probability of the label"),
+    ("confidence_afd", "With AFD", "mean probability of the label"),
+    ("agreement_direct", "Direct", "same label as for the clean picture"),
+    ("agreement_afd", "With AFD", "same label as for the clean picture"),
     ("agreement_difference", "Difference", "in agreement with clean pictures"),
-    ("changed", "Changed", "top classes that AFD changes"),
+    ("changed", "Changed", "labels that AFD changes"),
     ("confidence_shift", "Shift", "mean change of that probability by AFD"),
     ("drift_p50", "Drift", ""),
 )
@@ -40,7 +40,7 @@ _FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third
 _NEAR = 0.02
 _NO_CLEAN = "What compression cost is not known: that needs a clean run (--clean)."
 _NO_LABELS = "Whether for the better is unknown without true classes (afd classify --labels)."
-_ALONE = "Nothing to compare: there are predictions with AFD only, or without AFD only."
+_ALONE = "Nothing to compare: there are labels with AFD only, or without AFD only."
 
 
 def headline(report: Report) -> Table:
@@ -96,7 +96,7 @@ def _counts(report: Report) -> str:
     name, group = clean(report.name), report.overall
     files, failed, damaged = (int(group.get(m).value) for m in ("files", "failed", "damaged"))
     if report.all_failed:
-        return f"{name}: all {files:,} files failed, so there are no predictions to report"
+        return f"{name}: all {files:,} files failed, so there are no labels to report"
     counted = f"of {files:,} files, {failed:,} failed" if failed else f"{files:,} files"
     counted += f", {damaged:,} damaged" if damaged else ""
     if "unsure" in group.estimates:
@@ -140,7 +140,7 @@ def verdict(report: Report) -> tuple[Cell, str]:
     """
     group = report.overall
     if not group.views:
-        return Cell("Every file failed: there are no predictions", tone="bad"), ""
+        return Cell("Every file failed: there are no labels", tone="bad"), ""
     if group.get("accuracy_difference").n:
         return _gain(group), "" if group.get("compression_cost").n else _NO_CLEAN
     for metric, name in (("accuracy_afd", "with AFD"), ("accuracy_direct", "without AFD")):
@@ -150,7 +150,7 @@ def verdict(report: Report) -> tuple[Cell, str]:
         return Cell(f"{_before_after(group, 'agreement')} as clean"), _NO_LABELS
     changed = group.get("changed")
     if changed.n:
-        return Cell(f"AFD changes {100 * changed.value:.1f} % of the predictions"), _NO_LABELS
+        return Cell(f"AFD changes {100 * changed.value:.1f} % of the labels"), _NO_LABELS
     return Cell(f"{group.views:,} files classified"), _ALONE
 
 

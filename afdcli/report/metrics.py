@@ -170,7 +170,7 @@ _ALL = (
            "have all three; paired bootstrap interval; undefined if compression cost nothing",
            whole_percent, "recovered share", "Recovered %", shorten=4,
            compute=stats.recovered_share, of=(*_BOTH, "right_clean")),
-    Metric("agreement_direct", "share of views with the same top class as the clean picture, "
+    Metric("agreement_direct", "share of views with the same label as the clean picture, "
            "without AFD; Wilson interval", percent, "agreement with clean, direct",
            compute=stats.proportion, of=("agree_direct",)),
     Metric("agreement_afd", "the same, with AFD", percent, "agreement with clean, with AFD",
@@ -178,17 +178,17 @@ _ALL = (
     Metric("agreement_difference", "agreement_afd - agreement_direct, paired; Newcombe interval",
            points, "agreement: difference",
            compute=stats.paired_difference, of=("agree_direct", "agree_afd")),
-    Metric("confidence_direct", "mean probability of the top class without AFD; normal interval",
+    Metric("confidence_direct", "mean probability of the label without AFD; normal interval",
            probability, "mean confidence, direct", "Direct conf.",
            compute=stats.mean, of=("prob_direct",)),
-    Metric("confidence_afd", "mean probability of the top class with AFD; normal interval",
+    Metric("confidence_afd", "mean probability of the label with AFD; normal interval",
            probability, "mean confidence, with AFD", "AFD conf.",
            compute=stats.mean, of=("prob_afd",)),
     Metric("confidence_shift", "mean of confidence_afd - confidence_direct, paired; normal "
            "interval", shift, "confidence shift",
            compute=_mean_difference, of=("prob_direct", "prob_afd")),
-    Metric("changed", "share of views whose top class AFD changes; Wilson interval",
-           percent, "predictions that AFD changes", "Changed %", shorten=3,
+    Metric("changed", "share of views whose label AFD changes; Wilson interval",
+           percent, "labels that AFD changes", "Changed %", shorten=3,
            compute=stats.proportion, of=("changed",)),
     Metric("ece_direct", "expected calibration error without AFD, ten bins of equal width",
            percent, "calibration error, direct"),
@@ -203,8 +203,8 @@ _ALL = (
            compute=_quantile(75), of=("drift",)),
     Metric("drift_p95", "95th percentile of the drift, degrees",
            compute=_quantile(95), of=("drift",)),
-    Metric("pictures", "in group change: pictures with that change of the top class; in a "
-           "calibration group: pictures whose top class has a probability in that bin"),
+    Metric("pictures", "in group change: pictures with that change of label; in a "
+           "calibration group: pictures whose label has a probability in that bin"),
 )
 # fmt: on
 

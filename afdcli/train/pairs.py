@@ -109,9 +109,8 @@ def mixed(
 ) -> NDArray[np.uint8]:
     """Two pictures of one size (H, W, 3) uint8 in one: blended, or a part of *b* pasted into *a*.
 
-    Few photos make many such pictures, and a classifier has an answer for each of them. Trained
-    long enough, a module would otherwise learn its photos by heart (Beyer et al., arXiv 2106.05237,
-    section 3).
+    Few photos make many such pictures, and a classifier has a label for each of them. In a long
+    training a module would otherwise overfit (Beyer et al., arXiv 2106.05237, section 3).
     """
     share = rng.uniform(*_MIXED)
     if rng.random() < 0.5:

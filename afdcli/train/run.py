@@ -113,7 +113,7 @@ def make_plan(
         if own != size and not site.accepts(*size):
             raise UsageError(
                 f"{backbone.name} takes pictures of {own[1]}x{own[0]} pixels only, "
-                f"{first.name} of {size[1]}x{size[0]}; train them apart"
+                f"{first.name} of {size[1]}x{size[0]}; train them separately"
             )
     spec = view_for(config, first.spec)
     return Plan(tuple(backbones), plug, config, sites, where, spec)

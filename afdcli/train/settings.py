@@ -11,7 +11,7 @@ from afdcli.errors import UsageError
 
 
 def checkpoint_path(out: Path) -> Path:
-    """Of a run, beside its module: ``module.safetensors`` -> ``module.ckpt``."""
+    """The checkpoint of a run, beside its module: ``module.safetensors`` -> ``module.ckpt``."""
     return out.with_suffix(".ckpt")
 
 

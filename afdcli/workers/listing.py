@@ -140,7 +140,7 @@ class Lister:
             if error is None:
                 single = False
             elif single:
-                reason = f"cannot be listed further: {error.message}; its rest is lost"
+                reason = f"cannot be listed further: {error.message}; the rest cannot be read"
                 yield failed_archive(archive, reason, error.code)
                 return
             else:

@@ -38,7 +38,7 @@ def test_it_counts_looks_and_times_and_writes_nothing(kit: Path, photos: Path, h
     assert "jpeg 11 79% 96x72 96x72 96x72" in screen
     assert "cannot be read │ not-an-image 2, unreadable 1, of 14 looked at" in screen
     assert "red/04.jpg not-an-image no image format that afd reads" in screen
-    assert "will AFD help? │ not known, nothing was measured with this module" in screen
+    assert "will AFD help? │ unknown: this module has not been measured" in screen
     assert re.search(r"time │ about [\d.]+ s at [\d.]+ images/s on cpu, from 14 images", screen)
     assert "failed │ 3 of these 14" in screen
     assert "labels │ 11 of these 14 have one" in screen
@@ -121,8 +121,8 @@ def test_the_verdict_follows_the_qualities() -> None:
     assert f"gained {gains[25]:.1f} to {gains[7]:.1f} points" in verdict(
         bands([1.0, 35.4], LITE0), 2
     )
-    assert verdict(bands([1.0], ()), 1).startswith("not known")
-    assert verdict(bands([], LITE0), 0).startswith("hardly")
+    assert verdict(bands([1.0], ()), 1).startswith("unknown")
+    assert verdict(bands([], LITE0), 0).startswith("hardly: no image is a JPEG of quality")
     counts = [band.images for band in bands(range(1, 101), LITE0)]
     assert sum(counts) == 100  # every quality is in one band
 

@@ -143,7 +143,7 @@ def refused(text: str | bytes, *words: str, command: str = "models") -> str:
     ("text", "message"),
     [
         ("[models]\nlimt = 1", "afd.toml: [models] limt: no such option of afd models; did you"),
-        ("[modells]\nlimit = 1", "afd.toml: [modells] is no command; did you mean models?"),
+        ("[modells]\nlimit = 1", "afd.toml: [modells] is not a command; did you mean models?"),
         ("limit = 1", "afd.toml: limit must stand under a command, such as [classify]"),
         ("[models]\nlimit = 'many'", "[models] limit must be a whole number, not 'many'"),
         ("[models]\nlimit = true", "[models] limit must be a whole number, not True"),

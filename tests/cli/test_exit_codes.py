@@ -34,7 +34,7 @@ def caused(error: Exception, cause: OSError) -> Exception:
         (caused(ResultsError("cannot write"), OSError(errno.EACCES, "")), 2, "cannot write\n"),
         (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 3, "TMPDIR"),
         (PermissionError(13, "Permission denied", "b"), 3, "Permission denied: b; run with"),
-        (MemoryError(), 3, "no memory is left"),
+        (MemoryError(), 3, "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 3, "no memory"),
         (ImportError("libx.so: failed to map segment"), 3, "package cannot be loaded: libx.so"),
         (KeyError("a\nb"), 3, "unexpected KeyError, 'a\\nb'; run with --debug"),

@@ -221,7 +221,7 @@ def test_assumed_names_are_said_on_the_screen_and_in_the_metadata(here: Path, ki
     options = ["--backbone", "named_thousand", "--import", "thousand.py", "--afd", "off"]
     result = afd(kit, "1.jpg", *options, "--runtime", "torch", backbone=False)
     assert result.exit_code == 0, result.output
-    said = "class names are assumed to be those of imagenet-1k"
+    said = "assuming ImageNet-1k class names"
     assert said in " ".join(result.stdout.replace("│", " ").split())
     facts = json.loads((here / "results.csv.meta.json").read_text())
     assert facts["backbone"]["class_names"].startswith("assumed: imagenet-1k")

@@ -171,7 +171,7 @@ def test_results_without_labels() -> None:
     write("r.csv", compared(), labels=False)
     got = page("r.csv")
     numbers = summary()
-    assert "unknown without true classes" in got.source
+    assert "Without true labels it is unknown" in got.source
     assert "Calibration" not in got.texts("h2")
     assert "Confidence over quality factor" in got.texts("h2")
     assert "Changed labels over drift" in got.texts("h2")

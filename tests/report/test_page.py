@@ -78,7 +78,7 @@ def test_headline_without_labels() -> None:
     write("clean.csv", pictures(72, 0, 0, 28), labels=False)
     source = page("r.csv")
     assert verdict(source) == "AFD changes 60.0 % of the predictions"
-    assert "unknown without true classes" in source
+    assert "Without true labels it is unknown" in source
     assert verdict(page("r.csv", "--clean", "clean.csv")) == "70.0 → 52.0 % as clean"
 
 

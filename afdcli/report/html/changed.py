@@ -108,13 +108,13 @@ def _changed(
 ) -> Changed:
     name = clean(run.name)
     if run.direct is None or run.afd is None:
-        note = "Nothing to compare: there are predictions with AFD only, or without AFD only."
+        note = "Nothing to compare: there are labels with AFD only, or without AFD only."
         return Changed(name, {}, note)
     kinds = _kinds(run.direct, run.afd, run.labelled)
     counts = {kind: len(at) for kind, at in kinds.items()}
     total = sum(counts.values())
     if not total:
-        return Changed(name, counts, "AFD changed no prediction.")
+        return Changed(name, counts, "AFD changed no label.")
     if folder is None:
         return Changed(name, counts, "Thumbnails need the photos: --photos DIR.")
     # More candidates than needed: some files may be missing, or show the same picture.
@@ -148,7 +148,7 @@ def _note(shown: int, total: int, folder: Path) -> str:
     if shown == total:
         return ""
     return (
-        f"Shown: {shown:,} of {total:,}, those with the most confident predictions; each "
+        f"Shown: {shown:,} of {total:,}, those with the most probable labels; each "
         "picture once."
     )
 

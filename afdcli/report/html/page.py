@@ -98,7 +98,7 @@ def _words(reports: Sequence[Report], maps: bool) -> list[tuple[str, str]]:
     views = any(report.overall.views != report.overall.n for report in reports)
     stem = any(report.about.endswith("stem") for report in reports)
     recovered = "share of the lost accuracy that comes back: (with AFD − direct) / (clean − direct)"
-    confidence = "probability of the top class; how sure the classifier is, not how right"
+    confidence = "probability of the label; how sure the classifier is, not how right"
     copies = "copies of one picture; intervals and tests count pictures, not views"
     words = [
         ("changed" in known, "direct, with AFD", "the plain classifier; the same with AFD added"),

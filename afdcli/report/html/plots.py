@@ -160,7 +160,7 @@ def reliability(bins: Sequence[tuple[Series, str, Sequence[Group]]]) -> Draw:
             axes.plot(*joined, line.line, color=line.ink, label=line.name)
             _marks(axes, x, found, line)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axes.set(xlabel="mean probability of the top class", ylabel="accuracy")
+        axes.set(xlabel="mean probability of the label", ylabel="accuracy")
         axes.yaxis.set_major_formatter(_share)
         axes.xaxis.set_major_formatter(_share)
         _legend(axes, len(bins) + 1)

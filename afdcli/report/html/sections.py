@@ -197,7 +197,7 @@ def _calibration_numbers(lines: Sequence[tuple[Series, str, Sequence[Group]]]) -
 
 def _classes(reports: Sequence[Report], by: str) -> Section:
     """A sortable table of classes per run; *by* is the column of classes."""
-    title, about = "By predicted class", "Predicted classes, as the true ones are unknown."
+    title, about = "By label", "Labels, as the true classes are unknown."
     if by == "target_label":
         title, about = "By class", "True classes."
     made = []
@@ -215,7 +215,7 @@ def _classes(reports: Sequence[Report], by: str) -> Section:
 
 def _failures(reports: Sequence[Report]) -> Section:
     about = (
-        "Failed files have no prediction, and no accuracy includes them. Damaged files were "
+        "Failed files have no label, and no accuracy includes them. Damaged files were "
         "classified although the decoder had to guess part of the picture; accuracies include them."
     )
     bad = any(r.overall.get(name).value for r in reports for name in ("failed", "damaged"))
