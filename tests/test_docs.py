@@ -96,6 +96,23 @@ def test_version_and_changelog_agree() -> None:
     assert f"## [{afdcli.__version__}]" in changelog
 
 
+def test_images_have_the_version_as_their_tag() -> None:
+    files = [*(ROOT / "examples" / "clusters").iterdir(), GUIDES / "systems.md"]
+    tags = [t for f in files for t in re.findall(r"\bafdcli:([\w.]+)", f.read_text("utf-8"))]
+    assert len(tags) >= 5 and set(tags) == {afdcli.__version__}
+
+
+def test_every_column_is_described() -> None:
+    from afdcli.results.rows import Columns
+
+    every = Columns(topk=2, compare=True, labels=True, min_prob=0.5, exif=True).names
+    table = read("results-file.md").split("## Columns")[1].split("\n## ")[0]
+    described = set(re.findall(r"`(\w+)`", table))
+    for column in every:
+        name = column.removeprefix("direct_")  # described once, as direct_…
+        assert {name, re.sub(r"_2$", "", name)} & described, f"results-file.md: no {column}"
+
+
 def test_architecture_names_every_room() -> None:
     """The picture in the guide is the code's: each package folder is in it."""
     picture = read("architecture.md")

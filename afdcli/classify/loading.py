@@ -36,11 +36,11 @@ def load(settings: Settings, arithmetic: Arithmetic | None = None) -> Loaded:
     fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
     arithmetic = arithmetic or choose_arithmetic(settings, kind_of(device))
     precision = arithmetic.precision
-    plugged = AFDClassifier(
+    classifier = AFDClassifier(
         backbone, module, settings.compare, precision, features=settings.embeddings is not None
     ).eval()
     running = run_somewhere(
-        *(plugged, arithmetic.runtime, device),
+        *(classifier, arithmetic.runtime, device),
         compiled=settings.compile,
         exact=arithmetic.exact,
         batch_size=arithmetic.batch_size or settings.batch_size or LARGEST_BATCH["cpu"],
@@ -49,12 +49,12 @@ def load(settings: Settings, arithmetic: Arithmetic | None = None) -> Loaded:
         backbone=backbone.facts,
         module=None if module is None else module.facts,
         note="; ".join(filter(None, (_note(settings.afd, module), running.note))),
-        spec=plugged.spec,
+        spec=classifier.spec,
         device=device,
         precision=arithmetic.name,
         runtime=running.runtime,
         threads=torch.get_num_threads(),
-        features=plugged.features.width if plugged.features is not None else None,
+        features=classifier.features.width if classifier.features is not None else None,
     )
     networks = Networks(running.network, running.exact, integers=precision == torch.int8)
     files = backbone.files

@@ -62,7 +62,7 @@ def _spec(facts: dict[str, Any]) -> ViewSpec:
 
 
 def _module(facts: dict[str, Any]) -> ModuleFacts:
-    names = {name: tuple(facts[name]) for name in ("stages", "places")}
+    names = {name: tuple(facts[name]) for name in ("stages", "norm_layers")}
     return ModuleFacts(**facts | names | {"path": Path(facts["path"])})
 
 

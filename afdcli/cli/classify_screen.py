@@ -153,8 +153,8 @@ def _afd(setup: Setup) -> str:
         place = f"behind the stem, the classifier's first layers ({module.where})"
     if module.stages:
         place += f", also at {len(module.stages)} blocks"
-    if module.places:
-        place += f" and {len(module.places)} normalisations"
+    if module.norm_layers:
+        place += f" and {len(module.norm_layers)} normalisations"
     return f"on: {module.path.name}, {place}"
 
 

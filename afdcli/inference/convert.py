@@ -19,7 +19,7 @@ from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.export import TOLERANCE, program, quiet, relative_difference, whole
 
 #: Prefix of the names of the classifier's convolutions in a converted model.
-CLASSIFIER = "net.site.net."
+CLASSIFIER = "net.backbone.net."
 
 
 def graph_of(file: Path, network: AFDClassifier, precision: torch.dtype) -> Graph:

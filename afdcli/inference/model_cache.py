@@ -133,7 +133,7 @@ def key_of(network: AFDClassifier) -> str:
         digest.update(repr(values).encode())
 
     add([(name, version_of(name)) for name in _PACKAGES])
-    add(network.view, network.compare, network.takes_log_grid, network.site.plug)
+    add(network.view, network.compare, network.takes_log_grid, network.backbone.plug)
     add(network.features and network.features.layer)
     for file in _sources(network):
         digest.update(file.read_bytes())

@@ -110,8 +110,8 @@ class Predictor:
         features = [None] * len(top_classes) if pooled is None else list(pooled)
         close = self._close(logits) if direct is None else self._close(logits) | self._close(direct)
         return [
-            ImageResult(guess, beside, None if angle is None else round(angle, 4), near, vector)
-            for guess, beside, angle, near, vector in zip(
+            ImageResult(top, beside, None if angle is None else round(angle, 4), near, vector)
+            for top, beside, angle, near, vector in zip(
                 top_classes, plain, angles, close.tolist(), features, strict=True
             )
         ]

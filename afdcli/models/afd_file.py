@@ -53,8 +53,8 @@ class LoadedModule:
     def facts(self) -> ModuleFacts:
         """What is said about it."""
         config = self.module.config
-        stages, places = tuple(config.stage_names), tuple(config.norm_layer_names)
-        return ModuleFacts(self.plug, self.where, stages, places, self.path, self.sha256)
+        stages, norm_layers = tuple(config.stage_names), tuple(config.norm_layer_names)
+        return ModuleFacts(self.plug, self.where, stages, norm_layers, self.path, self.sha256)
 
 
 def view_for(config: AFDConfig, spec: ViewSpec) -> ViewSpec:

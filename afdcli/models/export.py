@@ -71,33 +71,35 @@ def alone(module: AFDModule) -> Subject:
     )
 
 
-def whole(plugged: AFDClassifier) -> Subject:
+def whole(classifier: AFDClassifier) -> Subject:
     """Classifier and module: (pixels, grid, file_context) -> what of a `Prediction` is not None.
 
     Pixels are (B, H, W, 3) uint8 of the network's view; grid and file_context as in
     `afdcli.view.spec.View`, float32. Where the network takes the grid's logarithms,
     they are only of the channels that it reads.
     """
-    largest = 1 if plugged.takes_log_grid else 50
+    largest = 1 if classifier.takes_log_grid else 50
 
     def draw(batch: int) -> Inputs:
         generator = torch.Generator().manual_seed(batch)
-        view = plugged.view
+        view = classifier.view
         cells = (-(-view[0] // 8), -(-view[1] // 8))
         return (
             torch.randint(0, 256, (batch, *view, 3), dtype=torch.uint8, generator=generator),
-            largest * torch.randn(batch, plugged.grid_channels, *cells, generator=generator),
+            largest * torch.randn(batch, classifier.grid_channels, *cells, generator=generator),
             5 * torch.rand(batch, CONTEXT_CHANNELS, generator=generator),
         )
 
     outputs = ["logits"]
-    if plugged.compare:
+    if classifier.compare:
         outputs.append("direct")
-    if plugged.module is not None:
+    if classifier.module is not None:
         outputs.append("drift")
-    if plugged.features is not None:
+    if classifier.features is not None:
         outputs.append("features")
-    return Subject(_Tuple(plugged).eval(), ("pixels", "grid", "file_context"), tuple(outputs), draw)
+    return Subject(
+        _Tuple(classifier).eval(), ("pixels", "grid", "file_context"), tuple(outputs), draw
+    )
 
 
 class _Tuple(nn.Module):

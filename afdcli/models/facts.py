@@ -28,7 +28,7 @@ class ModuleFacts:
         plug: "stem" or "input".
         where: name of the classifier's layer that it sits behind; "" at the input.
         stages: names of the blocks that it corrects, too.
-        places: names of the normalisation layers that it corrects, too.
+        norm_layers: names of the normalisation layers that it corrects, too.
         path: of its file.
         sha256: of that file, hexadecimal.
     """
@@ -36,6 +36,6 @@ class ModuleFacts:
     plug: str
     where: str
     stages: tuple[str, ...]
-    places: tuple[str, ...]
+    norm_layers: tuple[str, ...]
     path: Path
     sha256: str

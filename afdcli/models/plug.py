@@ -154,8 +154,8 @@ def plug(
             )
         else:
             afd, kind, place, note = loaded.module, loaded.plug, loaded.where, loaded.note
-    plugged = PluggedModel(backbone, afd, kind, place, note)
-    return plugged.to(next(model.parameters()).device)
+    model_with_afd = PluggedModel(backbone, afd, kind, place, note)
+    return model_with_afd.to(next(model.parameters()).device)
 
 
 def _name(model: nn.Module) -> str:

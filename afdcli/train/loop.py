@@ -53,34 +53,34 @@ class Progress:
 
 
 class Trainer:
-    """Trains *module*, which is called like an `AFDModule`, at *sites*; several take turns.
+    """Trains *module*, which is called like an `AFDModule`, at *backbones*; several take turns.
 
     `kept` holds the weights to save, of the module's running average.
     """
 
     def __init__(
         self,
-        sites: Sequence[HookedBackbone],
+        backbones: Sequence[HookedBackbone],
         module: nn.Module,
         settings: TrainSettings,
         validation: Validation,
         checkpoint: Path,
         identity: str,
     ) -> None:
-        self.sites, self.settings, self.validation = list(sites), settings, validation
+        self.backbones, self.settings, self.validation = list(backbones), settings, validation
         self.checkpoint, self.identity = checkpoint, identity
         self.device = next(module.parameters()).device
         self.module = module.to(memory_format=torch.channels_last)
         self.average: AveragedModel = AveragedModel(
             self.module, multi_avg_fn=_running_average(settings.ema)
         )
-        recipe = RECIPES[self.sites[0].plug]
+        recipe = RECIPES[self.backbones[0].plug]
         self.recipe = recipe.for_trained() if settings.init else recipe
         self.optimiser = Optimiser(self.module, settings.lr)
         # In float16 small gradients would be rounded to nothing.
         fp16 = settings.precision == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
-        self.deep = [stages(site.net) if settings.deep > 0 else () for site in sites]
+        self.deep = [stages(backbone.net) if settings.deep > 0 else () for backbone in backbones]
         self.step, self.elapsed = 0, 0.0
         self.score, divergences = validation.score(self._averaged())
         self.kept = Kept(self.score, divergences, self._averaged().state_dict())
@@ -163,7 +163,7 @@ class Trainer:
         gating = 0.0 if share < self.recipe.wait else self.recipe.gating
         self.optimiser.set_rates(rate, gating * rate)
         self.module.train()
-        turn = self.step % len(self.sites)
+        turn = self.step % len(self.backbones)
         batch, f = self._pass(pairs, turn)
         s = self.settings
         row, column = torch.randint(losses.THINNING, (2,)).tolist()
@@ -187,15 +187,15 @@ class Trainer:
         GPU computes the outputs faster than they could be read.
         """
         drawn, known = pairs.draw()
-        batch, site = drawn.to(self.device), self.sites[turn]
+        batch, backbone = drawn.to(self.device), self.backbones[turn]
         outputs, deep = self._looks_behind_the_plug, self.deep[turn]
         targets = losses.Targets.unpacked(known, len(deep), self.device) if known else None
         varied = self.recipe.varied and outputs
         vary = draw_variation() if varied else None
-        f = losses.run(site, self.module, batch, targets, outputs=outputs, deep=deep, vary=vary)
-        comes_back = len(self.sites) == 1 and not varied and self.device.type == "cpu"
+        f = losses.run(backbone, self.module, batch, targets, outputs=outputs, deep=deep, vary=vary)
+        comes_back = len(self.backbones) == 1 and not varied and self.device.type == "cpu"
         if outputs and not known and comes_back:
-            front = site.can_skip_front(batch.clean.shape[1], batch.clean.shape[2])
+            front = backbone.can_skip_front(batch.clean.shape[1], batch.clean.shape[2])
             pairs.keep(f.targets(front).packed())
         return batch, f
 
@@ -210,7 +210,7 @@ class Trainer:
 
     def _feature_loss(self, f: losses.Features) -> Tensor:
         """The loss at the plug point; the identity scores 1."""
-        angle = self.settings.angle if self.sites[0].plug == "stem" else 0.0
+        angle = self.settings.angle if self.backbones[0].plug == "stem" else 0.0
         loss = (1 - angle) * losses.feature_loss(f)
         return loss + angle * losses.angle_loss(f) if angle else loss
 

@@ -50,7 +50,7 @@ class Features(NamedTuple):
     """One batch at the plug point and at the output.
 
     Attributes:
-        clean, drifted, restored: (B, C, h, w) at the plug point, in the precision of the site.
+        clean, drifted, restored: (B, C, h, w) at the plug point, in the precision of the backbone.
         clean_logits, restored_logits: (B, K).
         clean_deep, restored_deep: outputs of the stages behind the plug, as far as asked for.
     """
@@ -85,7 +85,7 @@ class Features(NamedTuple):
 
 
 def run(
-    site: HookedBackbone,
+    backbone: HookedBackbone,
     module: nn.Module,
     batch: Batch,
     targets: Targets | None = None,
@@ -104,7 +104,7 @@ def run(
             classifier; not together with *targets*, which are of pictures as they are.
     """
     seen: list[Tensor] = []
-    restorer = AFDPass(
+    afd_pass = AFDPass(
         module, batch.grid, batch.file_context, (batch.pixels.shape[1], batch.pixels.shape[2])
     )
 
@@ -113,24 +113,24 @@ def run(
         return vary(x) if vary else x
 
     def restore(x: Tensor) -> Tensor:
-        y = restorer(x)
+        y = afd_pass(x)
         seen.extend((x.clone(), y))
         return vary(y) if vary else y.clone()
 
     if not outputs:
-        clean, drifted = site.features(batch.clean), site.features(batch.pixels)
-        with site.autocast():
+        clean, drifted = backbone.features(batch.clean), backbone.features(batch.pixels)
+        with backbone.autocast():
             restore(drifted)
         none = drifted.new_zeros(len(drifted), 0)
         return Features(clean, drifted, seen[1], none, none)
     if targets is None:
-        with torch.no_grad(), site.watching(deep) as clean_deep:
-            targets = Targets(site(batch.clean, look_only), clean_deep)
+        with torch.no_grad(), backbone.watching(deep) as clean_deep:
+            targets = Targets(backbone(batch.clean, look_only), clean_deep)
     else:
-        seen.append(targets.plug[0] if targets.plug else site.features(batch.clean))
-    known = targets.plug[1] if targets.plug else None
-    with site.watching(deep) as restored_deep:
-        restored_logits = site(batch.pixels, restore, restorer.behind, known)
+        seen.append(targets.plug[0] if targets.plug else backbone.features(batch.clean))
+    plug_features = targets.plug[1] if targets.plug else None
+    with backbone.watching(deep) as restored_deep:
+        restored_logits = backbone(batch.pixels, restore, afd_pass.behind, plug_features)
     clean, drifted, restored = seen
     return Features(
         clean, drifted, restored, targets.logits, restored_logits, targets.deep, restored_deep

@@ -42,7 +42,7 @@ class Plan:
         backbones: one for the `stem` plug, one or more for `input`.
         plug: "stem" or "input".
         config: of the module.
-        sites: one per backbone.
+        hooked: one per backbone.
         where: the plugged module's name, "" at the input.
         spec: the view all of them share.
     """
@@ -50,7 +50,7 @@ class Plan:
     backbones: tuple[Backbone, ...]
     plug: Plug
     config: AFDConfig
-    sites: tuple[HookedBackbone, ...]
+    hooked: tuple[HookedBackbone, ...]
     where: str
     spec: ViewSpec
 
@@ -102,21 +102,21 @@ def make_plan(
         fold_batch_norms(backbone.net, (backbone.spec.height, backbone.spec.width))
         if device == "cpu":
             quicken_depthwise(backbone.net)
-    sites = tuple(
+    hooked = tuple(
         HookedBackbone(backbone, plug, where, behind=config.corrected_names).to(device)
         for backbone in backbones
     )
     # The view of the first backbone serves all; convolutions take other sizes than their own, too.
     size = (first.spec.height, first.spec.width)
-    for site, backbone in zip(sites, backbones, strict=True):
+    for one, backbone in zip(hooked, backbones, strict=True):
         own = (backbone.spec.height, backbone.spec.width)
-        if own != size and not site.accepts(*size):
+        if own != size and not one.accepts(*size):
             raise UsageError(
                 f"{backbone.name} takes pictures of {own[1]}x{own[0]} pixels only, "
                 f"{first.name} of {size[1]}x{size[0]}; train them separately"
             )
     spec = view_for(config, first.spec)
-    return Plan(tuple(backbones), plug, config, sites, where, spec)
+    return Plan(tuple(backbones), plug, config, hooked, where, spec)
 
 
 def _at_stem(
@@ -128,12 +128,12 @@ def _at_stem(
     placement = placement_of(preset_name)
     point = find_stem(net, view, at, quarter=placement.quarter)
     stages = find_stages(net, view, placement)
-    places = find_norm_layers(net, view, point.where, placement)
+    norm_layers = find_norm_layers(net, view, point.where, placement)
     config = preset(
         preset_name,
         point.channels,
         stages,
-        places,
+        norm_layers,
         activation=point.activation,
         plug_stride=round(point.stride),
         **changes,
@@ -178,8 +178,8 @@ def train(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
     weights_file.save(module.cpu(), out, _metadata(plan, photos, settings, outcome, command))
-    for site in plan.sites:
-        site.remove()
+    for one in plan.hooked:
+        one.remove()
     return outcome
 
 
@@ -225,13 +225,13 @@ def fit(
         UsageError, ModuleError: the checkpoint to resume from does not fit.
     """
     device = next(module.parameters()).device
-    for site in plan.sites:
-        site.precision = PRECISIONS[settings.precision]
+    for one in plan.hooked:
+        one.precision = PRECISIONS[settings.precision]
     plan = replace(plan, spec=replace(plan.spec, icc=settings.icc))
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
-    validation = Validation(plan.sites, [batch.to(device) for batch in held_out])
+    validation = Validation(plan.hooked, [batch.to(device) for batch in held_out])
     identity = _identity(plan, settings)
-    trainer = Trainer(plan.sites, module, settings, validation, checkpoint, identity)
+    trainer = Trainer(plan.hooked, module, settings, validation, checkpoint, identity)
     if resume:
         trainer.resume()
     seed = settings.seed + trainer.step  # a resumed run must not see the same pairs again
@@ -253,7 +253,7 @@ def fit(
 def training_view(plan: Plan, side: int) -> ViewSpec:
     """The view of training pictures: *side* pixels wide and high, where all classifiers take it."""
     smaller = 0 < side < min(plan.spec.height, plan.spec.width)
-    if not smaller or not all(site.accepts(side, side) for site in plan.sites):
+    if not smaller or not all(one.accepts(side, side) for one in plan.hooked):
         return plan.spec
     return replace(plan.spec, height=side, width=side)
 

@@ -42,41 +42,41 @@ class Validation:
     """Held-out pairs, and the plain classifiers' outputs for them, computed once.
 
     Args:
-        sites: classifiers; scores are means over them.
+        backbones: classifiers; scores are means over them.
         batches: the pairs, on the classifiers' device.
     """
 
-    def __init__(self, sites: Sequence[HookedBackbone], batches: Sequence[Batch]) -> None:
-        self.sites, self.batches = tuple(sites), tuple(batches)
+    def __init__(self, backbones: Sequence[HookedBackbone], batches: Sequence[Batch]) -> None:
+        self.backbones, self.batches = tuple(backbones), tuple(batches)
         with torch.no_grad():
-            self._clean = [[site(batch.clean) for batch in batches] for site in sites]
-            self._direct = [[site(batch.pixels) for batch in batches] for site in sites]
+            self._clean = [[backbone(batch.clean) for batch in batches] for backbone in backbones]
+            self._direct = [[backbone(batch.pixels) for batch in batches] for backbone in backbones]
 
     @torch.no_grad()
     def score(self, module: nn.Module) -> tuple[Score, Tensor]:
-        """The score of *module*, and its divergence per photo and site, (n,) float64 on the CPU.
+        """The score of *module*, and its divergence per photo and backbone: (n,) float64 on CPU.
 
         Puts the module into eval mode.
         """
         module.eval()
         columns = [
             self._columns(module, s, b)
-            for s in range(len(self.sites))
+            for s in range(len(self.backbones))
             for b in range(len(self.batches))
         ]
         table = torch.cat(columns, 1).cpu().double()  # Apple's MPS has no float64
-        return Score(table.shape[1] // len(self.sites), *table.mean(1).tolist()), table[-1]
+        return Score(table.shape[1] // len(self.backbones), *table.mean(1).tolist()), table[-1]
 
     def _columns(self, module: nn.Module, s: int, b: int) -> Tensor:
         """The six numbers of `Score` for each picture of one batch: (6, B)."""
-        site, clean, direct = self.sites[s], self._clean[s][b], self._direct[s][b]
-        f = losses.run(site, module, self.batches[b], losses.Targets(clean))
+        backbone, clean, direct = self.backbones[s], self._clean[s][b], self._direct[s][b]
+        f = losses.run(backbone, module, self.batches[b], losses.Targets(clean))
         features = [tensor.float() for tensor in (f.clean, f.drifted, f.restored)]
         truth = clean.argmax(1)
         return torch.stack(
             (
-                site.angle(features[0], features[1]).flatten(1).mean(1),
-                site.angle(features[0], features[2]).flatten(1).mean(1),
+                backbone.angle(features[0], features[1]).flatten(1).mean(1),
+                backbone.angle(features[0], features[2]).flatten(1).mean(1),
                 (direct.argmax(1) == truth).float(),
                 (f.restored_logits.argmax(1) == truth).float(),
                 losses.divergences(clean, direct),

@@ -39,10 +39,10 @@ class Weights:
     @cached_property
     def ranges(self) -> tuple[tuple[int, int, int], ...]:
         """(cell, start, stop): the blocks that overlap each cell which has any."""
-        touched = self.matrix > 0
-        starts = touched.argmax(axis=1)
-        stops = touched.shape[1] - touched[:, ::-1].argmax(axis=1)
-        cells = np.flatnonzero(touched.any(axis=1))
+        covered = self.matrix > 0
+        starts = covered.argmax(axis=1)
+        stops = covered.shape[1] - covered[:, ::-1].argmax(axis=1)
+        cells = np.flatnonzero(covered.any(axis=1))
         return tuple(zip(*(a.tolist() for a in (cells, starts[cells], stops[cells])), strict=True))
 
     def bands(self, limit: int) -> list[tuple[slice, slice]]:

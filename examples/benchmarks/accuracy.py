@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
             args.photos, args.labels, backbone.class_names, args.only, args.limit
         )
         dtype = choose_precision(args.precision, "cpu", integers=True)
-        plugged = AFDClassifier(backbone, loaded, compare=True, precision=dtype).eval()
-        net, runtime, *_ = run_somewhere(plugged, args.runtime, "cpu")
+        classifier = AFDClassifier(backbone, loaded, compare=True, precision=dtype).eval()
+        net, runtime, *_ = run_somewhere(classifier, args.runtime, "cpu")
         folder = (
             args.out / "outcomes" / f"{name}-{loaded.sha256[:8]}-{len(photos)}-{dtype}-{runtime}"
         )
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
         for condition in conditions(args.protocols.split(",")):
             file_ = folder / f"{condition.name.replace(' ', '_').replace(',', '')}.npy"
             if not file_.exists():
-                np.save(file_, outcomes(net, Views(photos, condition, plugged.spec), targets))
+                np.save(file_, outcomes(net, Views(photos, condition, classifier.spec), targets))
             right = np.load(file_)
             if not condition.qualities and not condition.rounds:
                 clean[condition.native] = right[:, 0]

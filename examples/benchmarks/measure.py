@@ -100,9 +100,9 @@ def memory(task: Task) -> dict[str, float]:
         backbone, loaded = load(task.item.partition("@")[0] + module, list(task.imports))
         spec = backbone.spec
         fold_batch_norms(backbone.net, (spec.height, spec.width))  # as `afd classify` does
-        plugged = AFDClassifier(backbone, loaded, precision=precision).eval()
-        net = run_somewhere(plugged, runtime, "cpu").network
-        (pixels, _), (grid, _), (context, _) = plugged.spec.arrays  # as readers hand it over
+        classifier = AFDClassifier(backbone, loaded, precision=precision).eval()
+        net = run_somewhere(classifier, runtime, "cpu").network
+        (pixels, _), (grid, _), (context, _) = classifier.spec.arrays  # as readers hand it over
         inputs = (
             rng.integers(0, 256, (BATCH, *pixels), np.uint8),
             rng.normal(0, 50, (BATCH, *grid)).astype(np.float16),

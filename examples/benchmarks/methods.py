@@ -94,7 +94,7 @@ def build(line: Line, plan: session.Plan) -> nn.Module:
     if line.reference == "pixels":
         return PixelRemover()
     if line.reference == "features":
-        return DeepFeatureRepair(plan.sites[0], plan.config.channels)
+        return DeepFeatureRepair(plan.hooked[0], plan.config.channels)
     return AFDModule(plan.config)
 
 
@@ -125,8 +125,8 @@ def trained(
         )
         torch.save(module.state_dict(), file)
         print(f"{name}: {outcome.steps} steps, {json.dumps(vars(outcome.score))}", flush=True)
-    for site in plan.sites:
-        site.remove()
+    for one in plan.hooked:
+        one.remove()
     if isinstance(module, AFDModule):
         module = module.reparameterize()
     module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)

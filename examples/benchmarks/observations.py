@@ -55,16 +55,16 @@ def batch(view: View) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def angles(site: HookedBackbone, crops: list[np.ndarray], spec) -> pd.DataFrame:
+def angles(hooked: HookedBackbone, crops: list[np.ndarray], spec) -> pd.DataFrame:
     """DCT and feature angle of every cell: columns quality, dct, feature; degrees."""
     plain = replace(spec, coefficients="view")
     parts = []
     for crop in crops:
         clean = build_view(Photo.from_pixels(crop), plain)
-        before = site.features(batch(clean)[0]).float()
+        before = hooked.features(batch(clean)[0]).float()
         for quality in QUALITIES:
             seen = build_view(read_photo(compress(crop, [Compression("jpeg", quality)])), plain)
-            angle = feature_angle(before, site.features(batch(seen)[0]).float())
+            angle = feature_angle(before, hooked.features(batch(seen)[0]).float())
             dct = dct_angle_map(clean, seen)
             cells = F.adaptive_avg_pool2d(angle, dct.shape)[0]
             columns = {"quality": quality, "dct": dct.ravel(), "feature": cells.numpy().ravel()}
@@ -90,14 +90,14 @@ def draw_angles(table: pd.DataFrame, name: str, photos: int, out: Path) -> None:
     plt.close(figure)
 
 
-def draw_maps(site: HookedBackbone, module, crops: list[np.ndarray], spec, out: Path) -> None:
+def draw_maps(hooked: HookedBackbone, module, crops: list[np.ndarray], spec, out: Path) -> None:
     """Photo, its JPEG, and the feature angle to the clean photo without and with the module."""
     figure, axes = plt.subplots(len(crops), 4, figsize=(11, 2.8 * len(crops)), layout="constrained")
     for row, crop in zip(axes, crops, strict=True):
         seen = build_view(read_photo(compress(crop, [Compression("jpeg", MAP_QUALITY)])), spec)
         pixels, grid, file_context = batch(seen)
-        clean = site.features(torch.from_numpy(crop)[None])
-        drifted = site.features(pixels)
+        clean = hooked.features(torch.from_numpy(crop)[None])
+        drifted = hooked.features(pixels)
         with torch.no_grad():
             restored = module(drifted, grid, file_context, pixels.shape[1:3])
         maps = [feature_angle(clean, f)[0].numpy() for f in (drifted, restored)]
@@ -129,11 +129,11 @@ def main() -> None:
     of_stem = loaded is not None and loaded.plug == "stem"
     size = (spec.height, spec.width)
     where = loaded.where if of_stem else find_stem(backbone.net, size).where
-    site = HookedBackbone(backbone, "stem", where)
-    draw_angles(angles(site, crops, spec), name, len(crops), args.out)
+    hooked = HookedBackbone(backbone, "stem", where)
+    draw_angles(angles(hooked, crops, spec), name, len(crops), args.out)
     if not of_stem:
         raise SystemExit(f"{name} has no stem module: the maps are left out")
-    draw_maps(site, loaded.module, crops[:MAPS], spec, args.out)
+    draw_maps(hooked, loaded.module, crops[:MAPS], spec, args.out)
 
 
 if __name__ == "__main__":

@@ -60,18 +60,18 @@ class DeepFeatureRepair(nn.Module):
     Size as the AFD paper states it, about 117,000 parameters for 64 channels.
 
     Args:
-        site: where it is plugged in; the picture is taken from the network's input.
+        backbone: where it is plugged in; the picture is taken from the network's input.
         channels: of the features.
         width: between the convolutions.
     """
 
-    def __init__(self, site: HookedBackbone, channels: int, width: int = 43) -> None:
+    def __init__(self, backbone: HookedBackbone, channels: int, width: int = 43) -> None:
         super().__init__()
         widths = [channels + 3, *(5 * [width]), channels]
         self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(widths))
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
-        self.picture = _Picture(site.net)
+        self.picture = _Picture(backbone.net)
 
     def forward(
         self, x: Tensor, grid: Tensor, file_context: Tensor, view: tuple[int, int] | None = None

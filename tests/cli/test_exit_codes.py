@@ -35,7 +35,7 @@ def caused(error: Exception, cause: OSError) -> Exception:
         (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 3, "TMPDIR"),
         (PermissionError(13, "Permission denied", "b"), 3, "Permission denied: b; run with"),
         (MemoryError(), 3, "out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 3, "no memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), 3, "out of memory"),
         (ImportError("libx.so: failed to map segment"), 3, "package cannot be loaded: libx.so"),
         (KeyError("a\nb"), 3, "unexpected KeyError, 'a\\nb'; run with --debug"),
         (

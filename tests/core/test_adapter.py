@@ -54,11 +54,11 @@ def test_a_stage_whose_gate_is_closed_changes_nothing() -> None:
         assert torch.equal(module.restore_stage(0, deep[0], known), deep[0])
 
 
-PLACES = (NormLayer("layer1.0.bn1", 5), NormLayer("layer2.0.bn2", 7))
+NORM_LAYERS = (NormLayer("layer1.0.bn1", 5), NormLayer("layer2.0.bn2", 7))
 
 
-def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None:
-    module = AFDModule(preset("light", 12, (), PLACES, film_width=9)).eval()
+def test_film_is_saved_and_the_identity_at_first(tmp_path: Path) -> None:
+    module = AFDModule(preset("light", 12, (), NORM_LAYERS, film_width=9)).eval()
     _, grid, file_context = random_inputs(module.config, 2)
     x = torch.randn(2, 5, 4, 6)
     with torch.inference_mode():
@@ -70,12 +70,12 @@ def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None
         randomise(module)
         weights_file.save(module, tmp_path / "m.safetensors")
         loaded, _ = weights_file.load(tmp_path / "m.safetensors")
-        assert loaded.config.norm_layers == PLACES
+        assert loaded.config.norm_layers == NORM_LAYERS
         known = module.estimate_damage(grid, file_context)
         pairs = zip(module.scales_and_shifts(known), loaded.scales_and_shifts(known), strict=True)
-        for place, (mine, theirs) in zip(PLACES, pairs, strict=True):
+        for layer, (mine, theirs) in zip(NORM_LAYERS, pairs, strict=True):
             for a, b in zip(mine, theirs, strict=True):
-                assert a.shape == (2, place.channels, 1, 1)
+                assert a.shape == (2, layer.channels, 1, 1)
                 assert torch.equal(a, b)
         scale, shift = module.scales_and_shifts(known)[0]
         assert torch.allclose(apply_film(x, scale, shift), x * (1 + scale) + shift, atol=1e-5)
@@ -83,13 +83,15 @@ def test_modulations_are_saved_and_the_identity_at_first(tmp_path: Path) -> None
 
 
 def test_a_picture_of_which_nothing_is_known_is_not_modulated() -> None:
-    module = AFDModule(preset("light", 12, (), PLACES, film_width=3)).eval()
+    module = AFDModule(preset("light", 12, (), NORM_LAYERS, film_width=3)).eval()
     randomise(module)
     with torch.inference_mode():
         module.film.bottleneck.bias.fill_(-1e4)  # all of the few numbers are 0
         known = module.estimate_damage(*random_inputs(module.config, 1)[1:3])
         assert not any(v.any() for pair in module.scales_and_shifts(known) for v in pair)
-    assert AFDModule(preset("light", 12, (), PLACES, film_width=0)).scales_and_shifts(known) == []
+    assert (
+        AFDModule(preset("light", 12, (), NORM_LAYERS, film_width=0)).scales_and_shifts(known) == []
+    )
 
 
 def test_only_presets_with_a_width_for_stages_take_them() -> None:

@@ -18,19 +18,19 @@ from afdcli.core.cost import AllOutputs, random_inputs
 from afdcli.errors import ModuleError
 
 STAGES = (Stage("layer1", 16, 4, "relu"), Stage("layer2", 32, 8, "none"))
-PLACES = (NormLayer("layer3.bn", 64), NormLayer("layer4.bn", 64))
+NORM_LAYERS = (NormLayer("layer3.bn", 64), NormLayer("layer4.bn", 64))
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_configuration_survives_its_text(name: str) -> None:
-    config = preset(name, 32, STAGES, PLACES, activation="relu6")
+    config = preset(name, 32, STAGES, NORM_LAYERS, activation="relu6")
     assert read_config(config.to_json()) == config
     fused = replace(config, fused=True, unshuffle=2, guide=True, block="conv")
     assert read_config(fused.to_json()) == fused
 
 
 def test_the_names_of_older_files_are_understood() -> None:
-    config = preset("best", 32, STAGES, PLACES)
+    config = preset("best", 32, STAGES, NORM_LAYERS)
     old = {"film_width": "rank", "norm_layers": "places", "adapter_width": "stage_width"}
     old["context_channels"] = "side_channels"
     values = json.loads(config.to_json())
@@ -42,7 +42,7 @@ def test_the_names_of_older_files_are_understood() -> None:
 
 
 def changed(**fields: Any) -> str:
-    values = json.loads(preset("best", 32, STAGES, PLACES).to_json())
+    values = json.loads(preset("best", 32, STAGES, NORM_LAYERS).to_json())
     return json.dumps({**values, **fields})
 
 
@@ -163,7 +163,7 @@ def test_a_loaded_module_does_not_change_with_its_file(tmp_path: Path) -> None:
 
 
 def test_the_tensors_of_older_files_are_found(tmp_path: Path) -> None:
-    module = AFDModule(preset("light", 4, STAGES, PLACES)).eval()
+    module = AFDModule(preset("light", 4, STAGES, NORM_LAYERS)).eval()
     for value in module.state_dict().values():
         value.uniform_(-0.1, 0.1)
     old = {

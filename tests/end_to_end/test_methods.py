@@ -39,8 +39,8 @@ def test_untrained_methods_change_nothing_and_have_a_cost(
     plan = make_plan([backbone], line.plug, line.preset or "light", **line.config)
     module = methods.build(line, plan).eval()
     loaded = LoadedModule(module, plan.plug, plan.where, tmp_path / "m", "")
-    for site in plan.sites:
-        site.remove()
+    for one in plan.hooked:
+        one.remove()
     side = backbone.spec.height
     pixels = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
     grid = torch.randn(2, 384, -(-side // 8), -(-side // 8)).half()

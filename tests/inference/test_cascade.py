@@ -1,4 +1,4 @@
-"""Close calls of bfloat16 are asked again in float32, and no row is lost or shifted by it."""
+"""Close calls of bfloat16 are re-run in float32, and no row is lost or shifted by it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def here(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Stand]:
     quick, exact = Stand(0.0), Stand(-0.05)
-    opinions = Cascade(
+    predict = Cascade(
         Predictor(TorchNetwork(quick), SPEC, CLASSES, batch_size=size, margin=margin),
         Predictor(TorchNetwork(exact), SPEC, CLASSES, batch_size=PASS),
     )
@@ -62,13 +62,13 @@ def ask(values: list[int], margin: float, size: int = 3) -> tuple[list[int], Sta
         said[number] = answer.top_classes[0].index
 
     def go(last: bool) -> None:
-        opinions([lambda answer, n=n: done(n, answer) for n in in_batch], last)
+        predict([lambda answer, n=n: done(n, answer) for n in in_batch], last)
         in_batch.clear()
 
     for number, value in enumerate(values):
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
+        predict.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
         in_batch.append(number)
-        if opinions.batch.full:
+        if predict.batch.full:
             go(last=False)
     go(last=True)
     return [said[number] for number in range(len(values))], exact
@@ -86,7 +86,7 @@ def test_a_run_of_several_batches_loads_the_exact_network_before_its_first_close
     assert not exact.asked
 
 
-def test_only_close_calls_are_asked_again_and_come_back_in_their_places() -> None:
+def test_only_close_calls_are_re_run_and_come_back_in_their_places() -> None:
     values = [1, 50, 4, 30, 6, 3, 70, 2, 9, 4, 20]
     said, exact = ask(values, margin=0.101)
     # The exact network sees class 1 ahead from 6 hundredths on; the quick one from 1 on.
@@ -145,45 +145,45 @@ class Slow(nn.Module):
         return Prediction(nn.functional.one_hot(red, 4).float(), None, None)
 
 
-def batch(opinions: Cascade, *values: int) -> None:
+def batch(predict: Cascade, *values: int) -> None:
     for value in values:
-        opinions.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
+        predict.batch.add(View(*(np.full(shape, value, kind) for shape, kind in SPEC.arrays)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_caller_fills_a_batch_while_the_network_has_another(threads: int) -> None:
     slow, said = Slow(), []
     forward = Predictor(TorchNetwork(slow), SPEC, CLASSES, batch_size=2)
-    opinions = Cascade(forward, threads=threads)
+    predict = Cascade(forward, threads=threads)
 
     def take(answer: ImageResult) -> None:
         said.append(answer.top_classes[0].index if answer.top_classes else None)
 
-    batch(opinions, 3, 1)
-    opinions([take] * 2)
+    batch(predict, 3, 1)
+    predict([take] * 2)
     assert slow.begun.acquire(timeout=60) and not said
-    batch(opinions, 2, 0)
+    batch(predict, 2, 0)
     Timer(0.2, slow.let_go.set).start()
-    opinions([take] * 2)  # comes back with a free batch: that of the first pictures
+    predict([take] * 2)  # comes back with a free batch: that of the first pictures
     assert said == [3, 1]
-    batch(opinions, 1)
-    opinions([take], last=True)
+    batch(predict, 1)
+    predict([take], last=True)
     assert said == [3, 1, 2, 0, 1]
-    opinions([], last=True)
+    predict([], last=True)
 
 
 def test_error_of_the_network_reaches_the_caller() -> None:
     slow = Slow(broken=2)
     slow.let_go.set()
     forward = Predictor(TorchNetwork(slow), SPEC, CLASSES, batch_size=1)
-    opinions = Cascade(forward, threads=2)
+    predict = Cascade(forward, threads=2)
     said: list[ImageResult] = []
-    batch(opinions, 1)
-    opinions([said.append])
-    batch(opinions, 2)
-    opinions([said.append])
+    batch(predict, 1)
+    predict([said.append])
+    batch(predict, 2)
+    predict([said.append])
     with pytest.raises(RuntimeError, match="broken network"):
-        opinions([], last=True)
+        predict([], last=True)
     assert len(said) == 1
 
 
@@ -191,8 +191,8 @@ def test_the_exact_network_shares_weights_and_leaves_the_quick_one_alone() -> No
     backbone = load_backbone()
     quick = AFDClassifier(backbone, None, precision=torch.bfloat16).eval()
     exact = in_float32(quick)
-    assert quick.site.precision == torch.bfloat16
-    assert exact.site.precision == torch.float32
+    assert quick.backbone.precision == torch.bfloat16
+    assert exact.backbone.precision == torch.float32
     shared = {id(p) for p in quick.parameters()}
     assert all(id(p) in shared for p in exact.parameters())
 

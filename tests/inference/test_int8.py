@@ -41,7 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def plugged(kit: Path) -> AFDClassifier:
+def classifier(kit: Path) -> AFDClassifier:
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     fold_batch_norms(backbone.net, (64, 64))  # as every run does
     return AFDClassifier(backbone, find_module(str(kit / "module.safetensors"), backbone)).eval()
@@ -77,8 +77,8 @@ def test_rows_are_nearly_those_of_float32(
     assert list(cache.iterdir()) == models
 
 
-def test_integers_are_for_the_classifiers_inner_convolutions(plugged: AFDClassifier) -> None:
-    network = with_log_grid(plugged)
+def test_integers_are_for_the_classifiers_inner_convolutions(classifier: AFDClassifier) -> None:
+    network = with_log_grid(classifier)
     core = import_openvino().Core()
     model = core.read_model(quantised_file(model_file(network), network))
 
@@ -93,20 +93,20 @@ def test_integers_are_for_the_classifiers_inner_convolutions(plugged: AFDClassif
         for op in model.get_ops()
         if op.get_type_name() in ("Convolution", "GroupConvolution", "MatMul")
     }
-    inner = [n for n, m in plugged.site.net.named_modules() if isinstance(m, nn.Conv2d)][1:]
+    inner = [n for n, m in classifier.backbone.net.named_modules() if isinstance(m, nn.Conv2d)][1:]
     integers = {re.sub(r"#\d+$", "", name) for name, integer in found.items() if integer}
-    assert integers == {f"net.site.net.{name}" for name in inner}
+    assert integers == {f"net.backbone.net.{name}" for name in inner}
     assert sum(not integer for integer in found.values()) > 3  # first, head, the module's
 
 
-def test_integers_answer_nearly_as_float32_does(plugged: AFDClassifier) -> None:
+def test_integers_answer_nearly_as_float32_does(classifier: AFDClassifier) -> None:
     arrays = zip(
-        *((v.pixels, v.grid, v.file_context) for v in drawn_views(plugged.spec)), strict=True
+        *((v.pixels, v.grid, v.file_context) for v in drawn_views(classifier.spec)), strict=True
     )
     inputs = [np.stack(array) for array in arrays]
     assert len(inputs[0]) == 3 * 19  # the broken one is left out
-    plugged.site.precision = torch.int8
-    running = run_somewhere(plugged, "openvino", "cpu", exact=True)
+    classifier.backbone.precision = torch.int8
+    running = run_somewhere(classifier, "openvino", "cpu", exact=True)
     assert running.exact is not None
     rough, fine = running.network(*inputs), running.exact(*inputs)
     error = (rough.logits - fine.logits).std() / fine.logits.std()
@@ -119,10 +119,10 @@ def test_a_classifier_without_convolutions_to_quantise(kit: Path, cache: Path) -
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     object.__setattr__(backbone, "net", net)
-    plugged = AFDClassifier(backbone, None, precision=torch.int8).eval()
+    classifier = AFDClassifier(backbone, None, precision=torch.int8).eval()
     before = len(list(cache.iterdir()))
     with pytest.raises(ModuleError, match="no convolutions"):
-        run_somewhere(plugged, "auto", "cpu", exact=True)
+        run_somewhere(classifier, "auto", "cpu", exact=True)
     assert len(list(cache.iterdir())) == before + 1  # the one in float32
 
 

@@ -31,12 +31,12 @@ def test_the_key_holds_weights_settings_and_code(monkeypatch: pytest.MonkeyPatch
     plain = network()
     key = key_of(plain)
     assert key_of(network()) == key
-    first = next(m for m in plain.site.net.modules() if isinstance(m, nn.Conv2d))
+    first = next(m for m in plain.backbone.net.modules() if isinstance(m, nn.Conv2d))
     with torch.no_grad():
         first.weight[0, 0, 0, 0] += 1e-6
     assert key_of(plain) != key
     other = network()
-    next(m for m in other.site.net.modules() if isinstance(m, nn.Conv2d)).stride = (1, 1)
+    next(m for m in other.backbone.net.modules() if isinstance(m, nn.Conv2d)).stride = (1, 1)
     assert key_of(other) != key
     monkeypatch.setattr(model_cache, "_sources", lambda _: [Path("cached_net.py")])
     own = key_of(network())

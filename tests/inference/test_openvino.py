@@ -87,18 +87,18 @@ def test_openvino_takes_a_classifier_whose_1x1_convolutions_have_strides(
     backbone = load_backbone("strided_net", imports=[str(here / "strided.py")])
     plan = make_plan([backbone], "stem", "light")
     assert plan.config.norm_layers
-    for site in plan.sites:
-        site.remove()
+    for one in plan.hooked:
+        one.remove()
     module = AFDModule(plan.config).eval()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_(0, 0.06, generator=torch.Generator().manual_seed(parameter.numel()))
     loaded = LoadedModule(module, "stem", plan.where, here / "m.safetensors", "")
-    plugged = AFDClassifier(backbone, loaded).eval()
-    inputs = export.whole(plugged).draw(6)  # no multiple of what a request takes
+    classifier = AFDClassifier(backbone, loaded).eval()
+    inputs = export.whole(classifier).draw(6)  # no multiple of what a request takes
     with torch.inference_mode():
-        expected = plugged(*inputs)
-    got = run_somewhere(plugged, "openvino", "cpu").network(*inputs)
+        expected = classifier(*inputs)
+    got = run_somewhere(classifier, "openvino", "cpu").network(*inputs)
     plain = AFDClassifier(backbone, None)(*inputs)
     assert np.allclose(got.logits, expected.logits, atol=1e-3)
     assert not np.allclose(got.logits, plain.logits, atol=1e-2)

@@ -84,8 +84,8 @@ from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.inference.runtime import run_somewhere
 
 torch.set_num_threads(8)
-plugged = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
-network = run_somewhere(plugged, "openvino", "cpu").network
+classifier = AFDClassifier(load_backbone("tiny_test_net", imports=[sys.argv[1]]), None).eval()
+network = run_somewhere(classifier, "openvino", "cpu").network
 sys.setswitchinterval(1e-6)
 pixels = np.zeros((8, 64, 64, 3), np.uint8)
 grid, file_context = np.zeros((8, 384, 8, 8), np.float32), np.zeros((8, 197), np.float32)

@@ -18,7 +18,7 @@ from afdcli.view.geometry import geometry
 from afdcli.view.spec import ViewSpec
 
 
-def test_opinion_is_what_the_network_says(kit: Path) -> None:
+def test_prediction_is_what_the_network_says(kit: Path) -> None:
     backbone, module = loaded(kit)
     inspection = predict(saved(20), backbone, module)
     network = AFDClassifier(backbone, module, compare=True)

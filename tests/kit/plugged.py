@@ -34,13 +34,13 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
     """A module of random weights; plug "stages": a stem module that corrects the stages, too."""
     staged = plug == "stages"
     stages = find_stages(backbone.net, (64, 64)) if staged else ()
-    places = find_norm_layers(backbone.net, (64, 64), "act1") if staged else ()
+    norm_layers = find_norm_layers(backbone.net, (64, 64), "act1") if staged else ()
     plug = "stem" if plug == "stages" else plug
     config = preset(
         "light",
         64 if plug == "stem" else 3,
         stages,
-        places,
+        norm_layers,
         unshuffle=1 if plug == "stem" else 2,
         activation="relu" if plug == "stem" else "none",
     )

@@ -33,14 +33,14 @@ def row(
         height=375,
         quality=quality,
         drift=drift,
-        top_classes=(guess(afd, 0.8), guess("owl", 0.1)),
-        direct=(guess(direct, 0.6), guess("owl", 0.2)) if direct else (),
+        top_classes=(top_class(afd, 0.8), top_class("owl", 0.1)),
+        direct=(top_class(direct, 0.6), top_class("owl", 0.2)) if direct else (),
         target=NAMES.index(target) if target else None,
         target_label=target,
     )
 
 
-def guess(label: str, prob: float) -> TopClass:
+def top_class(label: str, prob: float) -> TopClass:
     return TopClass(label, NAMES.index(label) if label in NAMES else 9, prob)
 
 

@@ -106,7 +106,7 @@ def test_imagenet_is_said_to_be_assumed_unless_timm_says_so() -> None:
     guessed = find_class_names(1000, {"tag": "a1_in1k"})
     assert guessed.names == known.names
     assert "assumed" in guessed.source
-    assert "assumed to be those of imagenet-1k" in guessed.note and "--class-names" in guessed.note
+    assert "assuming ImageNet-1k class names" in guessed.note and "--class-names" in guessed.note
     other = find_class_names(1000, {"tag": "places"}, own_weights=True)
     assert (other.names[0], other.source) == ("0", NUMBERS)
     assert find_class_names(7, {"tag": "a1_in1k"}, own_weights=True).source == NUMBERS

@@ -82,11 +82,11 @@ def test_a_module_with_stages_is_exported_with_its_classifier_only(here: Path) -
     result = fuse(file, "--format", "pt2", "--backbone", DEFAULT, "--out", "w.pt2")
     assert result.exit_code == 0, result.output
     backbone = load_backbone()
-    plugged = AFDClassifier(backbone, find_module(str(file), backbone)).eval()
-    inputs = export.whole(plugged).draw(3)
+    classifier = AFDClassifier(backbone, find_module(str(file), backbone)).eval()
+    inputs = export.whole(classifier).draw(3)
     with torch.inference_mode():
         logits, _ = torch.export.load("w.pt2").module()(*inputs)
-        assert torch.allclose(logits, plugged(*inputs).logits, atol=1e-3)
+        assert torch.allclose(logits, classifier(*inputs).logits, atol=1e-3)
         plain = AFDClassifier(backbone, None)(*inputs).logits
     assert not torch.allclose(logits, plain, atol=1e-2)
 

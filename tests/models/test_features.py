@@ -72,7 +72,7 @@ def test_features_are_those_with_afd(compare: bool) -> None:
     network = AFDClassifier(backbone(small()), loaded, compare, features=True).eval()
     with torch.inference_mode():
         found = network(*views(4))
-        head = network.site.net.get_classifier()(found.features)  # type: ignore[operator]
+        head = network.backbone.net.get_classifier()(found.features)  # type: ignore[operator]
         plain = AFDClassifier(backbone(small()), None, features=True)(*views(4))
     torch.testing.assert_close(head, found.logits)
     assert not torch.allclose(found.features, plain.features, rtol=0.01)

@@ -174,9 +174,9 @@ def test_mistakes(model: nn.Module, name: str) -> None:
 
 def test_the_shipped_module_of_its_name_is_chosen() -> None:
     net = timm.create_model("test_resnet.r160_in1k")
-    plugged = afdcli.plug(net)
-    assert (plugged.plug, plugged.spec.height) == ("input", 160)
-    assert "no AFD module for test_resnet" in plugged.note
+    model = afdcli.plug(net)
+    assert (model.plug, model.spec.height) == ("input", 160)
+    assert "no AFD module for test_resnet" in model.note
 
 
 def test_broken_pictures(model: nn.Module, good: list[Path], photos: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import scipy.stats
 from kit.html_page import changed_pictures, page
 from kit.reporting import report
-from kit.results import NAMES, compared, guess, row, write
+from kit.results import NAMES, compared, row, top_class, write
 
 from afdcli.constants import DAMAGED
 from afdcli.report.distributions import calibration_errors, distributions
@@ -40,7 +40,7 @@ def summary() -> dict[tuple[str, str, str], float]:
 
 def damaged(path: str, afd: str) -> Row:
     return Row(path, DAMAGED, codec="jpeg", width=99, height=50, quality=33.0, drift=1.0,
-               top_classes=(guess(afd, 0.4),), direct=(guess(afd, 0.4),),
+               top_classes=(top_class(afd, 0.4),), direct=(top_class(afd, 0.4),),
                target=NAMES.index("cat"), target_label="cat", note="damaged: cut")  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def test_provenance_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_calibration_error_by_hand() -> None:
     truth = [("cat", 0.95, "cat"), ("cat", 0.9, "cat"), ("cat", 0.85, "dog"), ("dog", 0.3, "dog")]
     rows = [
-        Row(f"{i}.jpg", codec="jpeg", top_classes=(guess(label, prob),),
+        Row(f"{i}.jpg", codec="jpeg", top_classes=(top_class(label, prob),),
             target=NAMES.index(target), target_label=target)
         for i, (label, prob, target) in enumerate(truth)
     ]  # fmt: skip
@@ -260,7 +260,7 @@ def test_labelled_and_unlabelled_results_together() -> None:
 def test_histograms_hold_every_file_once() -> None:
     files = [(63, 1, 1.0), (64, 2, 5.4), (9, 127, 5.6), (9000, 1, 100.0), (8192, 8, None)]
     rows = [
-        Row(f"{i}.jpg", width=w, height=h, quality=q, top_classes=(guess("cat", 0.5),))
+        Row(f"{i}.jpg", width=w, height=h, quality=q, top_classes=(top_class("cat", 0.5),))
         for i, (w, h, q) in enumerate(files)
     ]
     write("r.csv", [*rows, row("x.jpg", error="corrupt")], labels=False, compare=False)

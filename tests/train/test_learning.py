@@ -72,12 +72,12 @@ def test_gates_of_an_input_module_wait_until_the_rest_has_learnt_something(
 
 def test_pictures_are_varied_alike_between_input_module_and_classifier(world: Path) -> None:
     plan = plan_of(world, "input")
-    site, batch, module = plan.sites[0], batch_of(2, plan.spec), AFDModule(plan.config)
+    hooked, batch, module = plan.hooked[0], batch_of(2, plan.spec), AFDModule(plan.config)
     same = batch._replace(pixels=batch.clean)
     torch.manual_seed(1)
     vary = draw_variation()
     with torch.no_grad():
-        plain, varied = (losses.run(site, module, same, vary=change) for change in (None, vary))
+        plain, varied = (losses.run(hooked, module, same, vary=change) for change in (None, vary))
     assert torch.equal(varied.clean, plain.clean)  # the feature loss sees the picture itself
     assert not torch.equal(varied.clean_logits, plain.clean_logits)
     # An untrained module changes nothing, and so neither does the difference of the outputs.
@@ -102,8 +102,8 @@ def test_training_pictures_are_small_where_the_classifier_takes_them(world: Path
     for side, expected in ((32, 32), (0, plan.spec.height), (1000, None)):
         view = session.training_view(plan, side)
         assert view.height == view.width == (expected or plan.spec.height), side
-    for site in plan.sites:
-        site.remove()
+    for one in plan.hooked:
+        one.remove()
 
 
 def test_stages_of_families() -> None:
@@ -118,20 +118,20 @@ def test_stages_of_families() -> None:
 def test_a_module_can_learn_one_batch(world: Path) -> None:
     """Both losses reach all weights: what little can be learnt of eight pictures is learnt."""
     backbone = backbone_of(world)
-    site = HookedBackbone(backbone, "stem", "act1")
+    hooked = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(8, backbone.spec)
     torch.manual_seed(0)
     module = AFDModule(preset("light", 64))
     optimiser = torch.optim.AdamW(module.parameters(), 3e-3)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     for _ in range(60):
-        f = losses.run(site, module, batch)
+        f = losses.run(hooked, module, batch)
         loss = losses.feature_loss(f) + losses.angle_loss(f)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        after = losses.run(site, module, batch)
+        after = losses.run(hooked, module, batch)
     assert float(losses.angle_loss(after)) < 0.97
     assert float(losses.feature_loss(after)) < 0.97
     for name, parameter in module.named_parameters():
@@ -145,7 +145,7 @@ def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(world: Path) ->
     def reached(part: str, changes: dict[str, int]) -> float:
         """The divergence after 60 steps, in which all weights of *part* have changed."""
         plan = plan_of(world, "stem", **changes)
-        site, batch = plan.sites[0], batch_of(8, plan.spec)
+        hooked, batch = plan.hooked[0], batch_of(8, plan.spec)
         torch.manual_seed(0)
         module = AFDModule(plan.config)
         of_part = {n: p for n, p in module.named_parameters() if n.startswith(part)}
@@ -153,14 +153,14 @@ def test_what_is_behind_the_stem_learns_what_the_outputs_ask_for(world: Path) ->
         before = {name: p.detach().clone() for name, p in of_part.items()}
         optimiser = torch.optim.AdamW(module.parameters(), 3e-3)
         for _ in range(60):
-            loss = 1000 * losses.divergence(losses.run(site, module, batch))
+            loss = 1000 * losses.divergence(losses.run(hooked, module, batch))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         for name, parameter in of_part.items():
             assert not torch.equal(parameter, before[name]), name
         with torch.no_grad():
-            return float(losses.divergence(losses.run(site, module, batch)))
+            return float(losses.divergence(losses.run(hooked, module, batch)))
 
     alone = reached("fe.", {"film_width": 0, "adapter_width": 0})
     assert reached("adapters", {"film_width": 0}) < 0.8 * alone

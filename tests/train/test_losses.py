@@ -36,7 +36,7 @@ def test_losses_are_what_they_say() -> None:
 
 def test_map_loss_compares_the_fdm_with_the_measured_angle(world: Path) -> None:
     backbone = backbone_of(world)
-    site, batch = HookedBackbone(backbone, "stem", "act1"), batch_of(2, backbone.spec)
+    hooked, batch = HookedBackbone(backbone, "stem", "act1"), batch_of(2, backbone.spec)
     module = AFDModule(preset("paper", 64))
     same = batch._replace(pixels=batch.clean)  # so that nothing drifts: 0 degrees
     assert module.fde is not None
@@ -44,7 +44,7 @@ def test_map_loss_compares_the_fdm_with_the_measured_angle(world: Path) -> None:
         torch.nn.init.zeros_(module.fde.gate.weight)
         torch.nn.init.constant_(module.fde.gate.bias, bias)
         with torch.no_grad():
-            f = losses.run(site, module, same)
+            f = losses.run(hooked, module, same)
             assert float(losses.map_loss(module, same, f)) == pytest.approx(expected, abs=1e-3)
 
 
@@ -66,18 +66,18 @@ def test_angle_loss_is_about_direction_only() -> None:
 @pytest.mark.parametrize("plug", [False, True])
 def test_known_targets_change_no_loss(world: Path, plug: bool) -> None:
     backbone = backbone_of(world)
-    site = HookedBackbone(backbone, "stem", "act1")
+    hooked = HookedBackbone(backbone, "stem", "act1")
     batch = batch_of(2, backbone.spec)
     module = AFDModule(preset("light", 64))
-    deep = stages(site.net)
+    deep = stages(hooked.net)
     with torch.no_grad():
-        first = losses.run(site, module, batch, deep=deep)
-    assert site.can_skip_front(backbone.spec.height, backbone.spec.width)
+        first = losses.run(hooked, module, batch, deep=deep)
+    assert hooked.can_skip_front(backbone.spec.height, backbone.spec.width)
     stored = first.targets(plug).packed()
     assert {tensor.dtype for tensor in stored[1:]} == {torch.float16}
     targets = losses.Targets.unpacked(stored, len(deep), torch.device("cpu"))
     with torch.no_grad():
-        again = losses.run(site, module, batch, targets, deep=deep)
+        again = losses.run(hooked, module, batch, targets, deep=deep)
     exact = 0 if not plug else 2e-3  # the features lie in float16
     assert torch.allclose(again.clean, first.clean, rtol=exact, atol=exact)
     same = pytest.approx(float(losses.divergence(first)), rel=max(exact, 1e-9))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from afdcli.constants import WORDS
 from afdcli.report.estimates import changed_flags
-from afdcli.report.html.images import OnPicture, alike, draw_maps, find, look, thumbnails
+from afdcli.report.html.images import OnPicture, alike, draw_maps, find, thumbnails, thumbprint
 from afdcli.report.runs import Run, TopClasses
 from afdcli.storage.text import clean
 
@@ -123,12 +123,12 @@ def _changed(
     found = {key: path for key, path in paths.items() if path is not None}
     expected = min(most, len(found))
     chosen: dict[tuple[str, int], bytes] = {}
-    looks: list[npt.NDArray[np.int16]] = []
+    thumbprints: list[npt.NDArray[np.int16]] = []
     images = thumbnails(list(found.values()))
     for done, (key, image) in enumerate(zip(found, images, strict=False), 1):
         on_picture(min(done, expected), expected * (1 + maps))
-        if image is not None and not any(alike(look(image), other) for other in looks):
-            looks.append(look(image))
+        if image is not None and not any(alike(thumbprint(image), other) for other in thumbprints):
+            thumbprints.append(thumbprint(image))
             chosen[key] = image
         if len(chosen) == most:
             break

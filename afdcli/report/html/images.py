@@ -63,7 +63,7 @@ def thumbnails(paths: Sequence[Path]) -> Iterator[bytes | None]:
             yield None if isinstance(result, PhotoError) else result
 
 
-def look(jpeg: bytes) -> npt.NDArray[np.int16]:
+def thumbprint(jpeg: bytes) -> npt.NDArray[np.int16]:
     """What `alike` compares: a thumbnail, reduced to (8, 8, 3) int16, 0 to 255."""
     with Image.open(io.BytesIO(jpeg)) as image:
         return np.asarray(image.resize(_COARSE, Image.Resampling.BOX), np.int16)
