@@ -40,7 +40,7 @@ class Arithmetic:
 
     @classmethod
     def of(cls, name: str, runtime: str, batch_size: int) -> Arithmetic:
-        """The settings whose precision has that *name*. Raises ValueError: it is none."""
+        """The settings whose precision has that *name*. Raises ValueError if there is none."""
         precision = getattr(torch, name.removesuffix(_EXACT_SUFFIX), None)
         if not isinstance(precision, torch.dtype):
             raise ValueError(f"{name} is no precision")

@@ -130,8 +130,8 @@ def _time(
 ) -> None:
     """Classify a part of *sample*: a batch first, then more.
 
-    What a run spends once, such as on the start of workers, is in both times, so the rate is that
-    of their difference.
+    One-off costs, such as starting the workers, are in both times, so the rate is computed from
+    their difference.
     """
     batch, more = setup.batch_size, max(TIMED, setup.batch_size)
     chosen = draw(sample, 2 * batch + more, _SEED)

@@ -102,7 +102,7 @@ class RayRun:
     def _hire(self) -> None:
         """Start all actors."""
         setup, settings = self._setup, self._setup.settings
-        remote: Any = ray.remote  # its types know nothing of methods
+        remote: Any = ray.remote  # its types do not cover methods
         reader = remote(num_cpus=0.5)(Reader)
         network = remote(num_cpus=0.5, num_gpus=settings.actor_gpus)(Network)
         there = replace(absolute(settings), labels=None, resume=False, device=setup.device)
@@ -155,7 +155,7 @@ class RayRun:
         try:
             results = _results(batch)
         except GONE:
-            # Once nothing else is on its way, an actor that dies again dies of this batch.
+            # With nothing else in flight, an actor that dies again is killed by this batch.
             waited = [ref for other in others for ref in (other.outcomes, other.results)]
             if waited:
                 ray.wait(waited, num_returns=len(waited), fetch_local=False)

@@ -1,11 +1,11 @@
-"""Start from an earlier start: its networks in the cache, and a record beside them. Needs no torch.
+"""Reuse an earlier start: its cached networks and the record beside them. Needs no torch.
 
-Loading torch, timm and a classifier takes seconds, of which a run with OpenVINO needs none: the
-converted model is in the cache already. ``start-KEY.json`` beside ``model.xml`` holds the rest, see
+Loading torch, timm and a classifier takes seconds. A run with OpenVINO does not need them: the
+converted model is already cached. ``start-KEY.json`` beside ``model.xml`` holds the rest, see
 `afdcli.classify.start.Start`. KEY is a hash of the options that matter, the code of afd and timm,
 the versions of torch and OpenVINO, and the processor. The record holds hashes of the weights, the
-module and the file of class names. If anything differs, or the record is damaged, the start is an
-ordinary one, see `afdcli.classify.loading`, which records itself.
+module and the file of class names. If anything differs, or the record is damaged, everything is
+loaded with torch (`afdcli.classify.loading`) and recorded again.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _only_a_cpu() -> bool:
 
 
 def _processor() -> Iterator[str]:
-    """What tells apart processors that compute in different ways."""
+    """What identifies processors whose arithmetic differs."""
     yield platform.machine()
     with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         for line in lines:
@@ -111,7 +111,7 @@ def _code(package: str) -> list[tuple[str, Path]]:
 def find(key: str) -> Loaded | None:
     """The start of *key*, whose network begins to load in the background; None if there is none."""
     for file in cache_folder().glob(f"*/start-{key}.json"):
-        # Files may be gone, or damaged: then this is no start to begin with.
+        # Files may be missing or damaged: then there is no recorded start.
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             return _read(file)
     return None
@@ -153,7 +153,7 @@ def keep(key: str, loaded: Loaded) -> None:
         "graphs": [
             asdict(graph) | {"file": str(graph.file.relative_to(folder.parent))} for graph in graphs
         ],
-        # Each picture is computed by itself, so it is that of any size of batches.
+        # Each picture is computed alone, so the network serves any batch size.
         "margin": networks.margin(start.spec, 1),
         "files": {str(path): sha256(path) for path in files},
     }

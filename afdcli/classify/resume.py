@@ -193,7 +193,7 @@ def _complete_rows(path: Path, columns: Columns, out: Place) -> Iterator[tuple[R
     """Complete rows, each with the offset of its end in bytes.
 
     Raises:
-        UsageError: something else than afd wrote one of them.
+        UsageError: afd did not write one of them.
     """
     try:
         yield from _parsed_rows(path, columns, out)

@@ -130,7 +130,7 @@ def _open_results(
 
 
 def _with_embeddings(setup: Setup, sink: Sink, keep: int) -> Sink:
-    """*sink* that also writes embeddings, if they are asked for; *keep* of their rows remain."""
+    """*sink* that also writes embeddings, if requested; the first *keep* of their rows remain."""
     settings, width = setup.settings, setup.features
     if settings.embeddings is None or width is None:
         return sink

@@ -32,7 +32,7 @@ class Setup(Start):
 
     Attributes:
         settings: options of the run.
-        networks: classifier and module as one network, and how sure it is.
+        networks: classifier and module as one network, and the margin of close calls.
         labels: the true classes; None without ``--labels``.
         columns: columns of the results.
         batch_size: pictures per pass.
@@ -165,8 +165,8 @@ def set_up(settings: Settings, arithmetic: Arithmetic | None = None) -> Setup:
 def _workers(device: str) -> int:
     """Number of processes that read files: one per core, even if the network needs the cores too.
 
-    A heavy classifier still gets all cores, because workers sleep while enough pictures are
-    waiting. A light one would wait for pictures if only half of the cores read them.
+    A large classifier still gets all cores, because workers sleep while enough pictures are
+    waiting. A small one would wait for pictures if only half of the cores read them.
     """
     cores = available_cpus()
     return cores if kind_of(device) == "cpu" else max(1, cores - 1)

@@ -1,4 +1,4 @@
-"""What a classify run needs to know of its classifier, module and runtime: plain data, no torch."""
+"""What a classify run needs to know about its classifier, module and runtime; plain data."""
 
 from __future__ import annotations
 

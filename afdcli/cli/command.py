@@ -27,7 +27,7 @@ _RUNNING: ContextVar[tuple[Any, list[Setting]] | None] = ContextVar("running", d
 
 
 def _read(context: typer.Context, value: Path | None) -> Path | None:
-    """Read the configuration files; what they set are the defaults of *context* then."""
+    """Read the configuration files; their values become the defaults of *context*."""
     if context.resilient_parsing:  # the shell completes
         return value
     command: Any = context.command

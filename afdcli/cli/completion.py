@@ -1,4 +1,4 @@
-"""What the shell completes. Quick: neither torch nor timm is imported."""
+"""Shell completion. Fast: neither torch nor timm is imported."""
 
 from __future__ import annotations
 

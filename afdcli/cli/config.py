@@ -1,4 +1,4 @@
-"""``afd config``: the options that are in force, and what set them."""
+"""``afd config``: the effective options and where each was set."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ EXIT_SOME_FAILED = 1  # some images failed; they are listed in the results
 EXIT_USAGE = 2  # wrong usage, or nothing could be done
 EXIT_FAULT = 3  # a fault of afd or of the machine
 EXIT_INTERRUPTED = 130  # Ctrl-C
-SLOW_S = 0.5  # seconds of silence that nobody wonders about
+SLOW_S = 0.5  # seconds without output that need no explanation
 
 #: Path, error code and reason of a file that failed.
 Failed = tuple[str, str, str]
@@ -97,7 +97,7 @@ def reasons(failed: Counter[str]) -> str:
 
 
 def print_facts(screen: Console, title: str, lines: Iterable[tuple[str, str]]) -> None:
-    """Print a table of names and what there is to say about each."""
+    """Print a table of names and facts."""
     table = Table(show_header=False, title=title, title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""``afd degrade``: compress photos badly, as in the paper."""
+"""``afd degrade``: compress photos to low quality, as in the paper."""
 
 from __future__ import annotations
 

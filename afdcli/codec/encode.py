@@ -1,4 +1,4 @@
-"""Compress a picture once or several times; which compressions the paper applies."""
+"""Compress a picture once or several times, and the compressions of the paper."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """When and where a photo was taken, from its EXIF block.
 
-Tags and their types: Exif 2.32 (CIPA DC-008), 4.6.4 and 4.6.6. Files lie about them in every way:
-whatever is malformed counts as absent.
+Tags and their types: Exif 2.32 (CIPA DC-008), 4.6.4 and 4.6.6. Any of them may be malformed; a
+malformed value counts as missing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_exif(image: Image.Image) -> Exif:
     """Time and place of a loaded *image*. Malformed EXIF never raises; Pillow may warn about it.
 
     Raises:
-        MemoryError: there is not enough of it.
+        MemoryError: out of memory.
     """
     try:
         block = image.getexif()

@@ -1,4 +1,4 @@
-"""How much of a damaged JPEG's picture its data still hold.
+"""Estimate how much of its picture a damaged JPEG still holds.
 
 A decoder fills missing rows with grey, black or the previous colour, and does not say where they
 start. So the file is decoded twice, the second time with noise appended: the data do not cover rows

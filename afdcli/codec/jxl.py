@@ -1,7 +1,7 @@
 """JPEG XL, through the decoder of ``pillow-jxl-plugin``.
 
-Its Pillow plugin decodes a whole file while it opens it, before anybody knows the picture's size.
-So the size is read here first, and the decoder is called directly. Source: ISO/IEC 18181-1
+Its Pillow plugin decodes the whole file when it opens it, before the size can be checked. So the
+size is read here first, and the decoder is called directly. Source: ISO/IEC 18181-1
 (codestream headers) and 18181-2 (boxes).
 """
 

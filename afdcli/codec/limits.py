@@ -1,4 +1,4 @@
-"""What is too large to be read. A file of its own: importing it takes no time."""
+"""Limits on the size of files and pictures. Separate, so that importing it is fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Limits:
     """Limits above which a file is refused with TOO_LARGE before it is decoded.
 
     Attributes:
-        max_pixels: width x height. From the default on Pillow suspects a
+        max_pixels: width x height. By default, the number above which Pillow suspects a
             decompression bomb.
         max_bytes: size of the file in bytes.
     """

@@ -1,4 +1,4 @@
-"""Files without a name: nothing is left over, however their process ends."""
+"""Files without a name: nothing is left behind, however their process ends."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _PLUGINS = {
 
 @functools.cache
 def missing_plugin(codec: str) -> str:
-    """Load the package that decodes *codec*. If that fails, how to get it, else ""."""
+    """Load the package that decodes *codec*; return how to install it if that fails, else ""."""
     if codec not in _PLUGINS or (codec == "avif" and features.check("avif")):
         return ""
     name, module, cure = _PLUGINS[codec]
@@ -37,8 +37,8 @@ def missing_plugin(codec: str) -> str:
 def open_heic(data: bytes) -> ImageFile.ImageFile:
     """Open a HEIC file without decoding it; once loaded, the picture is upright and of 8 bits.
 
-    Its ``info["exif"]`` says that it is upright. Pillow's own `open` would ask for a main brand
-    that the plugin knows.
+    Its ``info["exif"]`` says that it is upright. Pillow's own `open` accepts only files with a
+    main brand that the plugin knows.
 
     Raises:
         SyntaxError, ValueError, …: it cannot be opened.

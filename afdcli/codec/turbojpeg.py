@@ -1,8 +1,8 @@
 """Read the DCT coefficients of an intact JPEG from memory with libturbojpeg, where it is installed.
 
-This takes a third of jpeglib's time: jpeglib reads from a file only, and copies number by number.
+This takes a third of jpeglib's time: jpeglib reads only from files, and copies value by value.
 libturbojpeg belongs to the system (Debian: ``libturbojpeg0``, Homebrew: ``jpeg-turbo``). If it is
-missing, or a file gives an error or a warning, `afdcli.codec.jpeg_dct` goes on with jpeglib.
+missing, or a file gives an error or a warning, `afdcli.codec.jpeg_dct` uses jpeglib instead.
 
 ``tjTransform`` (https://libjpeg-turbo.org/Documentation/Documentation) passes the coefficients to a
 *custom filter*, one row of blocks at a time.

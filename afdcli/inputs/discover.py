@@ -41,7 +41,7 @@ def discover(
         exclude: folders to leave out, e.g. the output folder.
         strict: check all paths before anything is yielded. False yields paths that do not exist,
             for lists made by programs: reading those fails one by one.
-        on_folder_error: called with each subfolder that cannot be listed; the search goes on.
+        on_folder_error: called with each subfolder that cannot be listed; the search continues.
         rule: which files are images; None for the default.
         on_skipped: called with each file that is not; hidden folders are then searched, too.
 

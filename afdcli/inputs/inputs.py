@@ -66,7 +66,7 @@ class Inputs:
         selection: which of the inputs to yield.
 
     Attributes:
-        unlisted: folders that could not be listed, with the reason; the search goes on.
+        unlisted: folders that could not be listed, with the reason; the search continues.
         listed: pictures of this shard that were found so far, chosen or not.
         watch: called with each picture that is found, including those of other shards.
         skipped: kind -> number of files of this shard so far that do not become rows.

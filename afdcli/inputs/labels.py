@@ -74,7 +74,7 @@ class Labels:
         return f"--labels {self.source}: {' and '.join(parts)}" if parts else ""
 
     def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
-        """*inputs* unchanged, after reading as many of them as their labels depend on."""
+        """Return *inputs* unchanged, after reading as many of them as the labels depend on."""
         return iter(inputs)
 
     def no_match(self, inputs: Sequence[Found]) -> UsageError:
@@ -119,7 +119,7 @@ class FileLabels(Labels):
             raise UsageError(f"--labels {file}: no label is a class of this classifier ({reason})")
 
     def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
-        """*inputs*; lists all of them first if a bare file name may belong to several.
+        """*inputs*; all are listed first if a bare file name may belong to several.
 
         Names are unique within a folder, so flat folders are not listed first.
         """
@@ -155,7 +155,7 @@ class FileLabels(Labels):
         return super().target(found)
 
     def _match(self, found: Found) -> tuple[int | str | None, bool]:
-        """The label of *found*, and whether it has none only because others share its name."""
+        """The label of *found*, and whether only a shared file name is why it has none."""
         relative, full = _nfc(found.relative), _normalised(str(found.path))
         name = _name(relative)
         entries = self._by_stem.get(_stem(name), [])

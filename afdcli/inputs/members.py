@@ -24,7 +24,7 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Pause:
-    """Yielded after much was read without finding anything, so that time limits can act."""
+    """Yielded after reading much without a member, so that time limits can be checked."""
 
 
 Item = Found | Skipped | Pause
@@ -191,7 +191,7 @@ class Spool:
         self.path: Path | None = None
 
     def keep(self, chunks: Iterable[bytes]) -> Source:
-        """Append *chunks* to the file; the source that reads them back.
+        """Append *chunks* to the file; return the source that reads them back.
 
         Errors while reading *chunks* are raised. If the disk is full, the source is an
         `Unreadable`.
@@ -213,7 +213,7 @@ class Spool:
 
 
 def _written(file: Any, data: bytes) -> bool:
-    """Write *data*; whether the disk had room for it."""
+    """Write *data*; return False if the disk is full."""
     try:
         return bool(file.write(data) == len(data))
     except OSError:

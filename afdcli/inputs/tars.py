@@ -4,7 +4,7 @@ Workers read the members of a plain tar directly, each at its offset in the file
 
 A compressed tar has no random access: it is unpacked once from start to end. The listing process
 does that and unpacks the pictures into files of a few megabytes, which are deleted when their
-pictures have been read (`afdcli.workers.listing`). So memory does not grow with the archive, disk
+pictures have been read (`afdcli.workers.listing`). Memory does not grow with the archive, disk
 use is limited to the pictures in progress, and no member is unpacked twice. Only an archive with
 links is read twice more, to find their targets.
 """
@@ -152,7 +152,7 @@ class _TarLister:
             yield tar
 
     def _members(self, tar: tarfile.TarFile) -> Members:
-        """Yield (number, member); None instead of a member now and then while much is skipped."""
+        """Yield (number, member); None instead of a member is a pause while much is skipped."""
         file: Any = tar.fileobj
         number = 0
         while (member := tar.next()) is not None:
@@ -271,8 +271,8 @@ def _stored_parts(member: tarfile.TarInfo) -> list[tuple[int, int]]:
 def _has_sound_map(member: tarfile.TarInfo) -> bool:
     """Whether the parts of a sparse file are in order and within its size.
 
-    tarfile does not check this: it would read a part of -1 bytes to the end of the archive, and
-    loop forever on a byte that is in no part.
+    tarfile does not check this: with a part of -1 bytes it would read to the end of the archive;
+    with a byte that is in no part it would loop forever.
     """
     end = 0
     for at, size in _stored_parts(member):

@@ -36,7 +36,7 @@ def differences(made: Sequence[tuple[str, Metadata]], module: bool = True) -> st
         if key.startswith("afd.") and not module:
             continue
         if key.startswith("backbone.") and "backbone.name" in found:
-            continue  # another classifier has other input settings, which goes without saying
+            continue  # another classifier implies other input settings
         if _MISSING not in values and any(value != values[0] for value in values):
             found[key] = f"{_name(key)} ({_values(names, values)})"
     return ", ".join(found.values())

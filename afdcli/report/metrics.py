@@ -167,7 +167,7 @@ _ALL = (
            plain_points, "cost of compression",
            compute=stats.paired_difference, of=("right_direct", "right_clean")),
     Metric("recovered_share", "(AFD - direct) / (clean - direct), accuracies on the views that "
-           "have all three; paired bootstrap interval; undefined if compression cost nothing",
+           "have all three; paired bootstrap interval; undefined if nothing was lost",
            whole_percent, "recovered share", "Recovered %", shorten=4,
            compute=stats.recovered_share, of=(*_BOTH, "right_clean")),
     Metric("agreement_direct", "share of views with the same label as the clean picture, "

@@ -190,8 +190,8 @@ def recovered_share(direct: Floats, afd: Floats, clean: Floats, pictures: Ids) -
     The interval is the percentile interval of a paired bootstrap. Pictures are drawn with
     replacement, each with all its views, which keeps their correlation. Pictures with equal gain
     and cost are drawn together, from a multinomial distribution, so the cost does not depend on n.
-    The value is NaN if compression cost nothing. The limits are NaN for a single picture, and if
-    compression cost nothing in more than 2.5 % of the draws: then the ratio has no finite interval.
+    The value is NaN if nothing was lost. The limits are NaN for a single picture, and if
+    nothing was lost in more than 2.5 % of the draws: then the ratio has no finite interval.
 
     Sources: B. Efron, Annals of Statistics 7 (1979) 1–26; for clusters, A. C. Davison and D. V.
     Hinkley, Bootstrap Methods and their Application (1997) 3.8; the share is computed from the

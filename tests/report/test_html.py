@@ -175,7 +175,7 @@ def test_results_without_labels() -> None:
     assert "Calibration" not in got.texts("h2")
     assert "Confidence over quality factor" in got.texts("h2")
     assert "Changed labels over drift" in got.texts("h2")
-    assert got.number("predictions that AFD changes") == 7 / 40
+    assert got.number("labels that AFD changes") == 7 / 40
     assert numbers["all", "", "confidence_shift"] == pytest.approx(0.2)
     assert got.number("confidence shift") == pytest.approx(0.2)
     assert not [key for key in numbers if "ece" in key[2] or key[0].startswith("calibration")]
@@ -254,7 +254,7 @@ def test_labelled_and_unlabelled_results_together() -> None:
     got = page("a.csv", "b.csv")
     assert "Confidence over quality factor" in got.texts("h2")
     assert got.number("accuracy, with AFD") == 23 / 40
-    assert "By predicted class: b" in got.texts("caption")
+    assert "By label: b" in got.texts("caption")
 
 
 def test_histograms_hold_every_file_once() -> None:

@@ -88,10 +88,10 @@ def test_headline_of_one_classifier_and_of_failures() -> None:
     assert verdict(source) == "40.0 % correct with AFD"
     assert "Nothing to compare" in source
     titles = re.findall("<h2>(.*?)</h2>", source)
-    assert not {"Gain over drift", "Pictures whose class changed"} & set(titles)
+    assert not {"Gain over drift", "Pictures whose label changed"} & set(titles)
     write("r2.csv", [row(f"{i}.jpg", error="corrupt") for i in range(3)])
     source = page("r2.csv")
-    assert verdict(source) == "Every file failed: there are no predictions"
+    assert verdict(source) == "Every file failed: there are no labels"
     titles = re.findall("<h2>(.*?)</h2>", source)
     assert titles[1:] == ["Failures", "All numbers", "How it was made"]
     assert "<svg" not in source
@@ -108,7 +108,7 @@ def test_sections_come_in_reading_order_and_words_are_explained() -> None:
     source = page("r.csv")
     assert re.findall("<h2>(.*?)</h2>", source)[1:] == [
         *("How to read this", "By folder", "Accuracy over quality factor", "Gain over drift"),
-        *("Calibration", "By class", "Pictures whose class changed", "The collection"),
+        *("Calibration", "By class", "Pictures whose label changed", "The collection"),
         *("All numbers", "How it was made"),
     ]
     text = source.replace("&#39;", "'")

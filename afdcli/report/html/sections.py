@@ -54,7 +54,7 @@ class Section:
 
 
 def sections(reports: Sequence[Report], columns: Sequence[str]) -> dict[str, list[Section]]:
-    """All sections that have something, by their place: "first", "plots", "classes" and "last".
+    """All non-empty sections, by their place: "first", "plots", "classes" and "last".
 
     *columns* are those of `afdcli.report.html.page.page_columns`.
     """
