@@ -77,7 +77,7 @@ def test_headline_without_labels() -> None:
     write("r.csv", pictures(40, 12, 2, 46), labels=False)
     write("clean.csv", pictures(72, 0, 0, 28), labels=False)
     source = page("r.csv")
-    assert verdict(source) == "AFD changes 60.0 % of the predictions"
+    assert verdict(source) == "AFD changes 60.0 % of the labels"
     assert "Without true labels it is unknown" in source
     assert verdict(page("r.csv", "--clean", "clean.csv")) == "70.0 → 52.0 % as clean"
 
