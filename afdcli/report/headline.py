@@ -38,8 +38,11 @@ _UNLABELLED = (
 _FRACTIONS = {0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 0.5: "half",
               2 / 3: "two thirds", 0.75: "three quarters", 1.0: "all"}  # fmt: skip
 _NEAR = 0.02
-_NO_CLEAN = "What compression cost is not known: that needs a clean run (--clean)."
-_NO_LABELS = "Whether for the better is unknown without true classes (afd classify --labels)."
+_NO_CLEAN = "The loss to compression is unknown without a clean run (--clean)."
+_NO_LABELS = (
+    "Without true labels it is unknown whether these changes are improvements"
+    " (afd classify --labels)."
+)
 _ALONE = "Nothing to compare: there are labels with AFD only, or without AFD only."
 
 

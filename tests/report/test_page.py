@@ -69,7 +69,7 @@ def test_headline_claims_no_more_than_is_known(
     source = page("r.csv", *(["--clean", "clean.csv"] if clean else []))
     assert verdict(source) == said
     assert f'<p class="verdict {tone}">' in source
-    assert ("needs a clean run" in source) is (clean is None)
+    assert ("unknown without a clean run" in source) is (clean is None)
     assert ("nothing was lost to compression" in source) is (clean is not None)
 
 

@@ -147,10 +147,7 @@ def _note(shown: int, total: int, folder: Path) -> str:
         return f"None of them could be read from {where}: is it the folder that was classified?"
     if shown == total:
         return ""
-    return (
-        f"Shown: {shown:,} of {total:,}, those with the most probable labels; each "
-        "picture once."
-    )
+    return f"Shown: {shown:,} of {total:,}, those with the most probable labels; each picture once."
 
 
 def _kinds(direct: TopClasses, afd: TopClasses, labelled: bool) -> Kinds:
