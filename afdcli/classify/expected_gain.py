@@ -81,6 +81,8 @@ def verdict(found: Sequence[Band], images: int) -> str:
         text = f"no image is a JPEG of quality {WORST} or below"
     if not count:
         text = f"no image is a JPEG of quality {WORST} or below"
+    if not count:
+        text = f"no image is a JPEG of quality {WORST} or below"
     if not any(band.measured for band in found):
         return f"unknown: this module has not been measured; {text}"
     if share >= _MOSTLY:

@@ -74,7 +74,7 @@ class Running(NamedTuple):
 
 
 def run_somewhere(
-    plugged: AFDClassifier,
+    classifier: AFDClassifier,
     name: str,
     device: str,
     *,
@@ -82,7 +82,7 @@ def run_somewhere(
     exact: bool = False,
     batch_size: int = LARGEST_BATCH["cpu"],
 ) -> Running:
-    """Bring *plugged* into the runtime *name*; "auto" falls back to torch if that fails.
+    """Bring *classifier* into the runtime *name*; "auto" falls back to torch if that fails.
 
     Args:
         device: torch device, such as "cuda:1".
@@ -94,16 +94,16 @@ def run_somewhere(
         UsageError: as `choose_runtime`, or *compiled* with OpenVINO.
         ModuleError: the network cannot be converted.
     """
-    precision = plugged.site.precision
+    precision = classifier.backbone.precision
     if compiled and name not in ("auto", "torch"):
         raise UsageError(f"--compile works in torch only, not with --runtime {name}")
     kind = kind_of(device)
     runtime = choose_runtime("torch" if compiled else name, kind, precision)
     note = ""
     if runtime != "torch":
-        plugged.site.precision = torch.float32  # of the model; OpenVINO lowers it at run time
+        classifier.backbone.precision = torch.float32  # OpenVINO lowers it at run time
         try:
-            network = with_log_grid(plugged)
+            network = with_log_grid(classifier)
             threads = torch.get_num_threads()
             file = model_file(network, _together(batch_size, threads, precision))
             quick = quantised_file(file, network) if precision == torch.int8 else file
@@ -113,13 +113,13 @@ def run_somewhere(
         except ModuleError as error:
             if name != "auto" or precision == torch.int8:
                 raise
-            plugged.site.precision = precision
+            classifier.backbone.precision = precision
             note = f"{runtime} cannot run this network; using torch: {error}"
     if precision != torch.float32:
-        keep_logits_exact(plugged.site.net)
+        keep_logits_exact(classifier.backbone.net)
     # torch caches compiled kernels itself.
-    here = TorchNetwork(_Compiled(plugged) if compiled else in_streams(plugged, kind), device)
-    fine = in_streams(in_float32(plugged), kind) if exact else None
+    here = TorchNetwork(_Compiled(classifier) if compiled else in_streams(classifier, kind), device)
+    fine = in_streams(in_float32(classifier), kind) if exact else None
     return Running(here, "torch", note, None if fine is None else TorchNetwork(fine, device))
 
 
@@ -131,16 +131,16 @@ def _together(batch_size: int, threads: int, precision: torch.dtype) -> int:
     return 1 if precision == torch.int8 else max(1, min(_TOGETHER, batch_size // threads))
 
 
-def in_float32(plugged: AFDClassifier) -> AFDClassifier:
-    """*plugged* in float32, with shared weights."""
-    exact = twin(plugged)
-    exact.site.precision = torch.float32
+def in_float32(classifier: AFDClassifier) -> AFDClassifier:
+    """*classifier* in float32, with shared weights."""
+    exact = twin(classifier)
+    exact.backbone.precision = torch.float32
     return exact
 
 
-def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
-    """*plugged* with shared weights, but with the logarithms of the grid as its input."""
-    network = twin(plugged)
+def with_log_grid(classifier: AFDClassifier) -> AFDClassifier:
+    """*classifier* with shared weights, but with the logarithms of the grid as its input."""
+    network = twin(classifier)
     network.take_log_grid()
     return network
 
@@ -148,9 +148,9 @@ def with_log_grid(plugged: AFDClassifier) -> AFDClassifier:
 class _Compiled(nn.Module):
     """An `AFDClassifier` under ``torch.compile``, with errors that say what to do."""
 
-    def __init__(self, plugged: AFDClassifier) -> None:
+    def __init__(self, classifier: AFDClassifier) -> None:
         super().__init__()
-        self._call = torch.compile(plugged)
+        self._call = torch.compile(classifier)
 
     def forward(self, pixels: Tensor, grid: Tensor, file_context: Tensor) -> Prediction:
         """As `AFDClassifier.forward`. Raises UsageError if torch cannot compile it."""

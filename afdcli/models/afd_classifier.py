@@ -73,8 +73,8 @@ class AFDClassifier(nn.Module):
         super().__init__()
         plug, where = (loaded.plug, loaded.where) if loaded else ("input", "")
         behind = changed_by(loaded.module) if loaded else ()
-        self.site = HookedBackbone(backbone, plug, where, precision, behind)
-        self.features = FeatureTap(backbone, self.site.state) if features else None
+        self.backbone = HookedBackbone(backbone, plug, where, precision, behind)
+        self.features = FeatureTap(backbone, self.backbone.state) if features else None
         self.module: AFDModule | None = loaded.module if loaded else None
         self.compare = compare and loaded is not None
         self.spec = view_of(backbone, loaded)
@@ -132,20 +132,20 @@ class AFDClassifier(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         module = self.module
         if module is None:
-            return self.site(pixels), None
+            return self.backbone(pixels), None
         view = (pixels.shape[1], pixels.shape[2])
-        restorer = AFDPass(module, grid, file_context, view, self.compare)
+        afd_pass = AFDPass(module, grid, file_context, view, self.compare)
         angles: list[Tensor] = []
 
         def restore(x: Tensor) -> Tensor:
-            y = restorer(x)
-            some = thinning if self.site.plug == "stem" else 1
+            y = afd_pass(x)
+            some = thinning if self.backbone.plug == "stem" else 1
             few = (_thinned(t, some).float() for t in (x, y))
-            angles.append(self.site.angle(*few))
+            angles.append(self.backbone.angle(*few))
             # Untouched features first, then de-drifted ones: `forward` splits them again.
             return torch.cat((x, y)) if self.compare else y
 
-        logits = self.site(pixels, restore, restorer.behind)
+        logits = self.backbone(pixels, restore, afd_pass.behind)
         return logits, angles[0]
 
 

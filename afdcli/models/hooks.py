@@ -58,7 +58,7 @@ class HookedBackbone(nn.Module):
     """A backbone that passes its features through functions, at the plug point and behind it.
 
     Other calls of the backbone's network are as ever. Threads may share it, because no pass sees
-    the state of another; only `forward` with *known* is for one thread at a time.
+    the state of another; only `forward` with *plug_features* is for one thread at a time.
 
     Args:
         backbone: the frozen classifier.
@@ -102,7 +102,7 @@ class HookedBackbone(nn.Module):
         pixels: Tensor,
         transform: Transform | None = None,
         change: Change | None = None,
-        known: Tensor | None = None,
+        plug_features: Tensor | None = None,
     ) -> Tensor:
         """Logits (B', K) float32 of *pixels* (B, H, W, 3) uint8.
 
@@ -111,13 +111,13 @@ class HookedBackbone(nn.Module):
                 changes nothing.
             change: (name, output) -> output, for each of the modules *behind*; None changes
                 nothing.
-            known: features (B, C, h, w) of *pixels* at the plug point, where they are known from
-                an earlier pass, see `can_skip_front`; spares the network in front of it. No other
+            plug_features: (B, C, h, w), the features of *pixels* at the plug point from an earlier
+                pass; the network in front of it then does not run, see `can_skip_front`. No other
                 thread may use the network meanwhile, see `afdcli.models.front.Front.skipped`.
         """
-        if known is not None:
+        if plug_features is not None:
             assert self._front is not None
-            with self._front.skipped(known):
+            with self._front.skipped(plug_features):
                 rest: Tensor = self(pixels[:, :1, :1], transform, change)
                 return rest
         with self.autocast():
@@ -159,7 +159,7 @@ class HookedBackbone(nn.Module):
         return seen[0]
 
     def can_skip_front(self, height: int, width: int) -> bool:
-        """True if `forward` takes *known* features of pictures of *height* x *width* pixels."""
+        """True if `forward` takes *plug_features* of pictures of *height* x *width* pixels."""
         if self.plug == "stem" and self._front is None:
             self._front = Front(self.net, self._where, (height, width))
         return self._front is not None and self._front.skippable
@@ -230,7 +230,7 @@ class AFDPass:
         self._vectors: dict[str, tuple[Tensor, Tensor]] = {}
         config = module.config if isinstance(module, AFDModule) else None
         self._stages = {name: i for i, name in enumerate(config.stage_names)} if config else {}
-        self._places = config.norm_layer_names if config else []
+        self._norm_layers = config.norm_layer_names if config else []
 
     def __call__(self, x: Tensor) -> Tensor:
         """De-drifted features at the plug point, (B, C, h, w)."""
@@ -242,7 +242,7 @@ class AFDPass:
         vectors = self._module.scales_and_shifts(self._damage_features)
         if self._beside:  # zeros leave the untouched half as it is
             vectors = [(_after_zeros(scale), _after_zeros(shift)) for scale, shift in vectors]
-        self._vectors = dict(zip(self._places, vectors, strict=True))
+        self._vectors = dict(zip(self._norm_layers, vectors, strict=True))
         return self._module.restore(x, self._damage_features, self._view)
 
     def behind(self, name: str, x: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class PluggedModel(nn.Module):
         self._name = backbone.name
         behind = module.config.corrected_names
         # In a tuple: the weights are registered, and named in a state, as `model` alone.
-        self._site = (HookedBackbone(backbone, plug, where, behind=behind),)
+        self._hooked = (HookedBackbone(backbone, plug, where, behind=behind),)
         self.training = backbone.net.training
 
     def forward(
@@ -83,17 +83,17 @@ class PluggedModel(nn.Module):
             pixels, grid, file_context = pixels
         if grid is None or file_context is None:
             raise TypeError("give ViewTensors, or the three tensors pixels, grid, file_context")
-        (site,) = self._site
+        (hooked,) = self._hooked
         unread = file_context.isnan().any(1, keepdim=True)
-        context = file_context.nan_to_num().to(site.mean.dtype)
+        context = file_context.nan_to_num().to(hooked.mean.dtype)
         work = AFDPass(self.afd, grid, context, (pixels.shape[1], pixels.shape[2]))
-        return site.run(pixels, work, work.behind).masked_fill(unread, torch.nan)
+        return hooked.run(pixels, work, work.behind).masked_fill(unread, torch.nan)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PluggedModel:
         """What `to` and its like do to every tensor: also to the input's mean and deviation."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        (site,) = self._site
-        site.mean, site.std = fn(site.mean), fn(site.std)
+        (hooked,) = self._hooked
+        hooked.mean, hooked.std = fn(hooked.mean), fn(hooked.std)
         return self
 
     def save(self, path: Path | str) -> None:
