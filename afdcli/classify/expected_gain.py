@@ -77,12 +77,6 @@ def verdict(found: Sequence[Band], images: int) -> str:
     text = f"{share:.0%} of the images are JPEGs of quality {WORST} or below"
     if not count:
         text = f"no image is a JPEG of quality {WORST} or below"
-    if not count:
-        text = f"no image is a JPEG of quality {WORST} or below"
-    if not count:
-        text = f"no image is a JPEG of quality {WORST} or below"
-    if not count:
-        text = f"no image is a JPEG of quality {WORST} or below"
     if not any(band.measured for band in found):
         return f"unknown: this module has not been measured; {text}"
     if share >= _MOSTLY:

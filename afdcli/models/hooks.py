@@ -57,7 +57,7 @@ def _behind(state: Pass, name: str, _module: nn.Module, _inputs: Any, output: Te
 class HookedBackbone(nn.Module):
     """A backbone that passes its features through functions, at the plug point and behind it.
 
-    Other calls of the backbone's network are as ever. Threads may share it, because no pass sees
+    Other calls of the backbone's network are unaffected. Threads may share it, because no pass sees
     the state of another; only `forward` with *plug_features* is for one thread at a time.
 
     Args:
