@@ -55,4 +55,5 @@ def over_rows(photos: list[Path], counts: list[int], cache: Path) -> list[Ran]:
         line = prepare(photos, Path(made))
         files = sorted(str(path) for path in Path(made).glob("*.jpg"))
         names = ["\n".join(files[i % len(files)] for i in range(count)) for count in counts]
+        run(line, cache, 1, files[0])  # converts the network, which takes memory, too
         return [run(line, cache, *each) for each in zip(counts, names, strict=True)]
