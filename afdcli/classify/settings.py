@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from afdcli.codec.limits import Limits
 from afdcli.errors import UsageError
+from afdcli.inputs.labels import check_labels
 from afdcli.models.shipped import DEFAULT
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
@@ -127,6 +128,8 @@ class Settings:
             check_embeddings(self.embeddings, self.out, self.embeddings_dtype)
         if self.export_failed is not None:
             check_file(self.export_failed, "--export-failed")
+        if self.labels is not None:
+            check_labels(self.labels)
         if self.resize not in ("fast", "exact"):
             raise UsageError(f"--resize {self.resize}: choose fast or exact (and see --near)")
         if self.near not in ("crop", "resize"):

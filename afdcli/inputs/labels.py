@@ -10,6 +10,7 @@ import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -196,34 +197,51 @@ class FileLabels(Labels):
         )
 
     def _read(self, file: Path) -> Iterator[tuple[str, int | str]]:
-        try:
-            with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-                reader = csv.DictReader(lines)
-                columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
-                path, label = self._columns(file, columns)
-                index_first = label in INDEX_COLUMNS
-                for row in reader:
-                    text = (row[columns[label]] or "").strip()
-                    if row[columns[path]] and text:
-                        index = self._finder.find(text, index_first=index_first)
-                        yield row[columns[path]], text if index is None else index
-        except OSError as error:
-            raise UsageError(f"--labels {file}: {error.strerror or error}") from error
-        except csv.Error as error:
-            raise UsageError(f"--labels {file} is not a CSV file: {error}") from error
+        with _opened(file) as (reader, path, label):
+            index_first = label.strip().lower() in INDEX_COLUMNS
+            for row in reader:
+                text = (row[label] or "").strip()
+                if row[path] and text:
+                    index = self._finder.find(text, index_first=index_first)
+                    yield row[path], text if index is None else index
 
-    @staticmethod
-    def _columns(file: Path, columns: Mapping[str, str]) -> tuple[str, str]:
-        path = next((name for name in PATH_COLUMNS if name in columns), None)
-        label = next((name for name in (*INDEX_COLUMNS, *NAME_COLUMNS) if name in columns), None)
-        if path is None or label is None:
-            raise UsageError(
-                f"--labels {file} needs a header with a column of paths"
-                f" ({', '.join(PATH_COLUMNS)}) and a column of classes"
-                f" ({', '.join((*INDEX_COLUMNS, *NAME_COLUMNS))}); it has"
-                f" {', '.join(columns) or 'none'}"
-            )
-        return path, label
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[csv.DictReader[str], str, str]]:
+    """The rows of a label file, and the names of its columns of paths and of classes."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+            reader = csv.DictReader(lines)
+            columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
+            yield reader, *_path_and_label(file, columns)
+    except OSError as error:
+        raise UsageError(f"--labels {file}: {error.strerror or error}") from error
+    except csv.Error as error:
+        raise UsageError(f"--labels {file} is not a CSV file: {error}") from error
+
+
+def _path_and_label(file: Path, columns: Mapping[str, str]) -> tuple[str, str]:
+    path = next((name for name in PATH_COLUMNS if name in columns), None)
+    label = next((name for name in (*INDEX_COLUMNS, *NAME_COLUMNS) if name in columns), None)
+    if path is None or label is None:
+        raise UsageError(
+            f"--labels {file} needs a header with a column of paths"
+            f" ({', '.join(PATH_COLUMNS)}) and a column of classes"
+            f" ({', '.join((*INDEX_COLUMNS, *NAME_COLUMNS))}); it has"
+            f" {', '.join(columns) or 'none'}"
+        )
+    return columns[path], columns[label]
+
+
+def check_labels(source: str) -> None:
+    """Check the header of a file for ``--labels``, which needs no classifier.
+
+    Raises:
+        UsageError: it cannot be read, or lacks a column.
+    """
+    if source != FOLDERS:
+        with _opened(Path(source)):
+            pass
 
 
 def load_labels(source: str, class_names: Sequence[str]) -> Labels:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from afdcli.classify.settings import Settings
 from afdcli.errors import UsageError
 from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
@@ -158,8 +159,13 @@ def test_useless_files_are_refused(tmp_path: Path, text: str, message: str) -> N
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """Before the classifier is loaded, too."""
     with pytest.raises(UsageError, match="No such file"):
         load_labels(str(tmp_path / "no.csv"), NAMES)
+    with pytest.raises(UsageError, match="No such file"):
+        Settings(labels=str(tmp_path / "no.csv")).check()
+    with pytest.raises(UsageError, match="it has none"):
+        Settings(labels=write(tmp_path, "")).check()
 
 
 def test_a_bare_name_labels_only_a_unique_picture(tmp_path: Path) -> None:
