@@ -13,7 +13,7 @@ from afdcli.models.afd_classifier import AFDClassifier
 from afdcli.models.afd_file import LoadedModule
 from afdcli.models.loader import load_backbone
 from afdcli.train.run import make_plan
-from afdcli.train.settings import Settings
+from afdcli.train.settings import TrainSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
@@ -35,7 +35,7 @@ def test_untrained_methods_change_nothing_and_have_a_cost(
     backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
     assert tuple(methods.LINES) == TITLES
     line = methods.LINES[title]
-    replace(Settings(), **line.settings)
+    replace(TrainSettings(), **line.settings)
     plan = make_plan([backbone], line.plug, line.preset or "light", **line.config)
     module = methods.build(line, plan).eval()
     loaded = LoadedModule(module, plan.plug, plan.where, tmp_path / "m", "")

@@ -35,10 +35,10 @@ def test_a_sample_is_drawn_and_resumed_only_with_its_seed(kit: Path, photos: Pat
     whole = Path("results.csv").read_bytes()
     Path("results.csv").write_bytes(b"".join(whole.splitlines(keepends=True)[:3]))
     for other, message in (
-        (("photos", "--sample", "5"), "--seed 2, this run has None"),
+        (("photos", "--sample", "5"), "--seed 2, this run has none"),
         (("photos", "--sample", "6", "--seed", "2"), "--sample 5, this run has 6"),
-        (("photos",), "--sample 5, this run has None"),
-        (("photos", "--limit", "5"), "--limit None, this run has 5"),
+        (("photos",), "--sample 5, this run has none"),
+        (("photos", "--limit", "5"), "--limit none, this run has 5"),
     ):
         result = afd(kit, *other, "--resume")
         assert result.exit_code == 2

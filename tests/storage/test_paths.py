@@ -30,7 +30,7 @@ from afdcli.storage.paths import (
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A folder that does not exist, local or in a store."""
     MemoryFileSystem.store.clear()
-    yield tmp_path / "runs" if request.param == "path" else Url("memory://bucket/runs")
+    yield tmp_path / "runs" if request.param == "path" else Url(f"memory://{tmp_path.name}/runs")
     MemoryFileSystem.store.clear()
 
 
