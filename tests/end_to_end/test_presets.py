@@ -54,7 +54,10 @@ def test_train_fuse_classify_inspect_report(
     rows, fused = (pd.read_csv(f"{m}.safetensors.csv") for m in ("m", "fused"))
     assert len(rows) == 6
     assert (rows["prob"] - fused["prob"]).abs().max() < 1e-4
-    assert afd("report", "m.safetensors.csv").stdout
+    afd("report", "m.safetensors.csv", "--html", "page.html", "--photos", "bad", "--maps")
+    assert "m.safetensors" in Path("page.html").read_text(encoding="utf-8")
     picture = next(path for path in Path("bad").rglob("*.jpg"))
-    drawn = "--picture" if preset == "light" else "--no-picture"  # tests/inspect/test_figure.py
-    assert "drift" in afd("inspect", picture, *net, "--afd", "fused.safetensors", drawn).stdout
+    inspected = afd("inspect", picture, *net, "--afd", "fused.safetensors", "--out", "figure.png")
+    assert "drift" in inspected.stdout
+    with Image.open("figure.png") as figure:
+        assert figure.width > 500
