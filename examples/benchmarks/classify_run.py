@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-WARM = 96  # rows that are not counted: what readers have read before the network is there
+WARM = 400  # rows that are not counted: what readers have read before the network is there
 TICK = 0.02  # seconds between two looks at the results
 MEMORY_TICK = 0.5
 

@@ -1,7 +1,7 @@
 """How fast `afd classify` is, beside the network alone and timm's script: one table from one run.
 
     python examples/benchmarks/speed.py PHOTOS --backbone NAME[=CHECKPOINT][@MODULE] ... \\
-        [--import FILE.py] [--count 320] [--rounds 3] [--rows 1000,100000] --out DIR
+        [--import FILE.py] [--count 1200] [--rounds 3] [--rows 1000,100000] --out DIR
 
 Every measurement is a fresh process, as users start it, without its start. The rounds go through
 all measurements in turn, so that a busy moment of the machine hits all; the tables have medians.
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--backbone", action="append", required=True)
     parser.add_argument("--import", dest="imports", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=320, help="photos of 500x375")
+    parser.add_argument("--count", type=int, default=1200, help="photos of 500x375")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", default="1000,100000", help="two numbers, for the memory")
     args = parser.parse_args()
