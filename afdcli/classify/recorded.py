@@ -153,7 +153,7 @@ def keep(key: str, loaded: Loaded) -> None:
         "graphs": [
             asdict(graph) | {"file": str(graph.file.relative_to(folder.parent))} for graph in graphs
         ],
-        # Each picture is computed alone, so the network serves any batch size.
+        # A picture's output does not depend on others in the request, so one at a time will do.
         "margin": networks.margin(start.spec, 1),
         "files": {str(path): sha256(path) for path in files},
     }

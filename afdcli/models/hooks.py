@@ -62,8 +62,10 @@ class HookedBackbone(nn.Module):
 
     Args:
         backbone: the frozen classifier.
-        plug, where, behind: see `Hooks`; at the input, the function sees the pixels, (B, 3, H, W)
-            in -1 ... 1, before the backbone's own normalisation.
+        plug: "stem": functions see the output of the module *where*; "input": the pixels,
+            (B, 3, H, W) in -1 ... 1, before the backbone's own normalisation.
+        where: name of the module; "" at the input.
+        behind: names of the modules behind the stem whose outputs can be changed, too.
         precision: of convolutions and matrix products, see `afdcli.models.precision`.
 
     Attributes:

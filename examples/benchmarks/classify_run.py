@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from items import parts
+
 WARM = 400  # rows that are not counted: what readers have read before the network is there
 TICK = 0.02  # seconds between two looks at the results
 MEMORY_TICK = 0.5
@@ -19,8 +22,7 @@ MEMORY_TICK = 0.5
 
 def command(item: str, imports: list[str], *options: str) -> list[str]:
     """`afd classify` with the classifier ``NAME[=CHECKPOINT][@MODULE]``, and *options*."""
-    classifier, _, module = item.partition("@")
-    name, _, checkpoint = classifier.partition("=")
+    name, checkpoint, module = parts(item)
     line = [sys.executable, "-m", "afdcli", "classify", "-q", "--backbone", name]
     line += ["--checkpoint", checkpoint] if checkpoint else []
     line += ["--afd", module] if module else []
@@ -32,7 +34,8 @@ class Ran:
     """What a run showed.
 
     Attributes:
-        rate: images/s, without the first `WARM` rows (half of all, if they are few).
+        rate: images/s, without the first `WARM` rows (half of all, if they are few); NaN if the
+            others came with them.
         first_row: seconds from its start until a row is in the results.
         main, reader: peak resident memory of the main process and of its largest other one, MiB.
         rows: number of rows.
@@ -80,7 +83,7 @@ def run(line: list[str], cache: Path, count: int, names: str = "") -> Ran:
             raise SystemExit(f"afd classify failed: {' '.join(line)}")
         facts = json.loads(out.with_name("r.csv.meta.json").read_text())
     from_row, from_time = next(each for each in seen if each[0] >= min(WARM, count // 2))
-    rate = (count - from_row) / (seen[-1][1] - from_time) if from_row < count else 0.0
+    rate = (count - from_row) / (seen[-1][1] - from_time) if from_row < count else math.nan
     main = peaks.pop(process.pid)
     return Ran(rate, seen[0][1], main, max(peaks.values()), count, facts["precision"])
 

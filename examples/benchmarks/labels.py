@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 import pandas as pd
+from items import parts
 from protocols import Condition, arguments, conditions
 
 from afdcli import Classifier
@@ -40,8 +41,7 @@ def files(found: Found, every: list[Condition]) -> list[bytes]:
 
 def classifier(item: str, imports: list[str], options: str) -> Classifier:
     """The classifier *item*, see `protocols.load`, with ``KEY=VALUE,...``."""
-    name, _, module = item.partition("@")
-    name, _, checkpoint = name.partition("=")
+    name, checkpoint, module = parts(item)
     chosen: dict[str, Any] = dict(pair.split("=", 1) for pair in options.split(","))
     chosen |= {"afd": module or "auto", "checkpoint": checkpoint or None, "imports": imports}
     return Classifier(name, near="resize", **chosen)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from items import parts
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -136,15 +137,15 @@ def arguments(doc: str | None, many: bool = False) -> argparse.ArgumentParser:
 
 
 def load_classifier(item: str, imports: list[str]) -> Backbone:
-    """The classifier ``NAME[=CHECKPOINT]``."""
-    name, _, file = item.partition("=")
-    return load_backbone(name, checkpoint=Path(file) if file else None, imports=imports)
+    """The classifier of ``NAME[=CHECKPOINT][@MODULE]``."""
+    name, checkpoint, _ = parts(item)
+    return load_backbone(name, checkpoint=Path(checkpoint) if checkpoint else None, imports=imports)
 
 
 def load(item: str, imports: list[str]) -> tuple[Backbone, LoadedModule | None]:
     """The classifier ``NAME[=CHECKPOINT][@MODULE]``, and its module where there is one."""
-    classifier, _, module = item.partition("@")
-    backbone = load_classifier(classifier, imports)
+    module = parts(item)[2]
+    backbone = load_classifier(item, imports)
     return backbone, find_module(module or "auto", backbone)
 
 

@@ -34,6 +34,7 @@ from pathlib import Path
 
 import pandas as pd
 from classify_run import Ran, command, run
+from items import parts
 from measure import Task
 from memory import over_rows
 from PIL import Image, ImageOps
@@ -41,7 +42,7 @@ from PIL import Image, ImageOps
 from afdcli.inputs.discover import discover
 
 SMALL, LARGE = (500, 375), (4000, 3000)
-LARGE_FILES, TIMM_FILES = 32, 160  # timm's rate does not depend on the number
+LARGE_FILES, TIMM_FILES = 96, 160  # timm's rate does not depend on the number
 READER = {SMALL: "500x375", LARGE: "12 MP"}
 #: What the ratios shall be: at least, or for times and memory at most. Of the 12 MP photo, half of
 #: what it was when these were set.
@@ -158,7 +159,7 @@ class Bench:
 
 
 def _name(item: str) -> str:
-    return item.partition("=")[0].partition("@")[0]
+    return parts(item)[0]
 
 
 def ratios(found: Found, name: str) -> Iterator[tuple[str, str, float, float | None, bool]]:
