@@ -13,17 +13,20 @@ from afdcli.errors import ModuleError
 
 PAPER, LIGHT, BEST = "paper", "light", "best"
 
+_LIGHT = AFDConfig(
+    channels=0,
+    width=8,
+    hidden=(32, 32),
+    adapter_width=16,
+    film_width=16,
+    grid_channels=GRID_CHANNELS // 2,
+)
+
 #: Preset -> its configuration; `channels`, `stages` and `norm_layers` depend on the classifier.
+#: `best` can begin with the weights of `light`, see `afdcli.core.growth`.
 PRESETS: dict[str, AFDConfig] = {
-    LIGHT: AFDConfig(
-        channels=0,
-        width=8,
-        hidden=(32, 32),
-        adapter_width=16,
-        film_width=16,
-        grid_channels=GRID_CHANNELS // 2,
-    ),
-    BEST: AFDConfig(channels=0, stride=2, adapter_width=24, film_width=32, guide=True),
+    LIGHT: _LIGHT,
+    BEST: replace(_LIGHT, adapter_width=24, film_width=32),
     PAPER: AFDConfig(channels=0),
 }
 
@@ -49,8 +52,10 @@ class Placement:
     film_share: float = 0.5
 
 
+_LIGHT_PLACEMENT = Placement(quarter=True, first_stride=2 * STAGE_STRIDE, film_share=0.4)
 _PLACEMENTS: dict[str, Placement] = {
-    LIGHT: Placement(quarter=True, first_stride=2 * STAGE_STRIDE, film_share=0.1),
+    LIGHT: _LIGHT_PLACEMENT,
+    BEST: Placement(quarter=True, blocks_per_adapter=1, film_share=1.0),
 }
 
 

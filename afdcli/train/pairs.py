@@ -204,15 +204,16 @@ def draw_rounds(mix: Mix, rng: np.random.Generator) -> list[Compression]:
         subsampling = "4:4:4"
     elif draw < 1.5 * mix.full_chroma:
         subsampling = "4:2:2"
-    rounds = [Compression("jpeg", _quality(mix, rng), subsampling) for _ in range(count)]
+    paper = bool(rng.random() < mix.paper)
+    rounds = [Compression("jpeg", _quality(paper, mix, rng), subsampling) for _ in range(count)]
     if rng.random() < mix.other_codec:
         codec: Codec = "avif" if rng.random() < 0.5 else "webp"
         # Pillow's AVIF and WebP scales lose about as much at a little above JPEG's factor.
-        rounds[-1] = Compression(codec, _quality(mix, rng) + 5, "4:2:0")
+        rounds[-1] = Compression(codec, _quality(paper, mix, rng) + 5, "4:2:0")
     return rounds
 
 
-def _quality(mix: Mix, rng: np.random.Generator) -> int:
-    if rng.random() < mix.paper:
+def _quality(paper: bool, mix: Mix, rng: np.random.Generator) -> int:
+    if paper:
         return int(rng.choice(PAPER_QUALITIES))
     return round(float(np.exp(rng.uniform(np.log(mix.lowest), np.log(mix.highest)))))

@@ -12,6 +12,7 @@ from torch import nn
 
 from afdcli.core import weights_file
 from afdcli.core.config import AFDConfig
+from afdcli.core.growth import can_grow, grown
 from afdcli.core.module import AFDModule
 from afdcli.core.presets import LIGHT, PAPER, placement_of, preset
 from afdcli.errors import ModuleError, UsageError
@@ -186,8 +187,10 @@ def train(
 def begin(plan: Plan, init: Path | None = None) -> AFDModule:
     """A new module, or the one in *init*, a file of `afd train`, to be trained further.
 
+    The plan's module may be larger than the one in *init*, see `afdcli.core.growth.can_grow`.
+
     Raises:
-        ModuleError: *init* cannot be read, or is of another shape or place than the plan's.
+        ModuleError: *init* cannot be read, is for another place, or cannot grow to the plan's.
     """
     if init is None:
         return AFDModule(plan.config)
@@ -195,13 +198,13 @@ def begin(plan: Plan, init: Path | None = None) -> AFDModule:
     if module.config.fused:
         raise ModuleError(f"--init {init} is fused; give the file that `afd train` wrote")
     plug, where = metadata.get("plug", plan.plug), metadata.get("where", plan.where)
-    if (plug, where, module.config) != (plan.plug, plan.where, plan.config):
+    if (plug, where) != (plan.plug, plan.where) or not can_grow(module.config, plan.config):
         raise ModuleError(
             f"--init {init} was made for another plug point, backbone or preset (--plug {plug}"
             f"{f', behind {where}' if where else ''}, c = {module.config.width}); "
             "give the options that it was trained with"
         )
-    return module
+    return grown(module, plan.config)
 
 
 def fit(

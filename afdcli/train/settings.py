@@ -58,8 +58,8 @@ class Mix:
     Attributes:
         clean: share of photos left as they are, so that the module learns to do no harm.
         single, double: share of one and two compressions; the rest has three to five.
-        paper: share of quality factors drawn from the paper's five; the rest is log-uniform
-            between `lowest` and `highest`.
+        paper: share of pictures whose quality factors are all drawn from the paper's five; those
+            of the rest are log-uniform between `lowest` and `highest`.
         other_codec: share whose last compression is AVIF or WebP instead of JPEG.
         full_chroma: share compressed as 4:4:4 instead of 4:2:0; a little 4:2:2 besides.
         recoloured: share whose brightness, contrast and saturation are changed beforehand.
@@ -72,8 +72,8 @@ class Mix:
     """
 
     clean: float = 0.1
-    single: float = 0.6
-    double: float = 0.22
+    single: float = 0.5
+    double: float = 0.25
     paper: float = 0.4
     lowest: int = 5
     highest: int = 90
@@ -124,7 +124,7 @@ class TrainSettings:
     side: int = 208
     angle: float = 0.5
     fdm: float = 0.0
-    ema: float = 0.99
+    ema: float = 0.998
     reuse: int = 4
     precision: str = "fp32"
     validation: int = 64

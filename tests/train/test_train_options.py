@@ -66,7 +66,7 @@ def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
     assert facts["module"] == str(fused)
     assert facts["fused"]["parameters"] < facts["branches"]["parameters"]
     for init, more, message in (
-        (first, ("--preset", "best"), "made for another plug point, backbone or preset"),
+        (first, ("--preset", "paper"), "made for another plug point, backbone or preset"),
         (first, ("--plug", "input"), "made for another plug point, backbone or preset"),
         (fused, (), "is fused"),
         (tmp_path / "none.safetensors", (), "does not exist"),
