@@ -22,7 +22,7 @@ ROOMS = [
 MOST_LINES = {
     "storage": 700,
     "codec": 2800,
-    "core": 1350,
+    "core": 1400,
     "view": 1150,
     "models": 3200,
     "inputs": 2300,

@@ -69,4 +69,4 @@ def _film_rows(config: AFDConfig, weight: Tensor) -> list[tuple[tuple[str, int],
     """Rows of FiLM's last layer by normalisation layer, for scales (0) and shifts (1)."""
     keys = [(layer.where, kind) for kind in (0, 1) for layer in config.norm_layers]
     widths = 2 * [layer.channels for layer in config.norm_layers]
-    return list(zip(keys, weight.split(widths), strict=True))
+    return list(zip(keys, torch.split(weight, widths), strict=True))

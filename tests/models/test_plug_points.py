@@ -71,10 +71,10 @@ def test_light_sits_behind_the_pooling_of_the_stem() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_at_full_resolution_sit_in_front_of_the_pooling(name: str) -> None:
+def test_the_paper_s_preset_sits_in_front_of_the_pooling_others_behind_it(name: str) -> None:
     net = made("resnet10t")
     where = find_stem(net, (224, 224), quarter=placement_of(name).quarter).where
-    assert where == ("maxpool" if name == "light" else "act1")
+    assert where == ("act1" if name == "paper" else "maxpool")
 
 
 def test_channels_last_tensors_are_no_plug_point() -> None:
