@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train the AFD modules that `--afd auto` and `--afd best` take from weights/, for the minutes in
-# STEM_MINUTES, BEST_MINUTES and INPUT_MINUTES; 0 leaves one out. examples/write_card.py writes their
-# cards.
+# STEM_MINUTES, BEST_MINUTES and INPUT_MINUTES; 0 leaves one out. No best module ships so far, so
+# BEST_MINUTES is 0 unless it is set. examples/write_card.py writes their cards.
 #
 #   examples/train_shipped_modules.sh IMAGENET_SAMPLES BSDS BACKBONES WORK
 #
@@ -21,7 +21,8 @@ trained() {
 
 default=tf_efficientnet_lite0
 trained "${STEM_MINUTES:-66}" $default.stem --backbone $default --preset light --data "$samples"
-trained "${BEST_MINUTES:-300}" $default.best --backbone $default --preset best --data "$samples"
+trained "${BEST_MINUTES:-0}" $default.best --backbone $default --preset best --data "$samples" \
+    --init "$work/$default.stem.safetensors"
 trained "${INPUT_MINUTES:-50}" any.input --plug input --side 176 \
     --data "$samples" --data "$bsds" --import "$backbones/real_backbones.py" \
     --backbone $default --backbone tf_efficientnet_lite2 \
