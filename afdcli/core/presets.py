@@ -52,9 +52,8 @@ class Placement:
     film_share: float = 0.5
 
 
-_LIGHT_PLACEMENT = Placement(quarter=True, first_stride=2 * STAGE_STRIDE, film_share=0.4)
 _PLACEMENTS: dict[str, Placement] = {
-    LIGHT: _LIGHT_PLACEMENT,
+    LIGHT: Placement(quarter=True, first_stride=2 * STAGE_STRIDE, film_share=0.4),
     BEST: Placement(quarter=True, blocks_per_adapter=1, film_share=1.0),
 }
 

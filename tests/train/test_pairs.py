@@ -10,7 +10,7 @@ import pytest
 from kit.training import picture
 from PIL import Image
 
-from afdcli.codec.encode import Compression, compress
+from afdcli.codec.encode import PAPER_QUALITIES, Compression, compress
 from afdcli.codec.read import read_photo
 from afdcli.errors import UsageError
 from afdcli.train.loader import Pairs
@@ -79,6 +79,14 @@ def test_pairs_repeat_with_the_seed_and_show_the_same_crop_twice() -> None:
         assert error < 25
         mirrored = np.abs(a.clean[:, ::-1].astype(int) - a.drifted.pixels).mean()
         assert error < mirrored
+
+
+def test_a_chain_has_the_papers_qualities_throughout_or_any() -> None:
+    mix = Mix(clean=0, single=0, double=0, other_codec=0, paper=0.4)
+    rng = np.random.default_rng(3)
+    chains = [draw_rounds(mix, rng) for _ in range(2000)]
+    paper = [all(one.quality in PAPER_QUALITIES for one in chain) for chain in chains]
+    assert np.mean(paper) == pytest.approx(0.4, abs=0.04)
 
 
 def test_mix_draws_what_it_says() -> None:

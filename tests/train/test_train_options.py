@@ -56,6 +56,19 @@ def test_init_begins_with_a_trained_module(world: Path, tmp_path: Path, plug: st
         assert any(not torch.equal(weights[name], before[name]) for name in names), part
 
 
+def test_init_begins_a_larger_preset(world: Path, tmp_path: Path) -> None:
+    first, out = tmp_path / "light.safetensors", tmp_path / "best.safetensors"
+    train(world, first, "--preset", "light", "--steps", "2", "-q")
+    more = ("--preset", "best", "--steps", "1", "--lr", "1e-7", "-q")
+    train(world, out, *more, "--init", str(first))
+    light, best = (weights_file.load(path)[0] for path in (first, out))
+    assert best.config.film_width > light.config.film_width
+    assert light.fde is not None and best.fde is not None
+    for before, after in zip(light.fde.parameters(), best.fde.parameters(), strict=True):
+        assert torch.allclose(before, after, atol=1e-5)
+    train(world, tmp_path / "no.safetensors", "--preset", "light", "--init", str(out), code=2)
+
+
 def test_init_refuses_what_does_not_fit(world: Path, tmp_path: Path) -> None:
     first, out = tmp_path / "first.safetensors", tmp_path / "m.safetensors"
     train(world, first, "--steps", "1", "-q")
