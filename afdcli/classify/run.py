@@ -6,6 +6,7 @@ not change the rows of other pictures.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from afdcli.classify.resume import check_same_run, reopen, take_over, take_over_parts
+from afdcli.classify.settings import Settings
 from afdcli.classify.setup import Setup
 from afdcli.codec.limits import Limits
 from afdcli.constants import FAILED
-from afdcli.errors import PhotoError
+from afdcli.errors import PhotoError, UsageError
 from afdcli.inference.predictor import ImageResult
 from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
@@ -75,9 +77,9 @@ def classify(
     if skipped is not None:
         summary.skipped = skipped
     facts, inputs = setup.metadata(command), iter(inputs)
-    sink = _open_results(setup, facts, inputs, summary)
+    sink, metadata = _open_results(setup, facts, inputs, summary)
+    on_rows(summary)  # those of the run that is resumed
     with _with_embeddings(setup, sink, summary.rows) as sink:
-        metadata = RunMetadata.start(setup.settings.out, facts)
         status = "failed"
         try:
             if setup.settings.engine == "ray":
@@ -99,26 +101,37 @@ def classify(
         from afdcli.results.origins import Origins  # these load pandas
         from afdcli.results.retry import list_failed
 
-        summary.retry = list_failed(setup.settings.out, Origins(setup.settings.inputs), failed)
+        origins = Origins(setup.settings.inputs, absolute=True)
+        summary.retry = list_failed(setup.settings.out, origins, failed)
     return summary
 
 
 def _open_results(
     setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summary: Summary
-) -> Sink:
-    """Open the results: empty, or after the rows of an earlier run, whose inputs are skipped."""
+) -> tuple[Sink, RunMetadata]:
+    """Open the results: empty, or after the rows of an earlier run, whose inputs are skipped.
+
+    The metadata are written first, so that no run leaves results that cannot be resumed.
+    """
     settings, columns, labels = setup.settings, setup.columns, setup.labels
     out, keep = settings.out, 0
+    earlier = found_at(out) if settings.resume else None
+    if settings.resume and earlier is None:
+        _check_no_embeddings(settings)
     if settings.part is None and isinstance(out, Path):
-        if settings.resume and found_at(out):
+        if earlier:
             check_same_run(out, facts)
             if not journal(out).is_file():
                 reopen(out, columns)
             keep = take_over(out, columns, inputs, labels, summary)
-        if not keep and out != journal(out):
-            with trouble("write", out):  # no old rows next to a new journal
-                out.unlink(missing_ok=True)
-        return open_sink(out, columns, keep)
+        if not keep:
+            with trouble("write", out):  # no old rows next to new metadata
+                if out != journal(out):
+                    out.unlink(missing_ok=True)
+                if journal(out).is_file():
+                    os.truncate(journal(out), 0)
+        metadata = RunMetadata.start(out, facts)
+        return open_sink(out, columns, keep), metadata
     folder = Folder(out)
     folder.check()
     if settings.resume and folder.parts():
@@ -126,7 +139,17 @@ def _open_results(
         take_over_parts(folder, columns, inputs, labels, summary)
     else:
         folder.clear()
-    return PartsSink(folder, columns, settings.part or ROWS_PER_PART)
+    metadata = RunMetadata.start(out, facts)
+    return PartsSink(folder, columns, settings.part or ROWS_PER_PART), metadata
+
+
+def _check_no_embeddings(settings: Settings) -> None:
+    """Without rows to resume, embeddings that are there belong to another run: refuse."""
+    if settings.embeddings is not None and (existing := found_at(settings.embeddings)):
+        raise UsageError(
+            f"{existing} exists already, but there are no results at {settings.out} to resume:"
+            " give another --embeddings, or --overwrite instead of --resume"
+        )
 
 
 def _with_embeddings(setup: Setup, sink: Sink, keep: int) -> Sink:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from afdcli.codec.limits import Limits
 from afdcli.errors import UsageError
-from afdcli.inputs.labels import check_labels
+from afdcli.inputs.labels import FOLDERS, check_labels
 from afdcli.models.shipped import DEFAULT
 from afdcli.results.parts import ROWS_PER_PART, check_out
 from afdcli.storage.paths import Place, Url
@@ -119,15 +119,8 @@ class Settings:
         """Check, before slow work, that the options are valid and fit together.
 
         Raises:
-            UsageError: they are not, or results cannot be written to *out*.
+            UsageError: they are not.
         """
-        check_out(self.out, self.part)
-        if self.embeddings is not None:
-            from afdcli.results.embeddings import check_embeddings
-
-            check_embeddings(self.embeddings, self.out, self.embeddings_dtype)
-        if self.export_failed is not None:
-            check_file(self.export_failed, "--export-failed")
         if self.labels is not None:
             check_labels(self.labels)
         if self.resize not in ("fast", "exact"):
@@ -146,3 +139,25 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} must be greater than 0")
+
+    def check_outputs(self) -> None:
+        """Check, before slow work, that all files of a run can be written; on its machine only.
+
+        Raises:
+            UsageError: they cannot, or one of them is an input or another output.
+        """
+        check_out(self.out, self.part)
+        if self.embeddings is not None:
+            from afdcli.results.embeddings import check_embeddings
+
+            others = self._others(self.embeddings)
+            check_embeddings(self.embeddings, self.out, self.embeddings_dtype, others)
+        if (failed := self.export_failed) is not None:
+            check_file(failed, "--export-failed", [self.embeddings, *self._others(failed)])
+
+    def _others(self, out: Path) -> list[Path | None]:
+        """Files that the output *out* must not replace."""
+        labels = None if self.labels in (None, FOLDERS) else Path(str(self.labels))
+        results = self.out if isinstance(self.out, Path) else None
+        photos = [Path(name) for name in self.inputs if name.endswith(out.name)]
+        return [results, labels, self.checkpoint, self.class_names, Path(self.afd), *photos]

@@ -158,6 +158,7 @@ def _run(
     from afdcli.results.claim import claimed
 
     settings.check()
+    settings.check_outputs()
     claim = partial(claimed, resume=settings.resume, overwrite=overwrite)
     embeddings = settings.embeddings
     beside = claim(embeddings, option="--embeddings") if embeddings else nullcontext()
@@ -195,6 +196,7 @@ def _rehearse(inputs: Inputs, settings: Settings, quiet: bool, as_json: bool) ->
     if settings.resume:
         raise UsageError("--dry-run shows a whole run: omit --resume")
     settings.check()
+    settings.check_outputs()
     with console.stop_politely():
         setup = _loaded(settings, quiet)
         from afdcli.classify.dry_run import dry_run

@@ -17,7 +17,7 @@ from afdcli.errors import ModuleError
 
 _LONGEST_TEXT = 1 << 20  # characters; a module for the largest classifiers of timm has 60,000
 _LONGEST_NAME = 256  # characters of a name of a classifier's module
-_MOST = {"hidden": 2, "stages": 64, "norm_layers": 4096}  # entries of these lists
+_MOST = {"hidden": 2, "stages": 512, "norm_layers": 4096}  # entries of these lists
 
 #: Field -> smallest and largest value. The largest leave room above everything that timm has.
 _RANGES: dict[str, tuple[int, int]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -102,3 +102,17 @@ def median_seconds(call: Callable[[], object], repeats: int) -> float:
         call()
         times.append(time.perf_counter() - begin)
     return statistics.median(times)
+
+
+def relative_difference(expected: Iterable[Tensor], got: Iterable[Tensor]) -> float:
+    """Largest difference of any output, over the larger of 1 and its largest value.
+
+    NaN if any output holds NaN.
+    """
+    pairs = zip(expected, got, strict=True)
+    return largest(float((a - b).abs().max() / a.abs().max().clamp_min(1.0)) for a, b in pairs)
+
+
+def largest(values: Iterable[float]) -> float:
+    """The largest of *values*; NaN if one of them is, which Python's ``max`` may pass over."""
+    return float(torch.tensor(list(values)).max())

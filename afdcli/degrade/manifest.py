@@ -11,7 +11,7 @@ from afdcli.constants import OK
 from afdcli.errors import UsageError
 from afdcli.storage import writable
 from afdcli.storage.paths import trouble
-from afdcli.storage.text import neutralise
+from afdcli.storage.text import neutralise, restore
 
 NAME = "manifest.csv"
 
@@ -89,6 +89,15 @@ class Manifest:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def outputs_in(folder: Path) -> set[str]:
+    """The outputs that the manifest in *folder* lists; none if it has no manifest."""
+    path = folder / NAME
+    if not path.is_file():
+        return set()
+    with trouble("read", path), path.open(encoding="utf-8", errors="replace", newline="") as text:
+        return {name for row in csv.DictReader(text) if (name := restore(row.get("output") or ""))}
 
 
 def check_folder(folder: Path) -> None:

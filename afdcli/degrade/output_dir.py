@@ -109,6 +109,17 @@ class OutputFolder:
                     part.unlink(missing_ok=True)
         return existed
 
+    def remove(self, relative: PurePosixPath) -> None:
+        """Delete the file *relative*, if it is in this folder, and folders that are then empty."""
+        target = self.path / relative
+        if not self.holds(target.parent) or target.is_dir():
+            return
+        with trouble("delete", target):
+            target.unlink(missing_ok=True)
+        with suppress(OSError):  # other files are in it
+            for folder in target.parents[: len(relative.parts) - 1]:
+                folder.rmdir()
+
     def _make_parent(self, parent: Path) -> None:
         if parent == self._checked:
             return

@@ -14,14 +14,21 @@ from afdcli.codec.encode import SUFFIX, Compression, Recipe, compress, require
 from afdcli.codec.limits import Limits
 from afdcli.codec.read import read_photo
 from afdcli.constants import FAILED
-from afdcli.degrade.manifest import NAME, Entry, Manifest, check_folder, check_unused
+from afdcli.degrade.manifest import (
+    NAME,
+    Entry,
+    Manifest,
+    check_folder,
+    check_unused,
+    outputs_in,
+)
 from afdcli.degrade.output_dir import Names, OutputFolder, lies_in
 from afdcli.errors import ErrorCode, PhotoError, UsageError
 from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found
 from afdcli.results.summary import FIRST_FAILED
 from afdcli.storage.lock import locked
-from afdcli.storage.text import printable
+from afdcli.storage.text import printable, unprintable
 from afdcli.storage.uninterrupted import uninterrupted
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.workers.cpus import available_cpus
@@ -43,7 +50,7 @@ class DegradeSettings:
         seed: random seed for quality factors, at least 0.
         workers: number of worker processes; None for one per CPU core.
         timeout: seconds allowed per photo.
-        overwrite: replace the files and the manifest of an earlier run.
+        overwrite: delete or replace the files and the manifest of an earlier run.
     """
 
     recipes: tuple[Recipe, ...]
@@ -199,9 +206,14 @@ def degrade(
     with locked(settings.out / NAME):
         if not settings.overwrite:
             check_unused(settings.out)
-        with Manifest(settings.out) as manifest:
-            run = _Run(settings, folder, manifest)
-            run.process(inputs, on_image)
+        earlier = outputs_in(settings.out)
+        try:
+            with Manifest(settings.out) as manifest:
+                run = _Run(settings, folder, manifest)
+                run.process(inputs, on_image)
+        finally:  # the folder holds what its manifest lists
+            for name in sorted(earlier - outputs_in(settings.out)):
+                folder.remove(PurePosixPath(unprintable(name)))
     return run.tally
 
 

@@ -139,7 +139,8 @@ def key_of(network: AFDClassifier) -> str:
         digest.update(file.read_bytes())
     for name, layer in network.named_modules():
         add(name, type(layer).__qualname__, sorted(_settings(layer)))
-    for name, value in network.state_dict().items():
+    # Buffers that are not in the state, too: the means and deviations of the input.
+    for name, value in (*network.state_dict().items(), *network.named_buffers()):
         add(name, value.dtype, value.shape)
         digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:32]

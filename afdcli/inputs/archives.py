@@ -31,6 +31,11 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((*_TARS, ".zip", _PARQUET))
 
 
+def is_compressed_tar(name: str) -> bool:
+    """True if *name* has the suffix of a tar that is read only from start to end."""
+    return name.lower().endswith(_TARS[1:])
+
+
 def check_readable(name: str) -> None:
     """Check that the package needed to read the archive *name* is installed.
 

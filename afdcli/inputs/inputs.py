@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from afdcli.errors import UsageError
-from afdcli.inputs.archives import check_readable, is_archive
+from afdcli.inputs.archives import check_readable, is_archive, is_compressed_tar
+from afdcli.inputs.background_count import BackgroundCount
 from afdcli.inputs.discover import check_path, discover
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
 from afdcli.inputs.remote import list_url
 from afdcli.inputs.selection import Selection
 from afdcli.storage.paths import file_system, is_url, place
+from afdcli.storage.text import printable
 
 STDIN = "-"
 _SHOWN = 200  # characters of a folder that cannot be listed
@@ -100,9 +101,8 @@ class Inputs:
         for path in self._paths:
             if path != STDIN:
                 _check(path)
-        listed = (os.fsdecode(text) for line in stdin if (text := line.rstrip(b"\r\n")))
-        named = chain.from_iterable(listed if path == STDIN else [path] for path in self._paths)
-        found = self._counted(chain.from_iterable(map(self._open, named)))
+        self._stdin = stdin
+        found = self._counted(chain.from_iterable(map(self._open, self._paths)))
         first = next(found, None)
         if first is None:
             raise self._nothing()
@@ -122,6 +122,17 @@ class Inputs:
     def __iter__(self) -> Iterator[Found]:
         return self._found
 
+    def again(self) -> Inputs | None:
+        """All these pictures once more, of all shards; None with "-", which is read only once."""
+        if STDIN in self._paths:
+            return None
+        return Inputs(self._paths, exclude=self._exclude, rule=self._rule, lister=self._lister)
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether there is an archive that has to be unpacked from start to end."""
+        return any(_is_archive(path) and is_compressed_tar(path) for path in self._paths)
+
     @property
     def drawing(self) -> bool:
         """True until `Selection.sample` is drawn, for which all inputs are listed."""
@@ -137,7 +148,9 @@ class Inputs:
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """List the pictures at *path*, which need not exist."""
-        path = _local(path)
+        if path == STDIN:
+            listed = (os.fsdecode(text) for line in self._stdin if (text := line.rstrip(b"\r\n")))
+            return chain.from_iterable(map(self._open_listed, listed))
         if is_url(path):
             return list_url(path, self._rule)
         if _is_archive(path):
@@ -145,6 +158,18 @@ class Inputs:
                 raise ValueError("archives need a lister")
             return self._lister(Path(path), self._rule)
         return self._discover(path)
+
+    def _open_listed(self, path: str) -> Iterator[Found | Skipped]:
+        """As `_open`; local pictures are named from the current folder, or by their full path.
+
+        Only so do the names in the results lead back to them: no folder was given.
+        """
+        path = _local(path)
+        for item in self._open(path):
+            if isinstance(item, Found) and item.source is None:
+                yield replace(item, relative=_from_here(item.path))
+            else:
+                yield item
 
     def _discover(self, path: str) -> Iterator[Found]:
         is_folder = os.path.isdir(path)  # noqa: PTH112
@@ -179,6 +204,8 @@ class Inputs:
     def _nothing(self) -> UsageError:
         places = ", ".join(self._paths)
         others = f" ({skipped_text(self.skipped)})" if self.skipped.total() else ""
+        if self.unlisted:
+            others += f" (cannot be listed: {self.unlisted[0]})"
         if self._rule.suffixes is not None:
             return UsageError(
                 f"no images in {places}{others}: --suffixes takes only names that end in"
@@ -211,6 +238,11 @@ def _local(path: str) -> str:
     return str(place(path)) if path.startswith("file://") else path
 
 
+def _from_here(path: Path) -> str:
+    whole, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100 - links stay
+    return printable((whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix())
+
+
 def _is_archive(path: str) -> bool:
     return is_archive(path) and not os.path.isdir(path)  # noqa: PTH112
 
@@ -220,57 +252,10 @@ def _check(path: str) -> None:
     if not path:  # pathlib takes it for the current folder: an unset variable would pass unseen
         raise UsageError("an input path is empty: write . for the current folder")
     if is_url(path):
+        if is_archive(path):
+            raise UsageError(f"{path}: archives at URLs are not read: download it first")
         file_system(path)
         return
     check_path(Path(path))
     if _is_archive(path):
         check_readable(path)
-
-
-class BackgroundCount:
-    """Counts *found* in a thread; a context manager that stops the thread at its end.
-
-    Args:
-        found: the inputs to count; None if they cannot be counted in advance.
-        more: number of inputs found so far that the count by name misses.
-        most: number of inputs that are used at most; None for all.
-    """
-
-    def __init__(
-        self,
-        found: Iterator[Found] | None,
-        more: Callable[[], int] = lambda: 0,
-        most: int | None = None,
-    ) -> None:
-        self._total: int | None = None
-        self._most = most
-        self._found = found
-        self._more = more
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._count, name="afd-count", daemon=True)
-
-    def _count(self) -> None:
-        count = 0
-        for _ in self._found or ():
-            count += 1
-            if self._stop.is_set():
-                return
-        self._total = count
-
-    @property
-    def total(self) -> int | None:
-        """The number of inputs, None until it is known; exact near the end of the run."""
-        if self._total is None:
-            return None
-        total = self._total + self._more()
-        return total if self._most is None else min(total, self._most)
-
-    def __enter__(self) -> BackgroundCount:
-        if self._found is not None:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._found is not None:
-            self._thread.join()

@@ -5,12 +5,10 @@ How a class may be written: `afdcli.inputs.class_finder`.
 
 from __future__ import annotations
 
-import csv
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -18,13 +16,11 @@ from afdcli.errors import UsageError
 from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs
+from afdcli.inputs.label_file import INDEX_COLUMNS, label_rows
 from afdcli.inputs.remote import Remote
 from afdcli.storage.text import printable
 
 FOLDERS = "folders"
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "name")
-INDEX_COLUMNS = ("class_index", "index", "target")
-NAME_COLUMNS = ("label", "class", "class_name", "synset")
 
 
 class Labels:
@@ -122,8 +118,16 @@ class FileLabels(Labels):
     def prepare(self, inputs: Iterable[Found]) -> Iterator[Found]:
         """*inputs*; all are listed first if a bare file name may belong to several.
 
-        Names are unique within a folder, so flat folders are not listed first.
+        Names are unique within a folder, so flat folders are not listed first. Compressed archives
+        are listed twice: what is unpacked of them would have to be kept until its turn.
         """
+        if self._pictures and isinstance(inputs, Inputs) and inputs.unpacks:
+            names = inputs.again()
+            if names is not None:
+                for found in names:
+                    self._count(found)
+                yield from inputs
+                return
         if isinstance(inputs, Inputs):
             inputs.watch = self._count  # counts pictures of other shards, too
             counted: Iterator[Found] = iter(inputs)
@@ -197,40 +201,13 @@ class FileLabels(Labels):
         )
 
     def _read(self, file: Path) -> Iterator[tuple[str, int | str]]:
-        with _opened(file) as (reader, path, label):
+        with label_rows(file) as (reader, path, label):
             index_first = label.strip().lower() in INDEX_COLUMNS
             for row in reader:
                 text = (row[label] or "").strip()
                 if row[path] and text:
                     index = self._finder.find(text, index_first=index_first)
                     yield row[path], text if index is None else index
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[csv.DictReader[str], str, str]]:
-    """The rows of a label file, and the names of its columns of paths and of classes."""
-    try:
-        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            reader = csv.DictReader(lines)
-            columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
-            yield reader, *_path_and_label(file, columns)
-    except OSError as error:
-        raise UsageError(f"--labels {file}: {error.strerror or error}") from error
-    except csv.Error as error:
-        raise UsageError(f"--labels {file} is not a CSV file: {error}") from error
-
-
-def _path_and_label(file: Path, columns: Mapping[str, str]) -> tuple[str, str]:
-    path = next((name for name in PATH_COLUMNS if name in columns), None)
-    label = next((name for name in (*INDEX_COLUMNS, *NAME_COLUMNS) if name in columns), None)
-    if path is None or label is None:
-        raise UsageError(
-            f"--labels {file} needs a header with a column of paths"
-            f" ({', '.join(PATH_COLUMNS)}) and a column of classes"
-            f" ({', '.join((*INDEX_COLUMNS, *NAME_COLUMNS))}); it has"
-            f" {', '.join(columns) or 'none'}"
-        )
-    return columns[path], columns[label]
 
 
 def check_labels(source: str) -> None:
@@ -240,7 +217,7 @@ def check_labels(source: str) -> None:
         UsageError: it cannot be read, or lacks a column.
     """
     if source != FOLDERS:
-        with _opened(Path(source)):
+        with label_rows(Path(source)):
             pass
 
 

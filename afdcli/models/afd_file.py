@@ -26,6 +26,7 @@ from afdcli.storage.text import clean
 from afdcli.view.spec import ViewSpec
 
 _LONGEST_SIGNATURE = 1 << 22  # characters; that of a large classifier has 200,000
+_PROBE = 224  # height and width in pixels of the picture that signatures are made of
 _TOLERANCE = 0.02  # relative; float16 weights move a signature by about 1e-3
 
 
@@ -170,7 +171,8 @@ def _check_fit(path: Path, metadata: dict[str, str], config: AFDConfig, backbone
     channels = {stage.where: stage.channels for stage in config.stages}
     channels |= {layer.where: layer.channels for layer in config.norm_layers}
     channels[where] = config.channels
-    theirs = _channel_means(backbone.net, [*compared, *channels])
+    size = (backbone.spec.height, backbone.spec.width)
+    theirs = _channel_means(backbone.net, [*compared, *channels], size)
     same = all(name in theirs and len(theirs[name]) == n for name, n in channels.items())
     if not same or not all(_alike(m, theirs[name]) for m, name in zip(mine, compared, strict=True)):
         trained_for = clean(metadata.get("backbone", ""))[:200] or "another backbone"
@@ -204,23 +206,28 @@ def _alike(mine: Tensor, theirs: Tensor) -> bool:
     return bool(near)
 
 
-def signature_text(net: nn.Module, where: str, config: AFDConfig) -> str:
+def signature_text(net: nn.Module, where: str, config: AFDConfig, size: tuple[int, int]) -> str:
     """The `signature` of *net* for a stem module of *config* behind *where*, for its metadata."""
-    parts = signature(net, [where, *config.signature_names])
+    parts = signature(net, [where, *config.signature_names], size)
     return json.dumps([[round(value, 6) for value in part.tolist()] for part in parts])
 
 
-def signature(net: nn.Module, outputs: Sequence[str]) -> list[Tensor]:
+def signature(net: nn.Module, outputs: Sequence[str], size: tuple[int, int]) -> list[Tensor]:
     """Channel means of the *outputs* (names of layers) for one fixed picture, each (C,) float32.
 
     They tell two sets of weights of one architecture apart; a stem module fits only one.
+
+    Args:
+        size: (height, width) of the picture if *net* does not take 224x224.
     """
-    means = _channel_means(net, outputs)
+    means = _channel_means(net, outputs, size)
     return [means[name] for name in outputs]
 
 
 @torch.inference_mode()
-def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
+def _channel_means(
+    net: nn.Module, names: Sequence[str], size: tuple[int, int]
+) -> dict[str, Tensor]:
     """As `signature`, by name; skips layers that *net* lacks or whose output is not 4-D."""
     captured: dict[str, Tensor] = {}
 
@@ -231,13 +238,19 @@ def _channel_means(net: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
     parameter = next(net.parameters())
     wanted = {name: module for name, module in net.named_modules() if name in names}
     with watching(wanted, capture):
-        net(_probe().to(parameter.device, parameter.dtype))
+        try:
+            net(_probe(_PROBE, _PROBE).to(parameter.device, parameter.dtype))
+        except Exception:  # what transformers raise for another size than their own
+            if size == (_PROBE, _PROBE):
+                raise
+            net(_probe(*size).to(parameter.device, parameter.dtype))
     return captured
 
 
-def _probe() -> Tensor:
-    """A fixed picture with all orientations and frequencies, (1, 3, 224, 224) float32."""
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 224), torch.linspace(-1, 1, 224), indexing="ij")
+def _probe(height: int, width: int) -> Tensor:
+    """A fixed picture with all orientations and frequencies, (1, 3, height, width) float32."""
+    lines = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    y, x = torch.meshgrid(*lines, indexing="ij")
     waves = [
         torch.sin(40 * (x * x + y * y) + k) + 0.5 * torch.cos(9 * x - 5 * y * k) for k in range(3)
     ]

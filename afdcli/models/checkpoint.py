@@ -36,7 +36,7 @@ def load_weights(net: nn.Module, path: Path) -> tuple[str, ...] | None:
         net.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise BackboneError(_misfit(net, state, path)) from error
-    found = next((facts[key] for key in KEYS if facts.get(key)), None)
+    found = next((facts[key] for key in KEYS if _may_be_names(facts.get(key))), None)
     if found is None:
         return None
     try:
@@ -45,6 +45,13 @@ def load_weights(net: nn.Module, path: Path) -> tuple[str, ...] | None:
         raise BackboneError(
             f"--checkpoint {path}: its class names cannot be read: {error}"
         ) from error
+
+
+def _may_be_names(value: object) -> bool:
+    """Whether *value* may hold class names; training programs also store their number there."""
+    if isinstance(value, str):
+        return value.lstrip()[:1] in ("[", "{")
+    return isinstance(value, list | tuple | Mapping) and len(value) > 0
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:

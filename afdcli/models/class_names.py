@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def find_class_names(
     stored: tuple[str, ...] | None = None,
     own_weights: bool = False,
 ) -> ClassNames:
-    """The names of *count* outputs, from the best source that there is.
+    """The names of *count* outputs, from the best source that there is; no two are equal.
+
+    ImageNet has two classes called "crane": they become "crane (class 134)", the bird, and "crane
+    (class 517)", the machine.
 
     Args:
         config: timm's ``pretrained_cfg`` of the classifier.
@@ -54,6 +58,25 @@ def find_class_names(
     Raises:
         BackboneError: *file* cannot be read, or it or the checkpoint has another number of names.
     """
+    found = _found(count, config, file, stored, own_weights)
+    return replace(found, names=_distinct(found.names))
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """*names*, of which those that several classes share also say which class it is."""
+    times = Counter(names)
+    return tuple(
+        f"{name} (class {index})" if times[name] > 1 else name for index, name in enumerate(names)
+    )
+
+
+def _found(
+    count: int,
+    config: Mapping[str, Any],
+    file: Path | None,
+    stored: tuple[str, ...] | None,
+    own_weights: bool,
+) -> ClassNames:
     if file is not None:
         names = read_class_names(file)
         if len(names) != count:

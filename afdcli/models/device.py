@@ -32,6 +32,10 @@ def choose_device(name: str) -> str:
         raise UsageError(f"--device {name}: choose auto, cpu, cuda or mps")
     if not present[kind]:
         raise UsageError(f"--device {name}: this machine has none; omit --device")
+    number = name.removeprefix(kind).removeprefix(":") or "0"
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not number.isdecimal() or int(number) >= count:
+        raise UsageError(f"--device {name}: choose one from {kind}:0 to {kind}:{count - 1}")
     return name
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from afdcli.constants import CONTEXT_CHANNELS
-from afdcli.core.cost import random_inputs
+from afdcli.core.cost import largest, random_inputs, relative_difference
 from afdcli.core.module import AFDModule
 from afdcli.errors import ModuleError, UsageError
 from afdcli.models.afd_classifier import AFDClassifier
@@ -136,8 +136,8 @@ def export(subject: Subject, out: Path, kind: Format) -> float:
                 _save_pt2(exported, temporary)
             else:
                 _save_onnx(exported, subject, temporary)
-            worst = max(_difference(subject, temporary, kind, batch) for batch in BATCHES)
-        if worst > TOLERANCE:
+            worst = largest(_difference(subject, temporary, kind, batch) for batch in BATCHES)
+        if not worst <= TOLERANCE:  # it may be NaN
             raise ModuleError(
                 f"the exported file differs from torch by {worst:.1e}, more than {TOLERANCE:.0e};"
                 " it was not written"
@@ -196,14 +196,6 @@ def _difference(subject: Subject, file: Path, kind: Format, batch: int) -> float
         arrays = {name: x.numpy() for name, x in zip(subject.inputs, inputs, strict=True)}
         got = [torch.from_numpy(array) for array in session.run(None, arrays)]
     return relative_difference(expected, got)
-
-
-def relative_difference(expected: Sequence[Tensor], got: Sequence[Tensor]) -> float:
-    """Largest difference of any output, over the larger of 1 and its largest value."""
-    return max(
-        float((a - b).abs().max() / a.abs().max().clamp_min(1.0))
-        for a, b in zip(expected, got, strict=True)
-    )
 
 
 @contextmanager

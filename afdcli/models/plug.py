@@ -105,7 +105,9 @@ class PluggedModel(nn.Module):
         metadata = {"plug": self.plug, "where": self.where, "backbone": self._name}
         if self.plug == "stem":
             with _evaluating(self.model):
-                metadata["signature"] = signature_text(self.model, self.where, self.afd.config)
+                metadata["signature"] = signature_text(
+                    self.model, self.where, self.afd.config, (self.spec.height, self.spec.width)
+                )
         weights_file.save(self.afd, Path(path), metadata)
 
 

@@ -153,17 +153,22 @@ def stages(net: nn.Module) -> tuple[str, ...]:
 
 
 def find_stages(
-    net: nn.Module, size: tuple[int, int], placement: Placement = _USUAL
+    net: nn.Module, size: tuple[int, int], stem: str, placement: Placement = _USUAL
 ) -> tuple[Stage, ...]:
-    """Blocks that get an adapter behind them, for inputs of *size* (height, width) in pixels.
+    """Blocks behind the module *stem* that get an adapter, for inputs of *size* (height, width).
 
-    Of each resolution from `Placement.first_stride` to `Placement.last_stride` the first block, and
-    then every `Placement.blocks_per_adapter`-th.
+    The block that *stem* is or lies in counts. Of each resolution from `Placement.first_stride` to
+    `Placement.last_stride` the first block, and then every `Placement.blocks_per_adapter`-th.
     """
-    found = []
-    for stride, blocks in sorted(blocks_by_stride(net, size).items()):
+    found, modules = [], dict(net.named_modules())
+    by_stride = sorted(blocks_by_stride(net, size).items())
+    ends = {name: modules[name] for _, blocks in by_stride for name in blocks}
+    order = [name for name, _ in run_once(net, size, {**ends, stem: modules[stem]})]
+    behind = set(order[order.index(stem) :])
+    for stride, blocks in by_stride:
         if placement.first_stride <= stride <= placement.last_stride:
-            for name in blocks[:: placement.blocks_per_adapter]:
+            usable = [name for name in blocks if name in behind]
+            for name in usable[:: placement.blocks_per_adapter]:
                 point = _verify(net, name, size)
                 found.append(Stage(name, point.channels, stride, point.activation))
     return tuple(found)

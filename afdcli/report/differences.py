@@ -13,7 +13,8 @@ Metadata = Mapping[str, object]
 _HARMLESS = {
     *("out", "rows_per_part", "overwrite", "resume", "shard", "engine", "actors", "actor_gpus"),
     *("batch_size", "workers", "timeout", "memory", "strict", "suffixes"),
-    *("labels", "topk", "compare"),
+    *("inputs", "labels", "topk", "compare", "exif", "min_prob"),
+    *("embeddings", "embeddings_dtype", "export_failed"),
     *("afd", "backbone", "device", "precision", "runtime"),
 }
 _NAMES = {"name": "backbone", "sha256": "module", "afd": "afd version"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from afdcli.errors import UsageError
+from afdcli.results.metadata import metadata_part
 from afdcli.results.stream import csv_rows
 from afdcli.storage.text import reason_of, restore
 
@@ -99,12 +99,12 @@ def source_pictures(
 
 
 def find_manifests(metadata: Mapping[str, object]) -> list[Path]:
-    """Find the manifests in the folders that the command of a run named, if they still exist."""
+    """Find the manifests in the folders that a run classified, if they still exist."""
+    inputs = metadata_part(metadata, "options").get("inputs")
+    files = [Path(str(name)) / _MANIFEST for name in inputs] if isinstance(inputs, list) else []
     try:
-        words = shlex.split(str(metadata.get("command", "")))
-        files = [Path(word) / _MANIFEST for word in words[2:]]
         return [file for file in files if file.is_file() and _is_manifest(file)]
-    except (ValueError, OSError):  # not a valid command or file name
+    except (ValueError, OSError):  # not a valid file name
         return []
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from afdcli.errors import ResultsError, UsageError
 from afdcli.results.rows import Row
 from afdcli.results.stream import ROW_GROUP, stream_results
 from afdcli.results.writers import Sink, journal
-from afdcli.storage.paths import Place, is_url, trouble
+from afdcli.storage.paths import Place, trouble
 from afdcli.storage.writable import check_file, write_at
 
 SUFFIXES = (".npy", ".parquet")
@@ -31,10 +31,17 @@ DTYPES = ("float32", "float16")
 _HEADER = 128  # bytes, a multiple of 64 as numpy wants it
 
 
-def check_embeddings(out: Path, results: Place, dtype: str) -> None:
-    """Raise UsageError, before slow work, if embeddings cannot be written to *out*."""
-    if is_url(str(out)) or str(out).partition(":/")[0] in ("s3", "gs", "http", "https"):
-        raise UsageError(f"--embeddings {out}: give a local file; results may be at a URL")
+def check_embeddings(
+    out: Path, results: Place, dtype: str, others: Iterable[Path | None] = ()
+) -> None:
+    """Check, before slow work, that embeddings can be written to *out*.
+
+    Args:
+        others: files that *out* must not replace.
+
+    Raises:
+        UsageError: they cannot.
+    """
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--embeddings {out}: the name must end in {' or '.join(SUFFIXES)}")
     if out.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
@@ -45,7 +52,7 @@ def check_embeddings(out: Path, results: Place, dtype: str) -> None:
         raise UsageError(f"--embeddings-dtype {dtype}: choose {' or '.join(DTYPES)}")
     if isinstance(results, Path) and out.absolute() == results.absolute():
         raise UsageError(f"--embeddings {out}: give another file than --out")
-    check_file(out, "--embeddings")
+    check_file(out, "--embeddings", others)
 
 
 class Embeddings:

@@ -40,9 +40,11 @@ class Origins:
 
     Args:
         inputs: files, folders, archives and URLs that were classified; local paths are absolute.
+        absolute: names that are absolute paths, from a list on standard input, are files as well.
     """
 
-    def __init__(self, inputs: Sequence[str]) -> None:
+    def __init__(self, inputs: Sequence[str], *, absolute: bool = False) -> None:
+        self._absolute = absolute
         self._folders: list[str] = []
         self._urls: list[str] = []
         self._archives: dict[str, Path] = {}
@@ -98,9 +100,14 @@ class Origins:
         if len(self._urls) == 1:
             url = self._urls[0]
             return Origin(url=url if url.endswith(f"/{raw}") else f"{url}/{raw}")
-        return Origin(problem="there is no such file any more")
+        if raw.startswith("/"):
+            return Origin(problem="it came from a list on standard input; give --photos /")
+        several = "several URLs were classified; give one of them at a time"
+        return Origin(problem=several if self._urls else "there is no such file any more")
 
     def _candidates(self, raw: str) -> list[str]:
+        if self._absolute and raw.startswith("/"):
+            return [raw]
         given = self._files.get(raw.rpartition("/")[2], [])
         found = [path for path in given if path == raw or path.endswith(f"/{raw}")]
         return found + [path for f in self._folders if (path := inside(f, raw)) is not None]

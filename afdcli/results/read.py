@@ -78,7 +78,7 @@ def _typed(path: Place, rows: pd.DataFrame) -> pd.DataFrame:
         if plain in ("correct", UNSURE):
             truth = column.astype(str).str.lower().map(TRUTH).astype("float64")
             columns[str(name)] = _checked(path, column, truth, "true or false")
-        elif plain in NUMBERS or plain.startswith(("index", "prob")):
+        elif plain in NUMBERS or plain in ("index", "prob"):
             numbers = pd.to_numeric(column, errors="coerce").astype("float64")
             finite = numbers.where(np.isfinite(numbers))
             columns[str(name)] = _checked(path, column, finite, "a number")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from afdcli.errors import UsageError
 from afdcli.report.groups import band_name
 from afdcli.results.origins import Origins
-from afdcli.results.read import NUMBERS
+from afdcli.results.read import NUMBERS, TRUTH
 from afdcli.results.rows import DIRECT
 from afdcli.results.rows import UNSURE as UNSURE_COLUMN
 from afdcli.results.stream import Cells
@@ -37,14 +38,8 @@ class Plan:
         Raises:
             UsageError: they cannot.
         """
-        plain = self.by.removeprefix(DIRECT)
-        numbers = plain in NUMBERS or plain.startswith(("index", "prob"))
-        usable = [
-            name
-            for name in row
-            if name not in ("path", "note", *NUMBERS)
-            and not name.removeprefix(DIRECT).startswith(("index", "prob"))
-        ]
+        numbers = _is_number(self.by)
+        usable = [name for name in row if name not in ("path", "note") and not _is_number(name)]
         usable += ["quality"] * ("quality" in row)
         if self.by not in usable:
             why = "holds numbers" if numbers and self.by in row else "is no column to sort by"
@@ -58,7 +53,11 @@ class Plan:
         return self.by.replace("label", "prob", 1) if "label" in self.by else ""
 
     def folder(self, row: Cells) -> str:
-        """The folder for a row; "" if it has no value, so that its picture stays."""
+        """The folder for a row; "" if it has no value, so that its picture stays.
+
+        Raises:
+            ValueError: a cell that shall hold a number or a truth value does not.
+        """
         value = row[self.by]
         if not value:
             return ""
@@ -66,14 +65,26 @@ class Plan:
         if plain == "quality":
             return band_name(float(value))
         if plain in _TRUTH:
-            return _TRUTH[plain][value == "1"]
+            return _TRUTH[plain][_is_true(value)]
         if not self._probability:
             return safe_name(value)
         if self.min_prob is not None:
             unsure = float(row[self._probability] or 0) < self.min_prob
         else:
-            unsure = self.by == "label" and row.get(UNSURE_COLUMN) == "1"
+            unsure = self.by == "label" and _is_true(row.get(UNSURE_COLUMN) or "0")
         return UNSURE if unsure else class_folder(value)
+
+
+def _is_number(name: str) -> bool:
+    """Whether the column *name* holds numbers, which would give a folder for each."""
+    plain = name.removeprefix(DIRECT)
+    return re.sub(r"_[0-9]+$", "", plain) in (*NUMBERS, "index", "prob")
+
+
+def _is_true(cell: str) -> bool:
+    if cell.lower() not in TRUTH:
+        raise ValueError(f"{cell[:40]!r} is not true or false")
+    return TRUTH[cell.lower()] == 1.0
 
 
 def find_picture(origins: Origins, name: str) -> Path | str:

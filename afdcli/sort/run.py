@@ -118,7 +118,11 @@ class _Run:
 
     def run(self, on_rows: Callable[[int], None]) -> Sorted:
         for number, row in enumerate(stream_results(self._sorting.results), 1):
-            folder = self._sorting.plan.folder(row)
+            try:
+                folder = self._sorting.plan.folder(row)
+            except ValueError as error:
+                self._flush()  # what is planned is in the list, and can be undone
+                raise ResultsError(f"{self._sorting.results}: row {number}: {error}") from error
             if not folder:
                 self._done.valueless += 1
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from afdcli.storage.paths import trouble
 
 _DRAFT = 16  # bytes that drafts add to a name, as in ``NAME.meta.json.part``
 _LONGEST_PATH = 4096 - _DRAFT
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")  # pathlib has removed one of the two slashes
 
 
 def check_file(path: Path, option: str = "--out", inputs: Iterable[Path | None] = ()) -> None:
@@ -23,8 +25,10 @@ def check_file(path: Path, option: str = "--out", inputs: Iterable[Path | None] 
         inputs: files that are read, so that none must be overwritten.
 
     Raises:
-        UsageError: *path* is a folder or an input, permission is missing, …
+        UsageError: *path* is a folder, an input or was typed as a URL, permission is missing, …
     """
+    if _URL.match(str(path)):
+        raise UsageError(f"{option} {path} is at a URL: give a local file")
     for file in inputs:
         if file is not None and file.resolve() == path.resolve():
             raise UsageError(f"{option} {path}: would overwrite {file}; choose another name")

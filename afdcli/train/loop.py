@@ -65,7 +65,7 @@ class Trainer:
         settings: TrainSettings,
         validation: Validation,
         checkpoint: Path,
-        identity: str,
+        identity: dict[str, str],
     ) -> None:
         self.backbones, self.settings, self.validation = list(backbones), settings, validation
         self.checkpoint, self.identity = checkpoint, identity
@@ -93,6 +93,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state.get("scaler", {}))
         self.kept = Kept.loaded(state["kept"])
+        self.score = self.kept.score
         self.step, self.elapsed = state["step"], state["elapsed"]
 
     def run(self, pairs: Replay, report: Callable[[Progress], None]) -> None:
@@ -175,8 +176,8 @@ class Trainer:
         if s.fdm:
             assert isinstance(self.module, AFDModule)
             loss = loss + s.fdm * losses.map_loss(self.module, batch, f)
-        self.optimiser.update(loss, self.scaler)
-        self.average.update_parameters(self.module)
+        if self.optimiser.update(loss, self.scaler):
+            self.average.update_parameters(self.module)
         return float(feature.detach()), float(divergence.detach())
 
     def _pass(self, pairs: Replay, turn: int) -> tuple[Batch, losses.Features]:

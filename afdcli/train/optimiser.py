@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from afdcli.errors import UsageError
+
 _DECAY = 0.01
+_MOST_LOST = 50  # steps; in float16 the first dozen may be, until the scale has fallen
 _LEAST_SIDE = 4  # of a matrix that Muon updates; smaller ones have no directions to balance
 
 
@@ -24,6 +27,7 @@ class Optimiser:
     """
 
     def __init__(self, module: nn.Module, lr: float) -> None:
+        self._lost = 0
         self._weights: list[tuple[nn.Parameter, nn.Parameter]] = []
         matrices: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
         others: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
@@ -49,8 +53,15 @@ class Optimiser:
             for group, rate in zip(optimiser.param_groups, (rest, gates), strict=True):
                 group["lr"] = rate
 
-    def update(self, loss: Tensor, scaler: torch.amp.GradScaler) -> None:
-        """One step down the gradient of *loss*, whose norm is clipped to 1."""
+    def update(self, loss: Tensor, scaler: torch.amp.GradScaler) -> bool:
+        """One step down the gradient of *loss*, whose norm is clipped to 1.
+
+        Returns:
+            False if the gradients are not finite, and the step was left out.
+
+        Raises:
+            UsageError: they were not finite `_MOST_LOST` times in a row.
+        """
         self._both["adamw"].zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for weight, matrix in self._weights:
@@ -60,10 +71,16 @@ class Optimiser:
         for optimiser in both:
             scaler.unscale_(optimiser)
         groups = [group["params"] for optimiser in both for group in optimiser.param_groups]
-        nn.utils.clip_grad_norm_([weight for group in groups for weight in group], 1.0)
+        norm = nn.utils.clip_grad_norm_([weight for group in groups for weight in group], 1.0)
+        finite = bool(norm.isfinite())
+        self._lost = 0 if finite else self._lost + 1
+        if self._lost > _MOST_LOST:
+            raise UsageError("training diverges: the losses are not finite; give a lower --lr")
         for optimiser in both:
-            scaler.step(optimiser)  # leaves a step out whose gradients are not finite
+            if finite or scaler.is_enabled():  # the scaler leaves the step out, and counts it
+                scaler.step(optimiser)
         scaler.update()
+        return finite
 
     def state_dict(self) -> dict[str, Any]:
         """Of both."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -57,12 +58,15 @@ def collect(folders: list[Path], validation: int, seed: int, exclude: set[str]) 
     """
     usable: list[tuple[int, Path]] = []
     skipped: dict[str, str] = {}
+    seen: set[str] = set()
     found = [(i, item) for i, folder in enumerate(folders) for item in discover([folder])]
     found.sort(key=lambda pair: pair[1].relative)
     random.Random(seed).shuffle(found)
     for i, item in found:
-        if item.relative in exclude:
+        real = os.path.realpath(item.path)
+        if item.relative in exclude or real in seen:  # folders may overlap
             continue
+        seen.add(real)
         if len(usable) == MOST_PHOTOS:
             break
         reason = unusable(item.path)

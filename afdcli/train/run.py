@@ -23,6 +23,7 @@ from afdcli.models.hooks import HookedBackbone, Plug
 from afdcli.models.loader import Backbone
 from afdcli.models.plug_points import find_norm_layers, find_stages, find_stem
 from afdcli.models.precision import PRECISIONS
+from afdcli.train.checkpoint import identity_of
 from afdcli.train.loader import Pairs, batches, validation_batches
 from afdcli.train.loop import Progress, Trainer
 from afdcli.train.pair_cache import Replay
@@ -128,7 +129,7 @@ def _at_stem(
     preset_name = LIGHT if preset_name == AUTO else preset_name
     placement = placement_of(preset_name)
     point = find_stem(net, view, at, quarter=placement.quarter)
-    stages = find_stages(net, view, placement)
+    stages = find_stages(net, view, point.where, placement)
     norm_layers = find_norm_layers(net, view, point.where, placement)
     config = preset(
         preset_name,
@@ -172,13 +173,16 @@ def train(
         UsageError, ModuleError: *init*, or the checkpoint to resume from, does not fit.
     """
     keep_to_quota()
+    signed = _signature(plan)  # now: what fails shall fail before the work
     torch.manual_seed(settings.seed)
     module = begin(plan, init).to(device)
     settings = replace(settings, init=init.name if init else "")
     outcome = fit(
         plan, module, photos, settings, checkpoint_path(out), report, resume=resume, workers=workers
     )
-    weights_file.save(module.cpu(), out, _metadata(plan, photos, settings, outcome, command))
+    weights_file.save(
+        module.cpu(), out, _metadata(plan, photos, settings, outcome, command) | signed
+    )
     for one in plan.hooked:
         one.remove()
     return outcome
@@ -202,7 +206,7 @@ def begin(plan: Plan, init: Path | None = None) -> AFDModule:
         raise ModuleError(
             f"--init {init} was made for another plug point, backbone or preset (--plug {plug}"
             f"{f', behind {where}' if where else ''}, c = {module.config.width}); "
-            "give the options that it was trained with"
+            "give the options that it was trained with, or a larger --preset"
         )
     return grown(module, plan.config)
 
@@ -233,7 +237,8 @@ def fit(
     plan = replace(plan, spec=replace(plan.spec, icc=settings.icc))
     held_out = validation_batches(photos.validation, plan.spec, settings.seed, settings.batch_size)
     validation = Validation(plan.hooked, [batch.to(device) for batch in held_out])
-    identity = _identity(plan, settings)
+    names = [each.name for each in plan.backbones]
+    identity = identity_of(names, plan.plug, plan.config, settings, photos.validation)
     trainer = Trainer(plan.hooked, module, settings, validation, checkpoint, identity)
     if resume:
         trainer.resume()
@@ -261,18 +266,11 @@ def training_view(plan: Plan, side: int) -> ViewSpec:
     return replace(plan.spec, height=side, width=side)
 
 
-def _identity(plan: Plan, settings: TrainSettings) -> str:
-    """What must be the same for a run to be resumed; the budget may grow."""
-    unbounded = replace(settings, minutes=None, steps=None)
-    names = "+".join(backbone.name for backbone in plan.backbones)
-    return f"{names} {plan.plug} {plan.config.to_json()} {unbounded.to_json()}"
-
-
 def _metadata(
     plan: Plan, photos: PhotoSet, settings: TrainSettings, outcome: Outcome, command: str
 ) -> dict[str, str]:
     """What travels with the module: where it fits, and how it came to be."""
-    metadata = {
+    return {
         "afd_version": __version__,
         "plug": plan.plug,
         "where": plan.where,
@@ -284,6 +282,12 @@ def _metadata(
         "minutes": f"{outcome.minutes:.1f}",
         "command": command,
     }
-    if plan.plug == "stem":
-        metadata["signature"] = signature_text(plan.backbones[0].net, plan.where, plan.config)
-    return metadata
+
+
+def _signature(plan: Plan) -> dict[str, str]:
+    """What tells the classifier of a stem module from others, for its metadata."""
+    if plan.plug != "stem":
+        return {}
+    first = plan.backbones[0]
+    size = (first.spec.height, first.spec.width)
+    return {"signature": signature_text(first.net, plan.where, plan.config, size)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,14 +108,12 @@ def pool(
     shape = (kinds, COMPONENTS, len(y), FREQUENCIES, len(x))
     planes, done = coefficients.planes, 0
     pooled = (np.empty if len(planes) == COMPONENTS else np.zeros)(shape, np.float32)
-    while done < len(planes):  # Cb and Cr have the same blocks, and are pooled together
-        alike = [p for p in planes[done:] if _blocks(p) == _blocks(planes[done])]
-        count = len(alike) if planes[done : done + len(alike)] == tuple(alike) else 1
-        group = planes[done : done + count]
+    for _, alike in groupby(planes, _blocks):  # Cb and Cr have the same, and are pooled together
+        group = list(alike)
         rows = weights(y, group[0].levels.shape[0], group[0].block_size[0])
         cols = weights(x, group[0].levels.shape[1], group[0].block_size[1])
-        _pool_planes(group, rows, cols, pooled[:, done : done + count])
-        done += count
+        _pool_planes(group, rows, cols, pooled[:, done : done + len(group)])
+        done += len(group)
     return np.moveaxis(pooled.reshape(kinds, COMPONENTS, len(y), 8, 8, len(x)), -1, 3)
 
 

@@ -120,3 +120,10 @@ def test_two_threads_get_their_own_rows(photos: Path, classifier: Classifier) ->
         rows = pool.map(lambda order: classifier(files if order else files[::-1]), orders)
         for order, found in zip(orders, rows, strict=True):
             assert found == expected[order]
+
+
+def test_it_needs_no_place_for_results(kit: Path, photos: Path, classifier: Classifier) -> None:
+    """It writes none, so a folder of the default name is none of its business."""
+    Path("results.csv").mkdir()
+    again = Classifier(**options(kit))
+    assert len(again(photos / "red" / "01.jpg")) == 1

@@ -164,3 +164,14 @@ def test_always_readable_and_never_shorter_than_the_results(here: Path) -> None:
         with pytest.raises(ResultsError):
             sink.close()
     assert np.isnan(np.load("e.npy")[[0, 3, 6, 9]]).all()
+
+
+def test_resume_without_results_keeps_the_embeddings_of_another_run(
+    kit: Path, photos: Path
+) -> None:
+    assert afd(kit, *OPTIONS, "--embeddings", "e.npy").exit_code == 1
+    before = Path("e.npy").read_bytes()
+    result = afd(kit, *OPTIONS, "--embeddings", "e.npy", "--out", "new.csv", "--resume")
+    assert result.exit_code == 2
+    assert "no results at new.csv to resume" in " ".join(result.output.split())
+    assert Path("e.npy").read_bytes() == before

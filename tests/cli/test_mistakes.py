@@ -142,6 +142,8 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("train", "--data", "good", "--checkpoint", "no.pth"), ("--checkpoint no.pth",)),
         (("train", "--data", "good", "--import", "no.py"), ("--import no.py",)),
         (("train", "--data", "good", "--device", "tpu"), ("--device tpu",)),
+        (("classify", "a.jpg", "--device", "cpu:1"), ("--device cpu:1", "cpu:0 to cpu:0")),
+        (("classify", "a.jpg", "--device", "cpu:x"), ("--device cpu:x",)),
         (
             ("train", "--data", "good", "--checkpoint", "m.safetensors", "--out", "m.safetensors"),
             ("would overwrite m.safetensors",),
@@ -159,6 +161,23 @@ def test_a_folder_is_no_file(places: Path, command: str) -> None:
         (("classify", "a.jpg", "--labels", "good"), ("good",)),
         (("classify", "a.jpg", "--import", "good"), ("--import good",)),
         (("classify", "nowhere"), ("nowhere",)),
+        (("classify", "s3://bucket/x.tar"), ("s3://bucket/x.tar", "download it first")),
+        (
+            ("classify", "a.jpg", "--out", "x.csv", "--export-failed", "x.csv"),
+            ("--export-failed x.csv", "would overwrite x.csv"),
+        ),
+        (
+            ("classify", "a.jpg", "--export-failed", "a.jpg"),
+            ("--export-failed a.jpg", "would overwrite"),
+        ),
+        (
+            ("classify", "a.jpg", "--export-failed", "s3://bucket/f.txt"),
+            ("--export-failed s3:/bucket/f.txt", "give a local file"),
+        ),
+        (
+            ("classify", "a.jpg", "--embeddings", "e.npy", "--export-failed", "e.npy"),
+            ("--export-failed e.npy", "would overwrite e.npy"),
+        ),
         (("inspect", "nowhere.jpg"), ("nowhere.jpg",)),
         (("inspect", "good"), ("good",)),
         (("inspect", "file"), ("file",)),

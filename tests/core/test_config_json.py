@@ -70,7 +70,7 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("adapter_width", {"adapter_width": 10**6}),
     ("adapter_width", {"adapter_width": 0}),
     ("stages", {"stages": "layer1"}),
-    ("stages", {"stages": [{}] * 65}),
+    ("stages", {"stages": [{}] * 513}),
     ("Stage", {"stages": ["layer1"]}),
     ("channels is missing", {"stages": [{"where": "a", "stride": 4, "activation": "relu"}]}),
     ("film_width", {"film_width": 0}),

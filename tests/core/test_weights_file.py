@@ -36,6 +36,12 @@ def test_save_and_load(tmp_path: Path) -> None:
         assert torch.equal(loaded(*inputs), module(*inputs))
 
 
+def test_others_may_read_what_is_saved(tmp_path: Path) -> None:
+    weights_file.save(AFDModule(preset("paper", 8)), tmp_path / "m.safetensors")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_load_refuses_what_is_no_module(tmp_path: Path) -> None:
     file = tmp_path / "m.safetensors"
     with pytest.raises(ModuleError, match="does not exist"):
@@ -65,3 +71,14 @@ def test_fuse_file_refuses_a_fused_module(tmp_path: Path) -> None:
     assert metadata["plug"] == "input"
     with pytest.raises(ModuleError, match="nothing to fuse"):
         fuse_file(tmp_path / "f.safetensors", tmp_path / "g.safetensors")
+
+
+def test_outputs_that_are_not_finite_are_not_fused(tmp_path: Path) -> None:
+    module = AFDModule(preset("paper", 8))
+    with torch.no_grad():
+        for parameter in module.fe.parameters():
+            parameter.mul_(1e30)  # the sums overflow, and infinity minus infinity is no number
+    weights_file.save(module, tmp_path / "m.safetensors")
+    with pytest.raises(ModuleError, match="fused outputs differ by nan"):
+        fuse_file(tmp_path / "m.safetensors", tmp_path / "f.safetensors")
+    assert not (tmp_path / "f.safetensors").exists()

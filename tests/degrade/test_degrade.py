@@ -212,3 +212,13 @@ def test_members_of_archives_and_urls(photos: Path, tmp_path: Path, archive: boo
         assert {k: row[k] for k in row if k not in same} == {
             k: plain[k] for k in plain if k not in same
         }
+
+
+def test_overwrite_leaves_only_what_the_manifest_lists(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    afd(photos, "--qf", "25,10", "--out", out, code=1)
+    (out / "qf10" / "mine.txt").write_text("not of afd")
+    afd(photos, "--qf", 15, "--out", out, "--overwrite", code=1)
+    listed = {row["output"] for row in rows(out) if row["output"]}
+    assert set(files(out)) == listed | {"manifest.csv", "qf10/mine.txt"}
+    assert not (out / "qf25").exists()

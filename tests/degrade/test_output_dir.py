@@ -26,7 +26,9 @@ def test_no_target_ever_leaves_the_output_folder(
     listed = f"../../up.png\n{tmp_path}/up.png\n\n./x/../here.png\nhere.png\n../gone.png\n"
     afd("-", "--out", "out", stdin=listed.encode(), code=1)
     table = rows(work / "out")
-    assert [row["output"] for row in table] == ["up.jpg", "up-2.jpg", "here.jpg", "here-2.jpg", ""]
+    up = f"{tmp_path.as_posix()[1:]}/up"  # by its full path, since it is outside
+    outputs = [f"{up}.jpg", f"{up}-2.jpg", "here.jpg", "here-2.jpg", ""]
+    assert [row["output"] for row in table] == outputs
     assert [row["error"] for row in table] == ["", "", "", "", "unreadable"]
     assert all(
         (work / "out") in p.parents for p in set(tmp_path.rglob("*")) - before - {work / "out"}

@@ -36,6 +36,9 @@ def test_the_key_holds_weights_settings_and_code(monkeypatch: pytest.MonkeyPatch
         first.weight[0, 0, 0, 0] += 1e-6
     assert key_of(plain) != key
     other = network()
+    other.backbone.mean += 0.1
+    assert key_of(other) != key_of(network())
+    other = network()
     next(m for m in other.backbone.net.modules() if isinstance(m, nn.Conv2d)).stride = (1, 1)
     assert key_of(other) != key
     monkeypatch.setattr(model_cache, "_sources", lambda _: [Path("cached_net.py")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from kit import small_models
 from kit.classify import afd, table
 
 from afdcli.core import AFDModule, weights_file
-from afdcli.errors import UsageError
+from afdcli.errors import ModuleError, UsageError
 from afdcli.inference import convert
 from afdcli.inference.runtime import choose_runtime, run_somewhere
 from afdcli.models import export
@@ -135,3 +136,32 @@ def test_auto_falls_back_to_torch_and_says_so(
     result = afd(kit, photos, "--runtime", "openvino")
     assert result.exit_code == 2
     assert "differs from torch" in " ".join(result.stderr.split())
+
+
+class _Attention(torch.nn.Module):
+    """Channel attention with a one-dimensional convolution (ECA), as in timm's ecaresnet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Conv2d(8, 8, 3, 2)
+        self.attend, self.fc = torch.nn.Conv1d(1, 1, 3, padding=1), torch.nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        weights = self.attend(x.mean((2, 3))[:, None])[:, 0].sigmoid()
+        return self.fc(self.last(x * weights[:, :, None, None]).mean((2, 3)))
+
+
+def test_other_convolutions_do_not_shift_the_names_of_layers(kit: Path) -> None:
+    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
+    net = _Attention().eval()
+    model = convert.convert(AFDClassifier(replace(backbone, net=net), None).eval(), 1)
+    found = {op.get_friendly_name() for op in model.get_ops()}
+    assert {"net.backbone.net.first#0", "net.backbone.net.last#2"} <= found
+
+
+def test_outputs_that_are_not_finite_are_no_match(kit: Path) -> None:
+    backbone = load_backbone("tiny_test_net", imports=[str(kit / "tiny_models.py")])
+    torch.nn.init.constant_(backbone.net.fc.weight, torch.nan)
+    with pytest.raises(ModuleError, match="differs"):
+        convert.convert(AFDClassifier(backbone, None).eval(), 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from afdcli.errors import UsageError
 from afdcli.inputs.class_finder import ClassFinder
 from afdcli.inputs.found import Found
 from afdcli.inputs.inputs import Inputs, Shard
+from afdcli.inputs.kinds import Rule
 from afdcli.inputs.labels import load_labels
 from afdcli.inputs.members import Archive
 from afdcli.inputs.remote import Remote
@@ -223,3 +226,32 @@ def test_folders_of_urls_and_archives_are_not_those_of_this_machine(
     inside = "x.tar/yin yang/1.jpg"
     assert labels.target(Found(Path(inside), inside, member)) == 1
     assert "1 without a label" in labels.warning()
+
+
+def test_bare_names_in_a_compressed_tar_keep_nothing_unpacked(tmp_path: Path) -> None:
+    """Whether a bare name is that of one picture only is known after the last member."""
+    (tmp_path / "x.tar.gz").write_bytes(b"")
+    pages: list[weakref.ref[_Unpacked]] = []
+    most = 0
+
+    def lister(archive: Path, rule: Rule) -> Iterator[Found]:
+        nonlocal most
+        for name in ("a/1.jpg", "a/2.jpg", *(f"b/{n}.jpg" for n in range(2, 40))):
+            page = _Unpacked()
+            pages.append(weakref.ref(page))
+            yield Found(archive, f"x.tar.gz/{name}", page)  # type: ignore[arg-type]
+            most = max(most, sum(each() is not None for each in pages))
+
+    file = write(tmp_path, "file,label\n1.jpg,stop sign\n2.jpg,7\n3.jpg,7\n")
+    labels = load_labels(file, NAMES)
+    inputs = Inputs([str(tmp_path / "x.tar.gz")], lister=lister)
+    targets = {item.relative: labels.target(item) for item in labels.prepare(inputs)}
+    assert targets["x.tar.gz/a/1.jpg"] == 0
+    assert targets["x.tar.gz/b/3.jpg"] == 4
+    assert targets["x.tar.gz/a/2.jpg"] is targets["x.tar.gz/b/2.jpg"] is None  # which one?
+    assert len(targets) == 40
+    assert len(pages) == 80 and most < 5
+
+
+class _Unpacked:
+    """Stands for the file that holds a member's bytes."""

@@ -33,7 +33,7 @@ def small_backbone(seed: int = 0) -> Backbone:
 def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) -> Path:
     """A module of random weights; plug "stages": a stem module that corrects the stages, too."""
     staged = plug == "stages"
-    stages = find_stages(backbone.net, (64, 64)) if staged else ()
+    stages = find_stages(backbone.net, (64, 64), "act1") if staged else ()
     norm_layers = find_norm_layers(backbone.net, (64, 64), "act1") if staged else ()
     plug = "stem" if plug == "stages" else plug
     config = preset(
@@ -51,7 +51,7 @@ def module_file(tmp_path: Path, backbone: Backbone, plug: str, seed: int = 3) ->
             parameter.normal_(0, 0.07)
     metadata = {"plug": plug, "where": "act1" if plug == "stem" else ""}
     if plug == "stem":
-        parts = signature(backbone.net, ["act1", *config.signature_names])
+        parts = signature(backbone.net, ["act1", *config.signature_names], (64, 64))
         text = json.dumps([part.tolist() for part in parts])
         metadata |= {"signature": text, "backbone": backbone.name}
     path = tmp_path / f"{plug}.safetensors"

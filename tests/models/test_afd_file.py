@@ -14,7 +14,7 @@ from kit.plugged import module_file, ship, small_backbone
 from afdcli.core import weights_file
 from afdcli.errors import ModuleError
 from afdcli.models import shipped as weights
-from afdcli.models.afd_file import find_module
+from afdcli.models.afd_file import find_module, signature
 from afdcli.models.loader import load_backbone
 
 
@@ -172,3 +172,12 @@ def test_a_module_of_another_backbone_says_whose_it_is(tmp_path: Path) -> None:
     assert "--plug-at" not in str(caught.value)
     note = find_module("auto", other)
     assert note is not None and f"afd train {options} --data DIR" in note.note
+
+
+def test_a_network_that_takes_its_own_size_only_has_a_signature() -> None:
+    net = timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=5).eval()
+    where = "patch_embed.proj"
+    (found,) = signature(net, [where], (64, 64))
+    assert found.shape == (192,) and found.abs().sum() > 0
+    with pytest.raises(AssertionError, match="224"):
+        signature(net, [where], (224, 224))

@@ -110,3 +110,13 @@ def test_imagenet_is_said_to_be_assumed_unless_timm_says_so() -> None:
     other = find_class_names(1000, {"tag": "places"}, own_weights=True)
     assert (other.names[0], other.source) == ("0", NUMBERS)
     assert find_class_names(7, {"tag": "a1_in1k"}, own_weights=True).source == NUMBERS
+
+
+def test_no_two_classes_have_the_same_name(tmp_path: Path) -> None:
+    names = find_class_names(1000, {}).names
+    assert len(set(names)) == 1000
+    assert (names[134], names[517]) == ("crane (class 134)", "crane (class 517)")
+    file = tmp_path / "names.txt"
+    file.write_text("cat\ndog\ncat\n")
+    names = find_class_names(3, {}, file=file).names
+    assert names == ("cat (class 0)", "dog", "cat (class 2)")

@@ -165,6 +165,9 @@ def test_names_in_a_checkpoint(five: str, tmp_path: Path) -> None:
     names = {"0": "a", "1": "b", "2": "c", "3": "d", "4": "e"}
     file = checkpoint(tmp_path, {"state_dict": state, "id2label": names})
     assert load_backbone("five_net", checkpoint=file).class_names == tuple("abcde")
+    for other in (5, "5", torch.arange(5)):  # what training programs store besides
+        file = checkpoint(tmp_path, {"state_dict": state, "classes": other})
+        assert load_backbone("five_net", checkpoint=file).class_names == tuple("01234")
     tensors = tmp_path / "w.safetensors"
     for text, message in (
         (json.dumps(list("abc")), "names 3 classes, but the backbone has 5"),

@@ -92,7 +92,8 @@ STAGES = [
 
 @pytest.mark.parametrize(("name", "expected"), STAGES)
 def test_blocks_are_found(name: str, expected: list[tuple[str, int, int]]) -> None:
-    found = find_stages(made(name), (224, 224))
+    net = made(name)
+    found = find_stages(net, (224, 224), find_stem(net, (224, 224)).where)
     assert [(s.where, s.channels, s.stride) for s in found] == expected
 
 
@@ -116,13 +117,20 @@ def test_blocks_of_families(name: str) -> None:
 def test_light_corrects_every_second_block_from_an_eighth_on() -> None:
     net = made("tf_efficientnet_lite0")
     placement = placement_of("light")
-    found = find_stages(net, (224, 224), placement)
+    found = find_stages(net, (224, 224), "blocks.1.0", placement)
     names = ["2.0", "3.0", "3.2", "4.1"]
     assert [stage.where for stage in found] == [f"blocks.{name}" for name in names]
     point = find_stem(net, (224, 224), quarter=True)
     assert (point.where, point.channels, point.stride) == ("blocks.1.0", 24, 4)
     few = find_norm_layers(net, (224, 224), point.where, placement)
     assert set(few) < set(find_norm_layers(net, (224, 224), point.where))
+
+
+def test_no_adapter_lies_in_front_of_the_plug_point() -> None:
+    net = made("resnet10t")
+    for at, expected in (("layer2", ["layer3.0"]), ("layer2.0", ["layer2.0", "layer3.0"])):
+        found = find_stages(net, (224, 224), at)
+        assert [stage.where for stage in found] == expected
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ def test_a_class_of_two_photos_is_too_few() -> None:
 
 def test_a_manifest_is_found_and_identifies_views(tmp_path: Path) -> None:
     rows = views(plain)
-    write("all.csv", rows, metadata={"command": "afd classify degraded --out all.csv"})
+    options = {"inputs": [str(tmp_path / "degraded")]}
+    write("all.csv", rows, metadata={"options": options})
     for folder in ("degraded", "elsewhere"):
         (tmp_path / folder).mkdir()
         with Manifest(tmp_path / folder) as manifest:

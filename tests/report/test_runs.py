@@ -173,6 +173,14 @@ def test_shards_with_different_settings_cause_a_warning(
     write("a.csv", compared()[:20], metadata=made("1/2"))
     write("b.csv", compared()[20:], metadata=made("2/2"))
     assert "differ" not in report("a.csv", "b.csv").output
+    others = {"inputs": ["b"], "embeddings": "b.npy", "export_failed": "f", "exif": True}
+    metadata = made("2/2")
+    write(
+        "b.csv",
+        compared()[20:],
+        metadata={**metadata, "options": {**metadata["options"], **others}},
+    )
+    assert "differ" not in report("a.csv", "b.csv").output  # none of these changes a prediction
     write("b.csv", compared()[20:], metadata=made("2/2", **changed))
     result = report("a.csv", "b.csv", "--html", "page.html")
     line = f"careful: these shards of one collection differ in {said}"

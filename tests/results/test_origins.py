@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kit import results
-from kit.classify import afd, jpeg
+from kit.classify import afd, jpeg, table
 from kit.results import row
 
 from afdcli.errors import UsageError
@@ -94,3 +94,31 @@ def test_what_is_not_in_the_list_is_said(here: Path) -> None:
     for part in ("a line break", "z.zip, which can only be classified as a whole", "no such file"):
         assert part in retry.remark
     assert Path("failed.txt").read_text() == str(here / "a/x.jpg") + "\n"
+
+
+def test_names_of_a_list_lead_back_to_its_files(
+    kit: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the current folder has files of the same names."""
+    listed = [photos / "red" / "04.jpg", photos / "red" / "01.jpg", Path("near.jpg").absolute()]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for path in ("04.jpg", "01.jpg", "near.jpg"):
+        Path(path).write_bytes(jpeg(9))
+    lines = [*map(str, listed[:2]), "near.jpg", str(photos / "Stop_Sign")]
+    result = afd(kit, "-", "--export-failed", "failed.txt", stdin="\n".join(lines))
+    assert result.exit_code == 1, result.output
+    names = table()["path"].tolist()
+    folder = [str(path) for path in sorted((photos / "Stop_Sign").iterdir())]
+    assert names == [*lines[:2], "near.jpg", *folder]
+    assert Path("failed.txt").read_text() == lines[0] + "\n"
+    found = Origins.of(Path("results.csv"))
+    assert found.find("near.jpg").file == elsewhere / "near.jpg"
+    assert "standard input" in found.find(names[1]).problem
+    assert Origins.of(Path("results.csv"), [Path("/")]).find(names[1]).file == Path(names[1])
+
+
+def test_several_urls_cannot_be_told_apart() -> None:
+    found = Origins(["s3://a/x", "s3://b/x"]).find("1.jpg")
+    assert "several URLs" in found.problem

@@ -397,3 +397,29 @@ def test_a_cut_last_line_is_dropped(here: Path) -> None:
     moves.append([{"row": 2, "how": "move", "from": "/a", "to": "b"}])
     assert [move.row for move in moves.moves()] == [2]
     assert files.equal(Path("moves.jsonl"), Path("moves.jsonl"))
+
+
+def test_truth_as_pandas_writes_it(here: Path) -> None:
+    """Joined with rows that have none, 1 becomes 1.0; other tools write TRUE."""
+    photos("a.jpg", "b.jpg", "c.jpg")
+    lines = ["path,status,error,label,prob,correct,unsure,problem"]
+    lines += ["a.jpg,ok,,cat,0.9,1.0,TRUE,blurry", "b.jpg,ok,,cat,0.9,0.0,FALSE,dark"]
+    Path("r.csv").write_text("\n".join([*lines, "c.jpg,failed,corrupt,,,,,"]) + "\n")
+    words = ("--photos", "photos", "--copy")
+    for by, expected in (
+        ("correct", {"right/a.jpg", "wrong/b.jpg"}),
+        ("label", {"unsure/a.jpg", "cat/b.jpg"}),
+        ("problem", {"blurry/a.jpg", "dark/b.jpg"}),
+    ):
+        assert afd("sort", "r.csv", "--to", by, "--by", by, *words).exit_code == 0
+        assert {name for name in tree(by) if name.endswith(".jpg")} == expected
+
+
+def test_a_cell_that_holds_no_number_is_named_and_what_was_moved_can_be_undone(here: Path) -> None:
+    photos("a.jpg", "b.jpg")
+    lines = ["path,status,error,label,prob", "a.jpg,ok,,cat,0.9", "b.jpg,ok,,cat,high"]
+    Path("r.csv").write_text("\n".join(lines) + "\n")
+    words = ("--photos", "photos", "--min-prob", "0.5")
+    one_line(sort(*words), 2, "r.csv: row 2", "high")
+    assert afd("sort", "--undo", LIST).exit_code == 0
+    assert set(tree("photos")) == {"a.jpg", "b.jpg"}

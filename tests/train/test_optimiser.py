@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from afdcli.errors import UsageError
 from afdcli.train.optimiser import Optimiser
 
 RATE = 0.01
@@ -41,3 +43,16 @@ def test_fde_net_has_a_learning_rate_of_its_own() -> None:
     optimiser.update(loss, torch.amp.GradScaler("cpu", enabled=False))
     moved = {name for name, w in net.named_parameters() if not torch.equal(w, before[name])}
     assert moved == {"fe.weight", "fe.bias"}
+
+
+def test_steps_that_are_not_finite_are_left_out_until_there_are_too_many() -> None:
+    net = nn.Linear(8, 8)
+    before = net.weight.detach().clone()
+    optimiser, off = Optimiser(net, RATE), torch.amp.GradScaler("cpu", enabled=False)
+    for _ in range(50):
+        assert not optimiser.update(net(torch.full((1, 8), torch.inf)).sum(), off)
+    assert torch.equal(net.weight, before)
+    with pytest.raises(UsageError, match="lower --lr"):
+        optimiser.update(net(torch.full((1, 8), torch.inf)).sum(), off)
+    assert optimiser.update(net(torch.ones(1, 8)).sum(), off)
+    assert net.weight.isfinite().all() and not torch.equal(net.weight, before)

@@ -63,3 +63,13 @@ def test_an_archive_is_not_taken(world: Path, tmp_path: Path) -> None:
         world, tmp_path / "m.safetensors", "--data", str(tmp_path / "photos.zip"), code=2
     )
     assert "unpack an archive first" in " ".join(result.stderr.split())
+
+
+def test_a_photo_in_two_folders_is_taken_once(tmp_path: Path) -> None:
+    for n in range(30):
+        path = tmp_path / ("cats" if n % 2 else "dogs") / f"{n}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encoded(PIXELS))
+    photos = collect([tmp_path, tmp_path / "cats"], 10, 0, set())
+    assert len(photos.training) + len(photos.validation) == 30
+    assert not set(photos.training) & set(photos.validation)

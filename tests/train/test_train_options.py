@@ -28,7 +28,12 @@ def test_resume_goes_on_and_refuses_other_options(world: Path, tmp_path: Path) -
     assert weights_file.load(out)[1]["steps"] == "4"
     more = ("--steps", "5", "--resume", "--lr", "0.5")
     result = train(world, out, *more, code=2)
-    assert "other options" in result.stderr
+    assert "other options (lr 0.003, now 0.5)" in " ".join(result.stderr.split())
+    lists = tmp_path / "without.txt"
+    lists.write_text("\n".join(f"a/{path.name}" for path in sorted(world.rglob("a/*.jpg"))[:5]))
+    without = ("--steps", "5", "--resume", "--exclude-list", str(lists))
+    result = train(world, out, *without, code=2)
+    assert "photos held out differs" in " ".join(result.stderr.split())
     checkpoint = out.with_suffix(".ckpt")
     state = torch.load(checkpoint, weights_only=True)
     del state["kept"]  # as it was before there was a rule for what is kept

@@ -17,6 +17,7 @@ from afdcli.codec.pixel_dct import Coefficients, Plane, pixel_coefficients
 from afdcli.codec.read import read_photo
 from afdcli.constants import CONTEXT_EXTRAS
 from afdcli.view.build import build_view
+from afdcli.view.grid import pool
 from afdcli.view.spec import ViewSpec
 
 WHOLE = ViewSpec(crop_pct=1.0)  # of a square picture; no resizing at 224 x 224
@@ -275,3 +276,19 @@ def test_fewer_blocks_than_pixels_leave_zeros():
     grid = build_view(photo, WHOLE).grid
     assert (grid[0, :10] == 1).all()
     assert not grid[0, 10:].any()
+
+
+def test_components_of_different_sizes_are_pooled_one_by_one():
+    """Cr may be as large as Y and Cb smaller."""
+    rng = np.random.default_rng(0)
+
+    def plane(blocks: int, size: int) -> Plane:
+        levels = rng.integers(-9, 9, (blocks, blocks, 8, 8), dtype=np.int16)
+        return Plane(levels, np.full((8, 8), 3, np.float32), (size, size))
+
+    planes = plane(28, 8), plane(14, 16), plane(28, 8)
+    cells = np.stack([np.arange(0.0, 224, 32), np.arange(32.0, 225, 32)], 1)
+    found = pool(Coefficients(planes, exact=True), cells, cells)
+    for number, one in enumerate(planes):
+        alone = pool(Coefficients((one,), exact=True), cells, cells)
+        np.testing.assert_allclose(found[:, number], alone[:, 0], rtol=1e-6, atol=1e-6)
