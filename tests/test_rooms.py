@@ -26,7 +26,7 @@ MOST_LINES = {
     "view": 1150,
     "models": 3250,
     "inputs": 2400,
-    "results": 1600,
+    "results": 1650,
     "workers": 950,
     "inference": 1300,
     "train": 1950,
