@@ -27,7 +27,7 @@ from afdcli.inputs.found import Found
 from afdcli.inputs.labels import Labels
 from afdcli.results.claim import found_at
 from afdcli.results.embeddings import Embeddings, EmbeddingSink
-from afdcli.results.metadata import RunMetadata
+from afdcli.results.metadata import RunMetadata, metadata_part, read_metadata
 from afdcli.results.parts import ROWS_PER_PART, PartsSink
 from afdcli.results.rows import Row
 from afdcli.results.summary import Summary, write_counted
@@ -77,9 +77,10 @@ def classify(
     if skipped is not None:
         summary.skipped = skipped
     facts, inputs = setup.metadata(command), iter(inputs)
-    sink, metadata = _open_results(setup, facts, inputs, summary)
+    sink = _open_results(setup, facts, inputs, summary)
     on_rows(summary)  # those of the run that is resumed
     with _with_embeddings(setup, sink, summary.rows) as sink:
+        metadata = RunMetadata.start(setup.settings.out, facts)
         status = "failed"
         try:
             if setup.settings.engine == "ray":
@@ -108,16 +109,16 @@ def classify(
 
 def _open_results(
     setup: Setup, facts: dict[str, Any], inputs: Iterator[Found], summary: Summary
-) -> tuple[Sink, RunMetadata]:
+) -> Sink:
     """Open the results: empty, or after the rows of an earlier run, whose inputs are skipped.
 
-    The metadata are written first, so that no run leaves results that cannot be resumed.
+    For new results the metadata are written first: without them, no run can be resumed.
     """
     settings, columns, labels = setup.settings, setup.columns, setup.labels
     out, keep = settings.out, 0
     earlier = found_at(out) if settings.resume else None
     if settings.resume and earlier is None:
-        _check_no_embeddings(settings)
+        _check_no_embeddings(settings, facts)
     if settings.part is None and isinstance(out, Path):
         if earlier:
             check_same_run(out, facts)
@@ -130,8 +131,8 @@ def _open_results(
                     out.unlink(missing_ok=True)
                 if journal(out).is_file():
                     os.truncate(journal(out), 0)
-        metadata = RunMetadata.start(out, facts)
-        return open_sink(out, columns, keep), metadata
+            RunMetadata.start(out, facts)
+        return open_sink(out, columns, keep)
     folder = Folder(out)
     folder.check()
     if settings.resume and folder.parts():
@@ -139,13 +140,17 @@ def _open_results(
         take_over_parts(folder, columns, inputs, labels, summary)
     else:
         folder.clear()
-    metadata = RunMetadata.start(out, facts)
-    return PartsSink(folder, columns, settings.part or ROWS_PER_PART), metadata
+        RunMetadata.start(out, facts)
+    return PartsSink(folder, columns, settings.part or ROWS_PER_PART)
 
 
-def _check_no_embeddings(settings: Settings) -> None:
-    """Without rows to resume, embeddings that are there belong to another run: refuse."""
-    if settings.embeddings is not None and (existing := found_at(settings.embeddings)):
+def _check_no_embeddings(settings: Settings, facts: dict[str, Any]) -> None:
+    """Without rows to resume, refuse embeddings that are there, unless they are of the same run."""
+    if settings.embeddings is None:
+        return
+    name = "embeddings"
+    theirs = metadata_part(read_metadata(settings.out), "options").get(name)
+    if theirs != facts["options"][name] and (existing := found_at(settings.embeddings)):
         raise UsageError(
             f"{existing} exists already, but there are no results at {settings.out} to resume:"
             " give another --embeddings, or --overwrite instead of --resume"

@@ -96,7 +96,9 @@ def say_outcome(outcome: Outcome, out: Path, plan: Plan, quiet: bool) -> None:
     screen.print(table)
     state = "interrupted after" if outcome.interrupted else "trained"
     screen.print(f"{state} {outcome.steps} steps in {outcome.minutes:.1f} min; module: {out}")
-    if s.divergence > (1 - _LEAST) * s.divergence_direct:
+    if outcome.diverged:
+        console.say("it ended early: the losses were not finite any more; give a lower --lr", quiet)
+    elif s.divergence > (1 - _LEAST) * s.divergence_direct:
         console.say(
             "the module has learnt almost nothing: the output divergence is as large as without "
             "it. Train longer (--minutes) or with a lower learning rate (--lr)",
@@ -125,6 +127,7 @@ def outcome_facts(outcome: Outcome, out: Path, plan: Plan, photos: PhotoSet) -> 
         "steps": outcome.steps,
         "minutes": round(outcome.minutes, 2),
         "interrupted": outcome.interrupted,
+        "diverged": outcome.diverged,
         "validation": {  # JSON has no word for NaN
             name: value if math.isfinite(value) else None
             for name, value in asdict(outcome.score).items()

@@ -128,6 +128,6 @@ def check_unused(folder: Path) -> None:
     path = folder / NAME
     if path.is_file() and path.stat().st_size > len(_HEADER):
         raise UsageError(
-            f"{path} exists already: --overwrite replaces the files of that run;"
+            f"{path} exists already: --overwrite replaces or deletes the files of that run;"
             " or give another --out"
         )

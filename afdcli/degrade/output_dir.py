@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -89,6 +90,7 @@ class OutputFolder:
         with trouble("write", path):
             path.mkdir(parents=True, exist_ok=True)
             self._real = Path(os.path.realpath(path))
+        self._inputs: set[str] = set()  # in this folder, links resolved
 
     def holds(self, path: Path) -> bool:
         """True if *path*, with links resolved, is in this folder."""
@@ -109,16 +111,34 @@ class OutputFolder:
                     part.unlink(missing_ok=True)
         return existed
 
-    def remove(self, relative: PurePosixPath) -> None:
-        """Delete the file *relative*, if it is in this folder, and folders that are then empty."""
-        target = self.path / relative
-        if not self.holds(target.parent) or target.is_dir():
-            return
-        with trouble("delete", target):
-            target.unlink(missing_ok=True)
-        with suppress(OSError):  # other files are in it
-            for folder in target.parents[: len(relative.parts) - 1]:
-                folder.rmdir()
+    def is_own(self, path: Path) -> bool:
+        """As `holds`, for an input; `remove` then spares it."""
+        inside = self.holds(path)
+        if inside:
+            self._inputs.add(os.path.realpath(path))
+        return inside
+
+    def remove(self, earlier: Iterable[str], new: Iterable[str]) -> None:
+        """Delete files of this folder that are among *earlier*, but not *new*, and empty folders.
+
+        Inputs and what lies behind links are spared.
+
+        Args:
+            earlier, new: outputs as in manifests.
+        """
+        kept = {_key(PurePosixPath(unprintable(name))) for name in new}
+        for name in sorted(earlier):
+            relative = PurePosixPath(unprintable(name))
+            target = self.path / relative
+            if _key(relative) in kept or target.is_dir() or not self.holds(target.parent):
+                continue
+            if os.path.realpath(target) in self._inputs:
+                continue
+            with trouble("delete", target):
+                target.unlink(missing_ok=True)
+            with suppress(OSError):  # other files are in it
+                for folder in target.parents[: len(relative.parts) - 1]:
+                    folder.rmdir()
 
     def _make_parent(self, parent: Path) -> None:
         if parent == self._checked:

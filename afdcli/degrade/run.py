@@ -28,7 +28,7 @@ from afdcli.inputs.archives import read_source
 from afdcli.inputs.found import Found
 from afdcli.results.summary import FIRST_FAILED
 from afdcli.storage.lock import locked
-from afdcli.storage.text import printable, unprintable
+from afdcli.storage.text import printable
 from afdcli.storage.uninterrupted import uninterrupted
 from afdcli.view.crop import benchmark_crop, upright
 from afdcli.workers.cpus import available_cpus
@@ -50,7 +50,8 @@ class DegradeSettings:
         seed: random seed for quality factors, at least 0.
         workers: number of worker processes; None for one per CPU core.
         timeout: seconds allowed per photo.
-        overwrite: delete or replace the files and the manifest of an earlier run.
+        overwrite: replace the manifest and the files of an earlier run; at the end, delete those
+            that this run did not write again.
     """
 
     recipes: tuple[Recipe, ...]
@@ -207,13 +208,10 @@ def degrade(
         if not settings.overwrite:
             check_unused(settings.out)
         earlier = outputs_in(settings.out)
-        try:
-            with Manifest(settings.out) as manifest:
-                run = _Run(settings, folder, manifest)
-                run.process(inputs, on_image)
-        finally:  # the folder holds what its manifest lists
-            for name in sorted(earlier - outputs_in(settings.out)):
-                folder.remove(PurePosixPath(unprintable(name)))
+        with Manifest(settings.out) as manifest:
+            run = _Run(settings, folder, manifest)
+            run.process(inputs, on_image)
+        folder.remove(earlier, outputs_in(settings.out))
     return run.tally
 
 
@@ -254,7 +252,7 @@ class _Run:
     def _finish(self, task: DegradeTask, outcome: Degraded | PhotoError) -> Entry:
         """Write the output files and manifest rows of one input; the last of its rows."""
         recipes, is_file = self._settings.recipes, task.found.source is None
-        if is_file and self._folder.holds(task.found.path):
+        if is_file and self._folder.is_own(task.found.path):
             message = "is in the output folder; outputs are not degraded again"
             outcome = PhotoError(ErrorCode.UNREADABLE, message)
         for number, (recipe, rounds) in enumerate(zip(recipes, task.variants, strict=True)):

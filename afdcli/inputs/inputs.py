@@ -102,7 +102,8 @@ class Inputs:
             if path != STDIN:
                 _check(path)
         self._stdin = stdin
-        found = self._counted(chain.from_iterable(map(self._open, self._paths)))
+        opened = (self._listed_on_stdin() if p == STDIN else self._open(p) for p in self._paths)
+        found = self._counted(chain.from_iterable(opened))
         first = next(found, None)
         if first is None:
             raise self._nothing()
@@ -130,8 +131,13 @@ class Inputs:
 
     @property
     def unpacks(self) -> bool:
-        """Whether there is an archive that has to be unpacked from start to end."""
-        return any(_is_archive(path) and is_compressed_tar(path) for path in self._paths)
+        """Whether there is an archive that has to be unpacked from start to end.
+
+        Not if only the first pictures of the run are taken: these may be kept.
+        """
+        return self._selection.limit is None and any(
+            _is_archive(path) and is_compressed_tar(path) for path in self._paths
+        )
 
     @property
     def drawing(self) -> bool:
@@ -148,9 +154,7 @@ class Inputs:
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """List the pictures at *path*, which need not exist."""
-        if path == STDIN:
-            listed = (os.fsdecode(text) for line in self._stdin if (text := line.rstrip(b"\r\n")))
-            return chain.from_iterable(map(self._open_listed, listed))
+        path = _local(path)
         if is_url(path):
             return list_url(path, self._rule)
         if _is_archive(path):
@@ -159,13 +163,13 @@ class Inputs:
             return self._lister(Path(path), self._rule)
         return self._discover(path)
 
-    def _open_listed(self, path: str) -> Iterator[Found | Skipped]:
+    def _listed_on_stdin(self) -> Iterator[Found | Skipped]:
         """As `_open`; local pictures are named from the current folder, or by their full path.
 
         Only so do the names in the results lead back to them: no folder was given.
         """
-        path = _local(path)
-        for item in self._open(path):
+        listed = (os.fsdecode(text) for line in self._stdin if (text := line.rstrip(b"\r\n")))
+        for item in chain.from_iterable(map(self._open, listed)):
             if isinstance(item, Found) and item.source is None:
                 yield replace(item, relative=_from_here(item.path))
             else:

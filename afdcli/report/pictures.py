@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def locate(paths: pd.Series[str], table: pd.Series[str]) -> Positions:
     Returns:
         (n,) positions in *table*; -1 for each path that was not found.
     """
+    # Pictures of a list on standard input are named by full paths; their copies are in a folder.
+    paths, table = paths.str.lstrip("/"), table.str.lstrip("/")
     found = _locate(paths, table)
     if np.mean(found >= 0) < 0.5:
         inner = _locate(paths.str.replace(r"^[^/]*/", "", regex=True), table)
@@ -99,13 +102,20 @@ def source_pictures(
 
 
 def find_manifests(metadata: Mapping[str, object]) -> list[Path]:
-    """Find the manifests in the folders that a run classified, if they still exist."""
+    """Find the manifests in the folders that a run classified, if they still exist.
+
+    If there are none, the folders that its command named are tried: all may have moved together.
+    """
     inputs = metadata_part(metadata, "options").get("inputs")
-    files = [Path(str(name)) / _MANIFEST for name in inputs] if isinstance(inputs, list) else []
     try:
-        return [file for file in files if file.is_file() and _is_manifest(file)]
-    except (ValueError, OSError):  # not a valid file name
-        return []
+        words = shlex.split(str(metadata.get("command", "")))[2:]
+        for names in (inputs if isinstance(inputs, list) else [], words):
+            files = [Path(str(name)) / _MANIFEST for name in names]
+            if found := [file for file in files if file.is_file() and _is_manifest(file)]:
+                return found
+    except (ValueError, OSError):  # not a valid command or file name
+        pass
+    return []
 
 
 def _is_manifest(file: Path) -> bool:

@@ -100,8 +100,8 @@ class Origins:
         if len(self._urls) == 1:
             url = self._urls[0]
             return Origin(url=url if url.endswith(f"/{raw}") else f"{url}/{raw}")
-        if raw.startswith("/"):
-            return Origin(problem="it came from a list on standard input; give --photos /")
+        if raw.startswith("/") and not self._candidates(raw):
+            return Origin(problem="it was listed by its full path; give --photos /")
         several = "several URLs were classified; give one of them at a time"
         return Origin(problem=several if self._urls else "there is no such file any more")
 

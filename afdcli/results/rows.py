@@ -53,7 +53,7 @@ class Row:
     """The result for one input.
 
     Attributes:
-        path: path relative to the input folder, with forward slashes.
+        path: as `afdcli.inputs.found.Found.relative`.
         status: "ok"; "damaged" if the picture was classified but its decoder had to guess part of
             it; or "failed".
         error: an `afdcli.errors.ErrorCode` value if the row failed, else "".

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from afdcli.errors import UsageError
-
 _DECAY = 0.01
 _MOST_LOST = 50  # steps; in float16 the first dozen may be, until the scale has fallen
 _LEAST_SIDE = 4  # of a matrix that Muon updates; smaller ones have no directions to balance
@@ -60,7 +58,7 @@ class Optimiser:
             False if the gradients are not finite, and the step was left out.
 
         Raises:
-            UsageError: they were not finite `_MOST_LOST` times in a row.
+            FloatingPointError: they were not finite more than `_MOST_LOST` times in a row.
         """
         self._both["adamw"].zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -75,7 +73,7 @@ class Optimiser:
         finite = bool(norm.isfinite())
         self._lost = 0 if finite else self._lost + 1
         if self._lost > _MOST_LOST:
-            raise UsageError("training diverges: the losses are not finite; give a lower --lr")
+            raise FloatingPointError("the losses are not finite any more")
         for optimiser in both:
             if finite or scaler.is_enabled():  # the scaler leaves the step out, and counts it
                 scaler.step(optimiser)

@@ -66,12 +66,14 @@ class Outcome:
         steps: done in all.
         minutes: spent in all.
         interrupted: True after Ctrl-C; the module so far was saved.
+        diverged: True if the losses were not finite at the end; the module of before was saved.
     """
 
     score: Score
     steps: int
     minutes: float
     interrupted: bool
+    diverged: bool
 
 
 def make_plan(
@@ -246,16 +248,18 @@ def fit(
     pairs = Pairs(photos.folders, training_view(plan, settings.side), settings.mix, seed)
     fresh = batches(pairs, settings.batch_size, workers)
     replay = Replay(fresh, settings.reuse, checkpoint.parent, pairs.seed)
-    interrupted = False
+    interrupted = diverged = False
     try:
         trainer.run(replay, report)
     except KeyboardInterrupt:
         interrupted = True
+    except FloatingPointError:
+        diverged = True
     finally:
         replay.close()
     module.load_state_dict(trainer.kept.state)
     module.eval()
-    return Outcome(trainer.kept.score, trainer.step, trainer.elapsed / 60, interrupted)
+    return Outcome(trainer.kept.score, trainer.step, trainer.elapsed / 60, interrupted, diverged)
 
 
 def training_view(plan: Plan, side: int) -> ViewSpec:

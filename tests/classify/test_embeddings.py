@@ -175,3 +175,25 @@ def test_resume_without_results_keeps_the_embeddings_of_another_run(
     assert result.exit_code == 2
     assert "no results at new.csv to resume" in " ".join(result.output.split())
     assert Path("e.npy").read_bytes() == before
+
+
+def test_a_run_that_was_killed_before_its_first_row_begins_anew(kit: Path, photos: Path) -> None:
+    """Also in formats that have nothing to show by then."""
+    for words in (("--out", "r.jsonl"), ("--out", "parts.csv", "--rows-per-part", "100")):
+        words = (*OPTIONS, *words, "--embeddings", "e.npy")
+        assert afd(kit, *words, "--overwrite").exit_code == 1
+        whole = Path("e.npy").read_bytes()
+        for path in Path().glob("parts.csv/part-*"):
+            path.unlink()
+        Path("r.jsonl").write_bytes(b"")
+        result = afd(kit, *words, "--resume")
+        assert result.exit_code == 1, result.output
+        assert Path("e.npy").read_bytes() == whole
+
+
+def test_a_refused_resume_leaves_the_metadata_as_they_were(kit: Path, photos: Path) -> None:
+    assert afd(kit, *OPTIONS, "--embeddings", "e.npy").exit_code == 1
+    before = Path("results.csv.meta.json").read_bytes()
+    Path("e.npy").write_bytes(b"damaged")
+    assert afd(kit, *OPTIONS, "--embeddings", "e.npy", "--resume").exit_code == 2
+    assert Path("results.csv.meta.json").read_bytes() == before

@@ -83,6 +83,8 @@ def test_sources_in_an_older_output_folder_are_refused(photos: Path, tmp_path: P
     refused, done = rows(out)
     assert (refused["status"], done["status"]) == ("failed", "ok")
     assert "output folder" in refused["note"]
+    assert (out / "qf25" / "a.jpg").read_bytes() == before["qf25/a.jpg"]
+    assert set(files(out)) == {"manifest.csv", "qf25/a.jpg", done["output"]}
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)

@@ -115,7 +115,8 @@ def test_names_of_a_list_lead_back_to_its_files(
     assert Path("failed.txt").read_text() == lines[0] + "\n"
     found = Origins.of(Path("results.csv"))
     assert found.find("near.jpg").file == elsewhere / "near.jpg"
-    assert "standard input" in found.find(names[1]).problem
+    assert "give --photos /" in found.find(names[1]).problem
+    assert "no such file" in Origins(["/"]).find("/nowhere/x.jpg").problem
     assert Origins.of(Path("results.csv"), [Path("/")]).find(names[1]).file == Path(names[1])
 
 

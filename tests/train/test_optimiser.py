@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from afdcli.errors import UsageError
 from afdcli.train.optimiser import Optimiser
 
 RATE = 0.01
@@ -52,7 +51,7 @@ def test_steps_that_are_not_finite_are_left_out_until_there_are_too_many() -> No
     for _ in range(50):
         assert not optimiser.update(net(torch.full((1, 8), torch.inf)).sum(), off)
     assert torch.equal(net.weight, before)
-    with pytest.raises(UsageError, match="lower --lr"):
+    with pytest.raises(FloatingPointError):
         optimiser.update(net(torch.full((1, 8), torch.inf)).sum(), off)
     assert optimiser.update(net(torch.ones(1, 8)).sum(), off)
     assert net.weight.isfinite().all() and not torch.equal(net.weight, before)

@@ -140,3 +140,15 @@ def test_ctrl_c_keeps_what_was_learnt(world: Path, tmp_path: Path) -> None:
     assert outcome.steps == 2
     assert weights_file.load(out)[1]["steps"] == "2"
     assert out.with_suffix(".ckpt").exists()
+
+
+def test_a_run_that_diverges_ends_with_the_module_of_before(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("afdcli.train.optimiser._MOST_LOST", 2)
+    out = tmp_path / "m.safetensors"
+    result = train(world, out, "--steps", "400", "--lr", "1e30", "--minutes", "9")
+    assert "losses were not finite" in " ".join(result.stderr.split())
+    module, metadata = weights_file.load(out)
+    assert int(metadata["steps"]) < 400
+    assert all(weight.isfinite().all() for weight in module.parameters())
