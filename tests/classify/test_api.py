@@ -122,8 +122,8 @@ def test_two_threads_get_their_own_rows(photos: Path, classifier: Classifier) ->
             assert found == expected[order]
 
 
-def test_it_needs_no_place_for_results(kit: Path, photos: Path, classifier: Classifier) -> None:
+def test_it_needs_no_place_for_results(kit: Path, photos: Path) -> None:
     """It writes none, so a folder of the default name is none of its business."""
     Path("results.csv").mkdir()
-    again = Classifier(**options(kit))
-    assert len(again(photos / "red" / "01.jpg")) == 1
+    classifier = kit_classify.classifier(kit)
+    assert len(classifier(photos / "red" / "01.jpg")) == 1
