@@ -77,13 +77,18 @@ def _discover(paths: Iterable[str | Path], search: _Search) -> Iterator[Found]:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() may raise
             yield from search.under(path)
         else:
-            yield Found(path, _result_name(path, here))
+            yield Found(path, name_from(here, path))
 
 
-def _result_name(path: Path, here: Path) -> str:
+def name_from(here: Path, path: Path, *, full: bool = False) -> str:
+    """The name in the results of a file that is not found in a given folder.
+
+    Relative to the folder *here*; outside of it, the bare file name, or with *full* the whole path.
+    """
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     inside = whole.is_relative_to(here)
-    return printable(whole.relative_to(here).as_posix() if inside else whole.name)
+    outside = whole.as_posix() if full else whole.name
+    return printable(whole.relative_to(here).as_posix() if inside else outside)
 
 
 @dataclass(frozen=True)

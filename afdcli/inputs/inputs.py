@@ -14,13 +14,12 @@ from pathlib import Path
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import check_readable, is_archive, is_compressed_tar
 from afdcli.inputs.background_count import BackgroundCount
-from afdcli.inputs.discover import check_path, discover
+from afdcli.inputs.discover import check_path, discover, name_from
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
 from afdcli.inputs.remote import list_url
 from afdcli.inputs.selection import Selection
 from afdcli.storage.paths import file_system, is_url, place
-from afdcli.storage.text import printable
 
 STDIN = "-"
 _SHOWN = 200  # characters of a folder that cannot be listed
@@ -168,10 +167,11 @@ class Inputs:
 
         Only so do the names in the results lead back to them: no folder was given.
         """
+        here = Path.cwd()
         listed = (os.fsdecode(text) for line in self._stdin if (text := line.rstrip(b"\r\n")))
         for item in chain.from_iterable(map(self._open, listed)):
             if isinstance(item, Found) and item.source is None:
-                yield replace(item, relative=_from_here(item.path))
+                yield replace(item, relative=name_from(here, item.path, full=True))
             else:
                 yield item
 
@@ -240,11 +240,6 @@ def skipped_text(skipped: Mapping[str, int]) -> str:
 def _local(path: str) -> str:
     """*path* with ``file://`` removed, so that local folders are always searched the same way."""
     return str(place(path)) if path.startswith("file://") else path
-
-
-def _from_here(path: Path) -> str:
-    whole, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100 - links stay
-    return printable((whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix())
 
 
 def _is_archive(path: str) -> bool:
