@@ -11,6 +11,7 @@ from afdcli.codec.sniff import SNIFF_BYTES
 from afdcli.errors import UsageError
 from afdcli.inputs.found import Found, Skipped
 from afdcli.inputs.kinds import HIDDEN, Rule, is_hidden
+from afdcli.inputs.naming import name_from
 from afdcli.storage.text import printable
 
 FolderError = Callable[[Path, OSError], None]
@@ -78,17 +79,6 @@ def _discover(paths: Iterable[str | Path], search: _Search) -> Iterator[Found]:
             yield from search.under(path)
         else:
             yield Found(path, name_from(here, path))
-
-
-def name_from(here: Path, path: Path, *, full: bool = False) -> str:
-    """The name in the results of a file that is not found in a given folder.
-
-    Relative to the folder *here*; outside of it, the bare file name, or with *full* the whole path.
-    """
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    inside = whole.is_relative_to(here)
-    outside = whole.as_posix() if full else whole.name
-    return printable(whole.relative_to(here).as_posix() if inside else outside)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ from pathlib import Path
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import check_readable, is_archive, is_compressed_tar
 from afdcli.inputs.background_count import BackgroundCount
-from afdcli.inputs.discover import check_path, discover, name_from
-from afdcli.inputs.found import Found, Skipped
+from afdcli.inputs.discover import check_path, discover
+from afdcli.inputs.found import Found, Skipped, Unreadable
 from afdcli.inputs.kinds import READ_SUFFIXES, SUFFIXES, Rule
-from afdcli.inputs.remote import list_url
+from afdcli.inputs.naming import input_names, name_from
+from afdcli.inputs.remote import Remote, list_url
 from afdcli.inputs.selection import Selection
 from afdcli.storage.paths import file_system, is_url, place
+from afdcli.storage.text import printable
 
 STDIN = "-"
 _SHOWN = 200  # characters of a folder that cannot be listed
@@ -101,8 +103,7 @@ class Inputs:
             if path != STDIN:
                 _check(path)
         self._stdin = stdin
-        opened = (self._listed_on_stdin() if p == STDIN else self._open(p) for p in self._paths)
-        found = self._counted(chain.from_iterable(opened))
+        found = self._counted(chain.from_iterable(self._opened()))
         first = next(found, None)
         if first is None:
             raise self._nothing()
@@ -150,6 +151,32 @@ class Inputs:
             path if is_url(path) else os.path.abspath("." if path == STDIN else path)  # noqa: PTH100
             for path in self._paths
         )
+
+    def _opened(self) -> Iterator[Iterator[Found | Skipped]]:
+        """The pictures of each path; the names of several paths come first in those of pictures."""
+        names = input_names(self.places)
+        for path, name in zip(self._paths, names, strict=True):
+            if path == STDIN:
+                yield self._listed_on_stdin()
+            elif len(set(names)) > 1:
+                yield self._named(path, name)
+            else:
+                yield self._open(path)
+
+    def _named(self, path: str, name: str) -> Iterator[Found | Skipped]:
+        """As `_open`, but named from *name*, so that two paths never give the same name.
+
+        Files in the current folder keep their names, unless another path ends in the same name.
+        """
+        name = printable(name)
+        own = name.rpartition("/")[2]  # the names of files and of pictures in archives begin so
+        for item in self._open(path):
+            if _is_below(item, path):
+                yield replace(item, relative=f"{name}/{item.relative}")
+            elif item.relative.partition("/")[0] == own:
+                yield replace(item, relative=name + item.relative.removeprefix(own))
+            else:
+                yield item
 
     def _open(self, path: str) -> Iterator[Found | Skipped]:
         """List the pictures at *path*, which need not exist."""
@@ -244,6 +271,14 @@ def _local(path: str) -> str:
 
 def _is_archive(path: str) -> bool:
     return is_archive(path) and not os.path.isdir(path)  # noqa: PTH112
+
+
+def _is_below(item: Found | Skipped, path: str) -> bool:
+    """Whether *item* was found in the folder or URL *path*, and is not a file or archive itself."""
+    if not is_url(path):
+        return os.path.isdir(path)  # noqa: PTH112
+    source = item.source if isinstance(item, Found) else None
+    return not isinstance(source, Unreadable) and source != Remote(path)
 
 
 def _check(path: str) -> None:

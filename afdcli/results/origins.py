@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from afdcli.errors import UsageError
 from afdcli.inputs.archives import is_archive
+from afdcli.inputs.naming import input_names, tails
 from afdcli.results.metadata import metadata_part, read_metadata
 from afdcli.results.stream import no_results
 from afdcli.storage.paths import Place, is_url
@@ -41,21 +42,25 @@ class Origins:
     Args:
         inputs: files, folders, archives and URLs that were classified; local paths are absolute.
         absolute: names that are absolute paths, from a list on standard input, are files as well.
+        moved: *inputs* are where the pictures are now, not what was classified.
     """
 
-    def __init__(self, inputs: Sequence[str], *, absolute: bool = False) -> None:
-        self._absolute = absolute
+    def __init__(
+        self, inputs: Sequence[str], *, absolute: bool = False, moved: bool = False
+    ) -> None:
+        self._absolute, self._moved = absolute, moved
         self._folders: list[str] = []
         self._urls: list[str] = []
-        self._archives: dict[str, Path] = {}
+        self._archives: list[str] = []
         self._files: defaultdict[str, list[str]] = defaultdict(list)  # by their last name
+        self._names = dict(zip(inputs, input_names(inputs), strict=True))
         for name in inputs:
             if is_url(name):
-                self._urls.append(name.rstrip("/"))
+                self._urls.append(name)
             elif os.path.isdir(name):  # noqa: PTH112 - Path.is_dir() may raise
-                self._folders.append(os.path.normpath(name))
+                self._folders.append(name)
             elif is_archive(name):
-                self._archives[os.path.basename(name)] = Path(name)  # noqa: PTH119
+                self._archives.append(name)
             else:
                 self._files[os.path.basename(name)].append(name)  # noqa: PTH119
 
@@ -70,7 +75,7 @@ class Origins:
         if photos:
             if missing := [path for path in photos if not path.exists()]:
                 raise UsageError(f"--photos {missing[0]}: no such file or folder")
-            return cls([str(path.absolute()) for path in photos])
+            return cls([os.path.abspath(path) for path in photos], moved=True)  # noqa: PTH100
         if isinstance(results, Path) and not results.exists():
             raise no_results(results)
         inputs = metadata_part(read_metadata(results), "options").get("inputs")
@@ -88,29 +93,55 @@ class Origins:
     def find(self, name: str) -> Origin:
         """Where the picture is whose ``path`` in the results is *name*."""
         raw = unprintable(name)
-        files = {path for path in self._candidates(raw) if os.path.lexists(path)}
+        candidates = self._candidates(raw)
+        files = {path for path in candidates if os.path.lexists(path)}
         if len(files) > 1:
             return Origin(problem="the same name is in several inputs; give --photos DIR")
         if files:
             return Origin(file=Path(files.pop()))
-        head, inside, _ = raw.partition("/")
-        if head in self._archives:
-            archive = self._archives[head]
-            return Origin(archive=archive) if inside else Origin(file=archive)
-        if len(self._urls) == 1:
-            url = self._urls[0]
-            return Origin(url=url if url.endswith(f"/{raw}") else f"{url}/{raw}")
-        if raw.startswith("/") and not self._candidates(raw):
+        for archive in self._archives:
+            own = {self._names[archive], os.path.basename(archive)}  # noqa: PTH119
+            if raw in own:
+                return Origin(file=Path(archive))
+            if any(raw.startswith(f"{each}/") for each in own):
+                return Origin(archive=Path(archive))
+        if (url := self._url(raw)) is not None:
+            return Origin(url=url)
+        if raw.startswith("/") and not candidates:
             return Origin(problem="it was listed by its full path; give --photos /")
         several = "several URLs were classified; give one of them at a time"
         return Origin(problem=several if self._urls else "there is no such file any more")
 
     def _candidates(self, raw: str) -> list[str]:
+        """Paths that *raw* may stand for."""
         if self._absolute and raw.startswith("/"):
             return [raw]
         given = self._files.get(raw.rpartition("/")[2], [])
         found = [path for path in given if path == raw or path.endswith(f"/{raw}")]
-        return found + [path for f in self._folders if (path := inside(f, raw)) is not None]
+        below = [(f, rest) for f in self._folders for rest in self._below(f, raw)]
+        if not below:  # a list on standard input has no names of inputs in front
+            below = [(folder, raw) for folder in self._folders]
+        return found + [path for pair in below if (path := inside(*pair)) is not None]
+
+    def _below(self, place: str, raw: str) -> Iterator[str]:
+        """What *raw* may be relative to *place*. Names of several inputs come first in *raw*."""
+        if self._moved or len(self._names) == 1:
+            yield raw
+        for name in tails(place) if self._moved else {self._names[place]}:
+            if raw.startswith(f"{name}/") and (self._moved or len(self._names) > 1):
+                yield raw.removeprefix(f"{name}/")
+
+    def _url(self, raw: str) -> str | None:
+        """The URL that *raw* stands for; None if there is none, or several are possible."""
+        found = {self._joined(url, rest) for url in self._urls for rest in self._below(url, raw)}
+        found |= {url for url in self._urls if self._names[url] == raw}
+        if not found and len(self._urls) == 1:
+            found = {self._joined(self._urls[0], raw)}
+        return found.pop() if len(found) == 1 else None
+
+    def _joined(self, url: str, rest: str) -> str:
+        url = url.rstrip("/")
+        return url if url.endswith(f"/{rest}") else f"{url}/{rest}"
 
 
 def inside(folder: str | Path, name: str) -> str | None:

@@ -297,7 +297,7 @@ def test_a_damaged_archive_does_not_affect_other_inputs(kit: Path, here: Path) -
     result = afd(kit, "bad.tar", "cut.parquet", "none.parquet", "bad.zip", "p")
     assert result.exit_code == 1, result.output
     rows = table()
-    assert rows["path"].tolist() == ["bad.tar", "cut.parquet", "none.parquet", "bad.zip", "a.jpg"]
+    assert rows["path"].tolist() == ["bad.tar", "cut.parquet", "none.parquet", "bad.zip", "p/a.jpg"]
     assert rows["status"].tolist() == ["failed"] * 4 + ["ok"]
     assert "no column of image bytes" in rows["note"][2]
     assert "1 skipped: 1 text" in " ".join(result.stdout.split())

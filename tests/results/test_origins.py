@@ -120,6 +120,28 @@ def test_names_of_a_list_lead_back_to_its_files(
     assert Origins.of(Path("results.csv"), [Path("/")]).find(names[1]).file == Path(names[1])
 
 
+def test_pictures_of_several_inputs_never_share_a_name(kit: Path, here: Path) -> None:
+    for number, folder in enumerate(("cam1", "cam2", "a/photos", "b/photos")):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "1.jpg").write_bytes(jpeg(number))
+    folders = ["cam1", "cam2", "a/photos", "b/photos"]
+    assert afd(kit, *folders).exit_code == 0
+    names = table()["path"].tolist()
+    assert names == [f"{folder}/1.jpg" for folder in folders]
+    found = Origins.of(Path("results.csv"))
+    assert [found.find(name).file for name in names] == [here / name for name in names]
+    Path("cam1/1.jpg").unlink()
+    assert "no such file" in found.find("cam1/1.jpg").problem
+    Path("cam2").rename("moved")
+    assert Origins.of(Path("results.csv"), [here]).find("a/photos/1.jpg").file == here / names[2]
+    assert Origins.of(Path("results.csv"), [Path("cam1")]).find("cam2/1.jpg").file is None
+
+
+def test_several_urls_are_told_apart_by_their_names() -> None:
+    found = Origins(["s3://a/x", "s3://b/x"])
+    assert found.find("b/x/1.jpg").url == "s3://b/x/1.jpg"
+
+
 def test_several_urls_cannot_be_told_apart() -> None:
     found = Origins(["s3://a/x", "s3://b/x"]).find("1.jpg")
     assert "several URLs" in found.problem
