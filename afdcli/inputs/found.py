@@ -31,9 +31,9 @@ class Found:
         path: of the file; only a label if there is a *source*.
         relative: its name in the results, with forward slashes and never with "..". It is relative
             to the searched folder. With several inputs, the name of its input comes first, see
-            `afdcli.inputs.naming.input_names`. For a file given explicitly, it is relative to the current
-            folder if the file is below it, else the bare file name. In a list on standard input,
-            it is relative to the current folder, else the full path. Escaped by
+            `afdcli.inputs.naming.input_names`. For a file given explicitly, it is relative to the
+            current folder if the file is below it, else the bare file name. In a list on standard
+            input, it is relative to the current folder, else the full path. Escaped by
             `afdcli.storage.text.printable`.
         source: where its bytes are, if they are not the file at *path*.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from afdcli.errors import UsageError
 from afdcli.sort.files import PART, bring, equal, is_link_to, is_same_copy
-from afdcli.sort.moves import LINK, LIST, MOVE, Move, MoveList
+from afdcli.sort.moves import COPY, LINK, LIST, MOVE, Move, MoveList
 from afdcli.sort.run import Problems
 from afdcli.storage.lock import locked
 
@@ -34,8 +34,8 @@ class Undone:
 def undo(path: Path) -> Undone:
     """Undo the moves in the list *path*, also those of an interrupted sort. May be repeated.
 
-    Nothing is replaced: a picture whose old place is taken stays, and so do changed copies. Folders
-    that the sort made are removed if they are empty.
+    Nothing is replaced: a picture whose old place is taken stays, and so do changed copies, and
+    copies whose original is gone. Folders that the sort made are removed if they are empty.
 
     Raises:
         UsageError: *path* is no list of moves, or all of it is undone, or a sort is at work.
@@ -72,6 +72,8 @@ def _undo(move: Move, target: Path, done: Undone) -> None:
             _put_back(move, target, done)
         elif not os.path.lexists(target):
             done.already += 1
+        elif move.how == COPY and not os.path.lexists(move.source):
+            done.problems.add("its original is gone, so the copy stays", str(target))
         elif _is_ours(move, target):
             target.unlink()
             done.removed += 1

@@ -132,6 +132,18 @@ def test_links_and_copies_leave_the_files(sorted_here: Path, how: str) -> None:
     assert tree("photos") == before
 
 
+def test_undo_keeps_a_copy_whose_original_is_gone(sorted_here: Path) -> None:
+    assert sort("--copy").exit_code == 0
+    before = tree("sorted")
+    shutil.rmtree("photos")
+    result = afd("sort", "--undo", LIST)
+    assert result.exit_code == 1
+    assert "its original is gone, so the copy stays" in " ".join(result.stderr.split())
+    pictures = {name: data for name, data in tree("sorted").items() if name.endswith(".jpg")}
+    assert pictures
+    assert all(before[name] == data for name, data in pictures.items())
+
+
 def test_unsure(sorted_here: Path) -> None:
     assert sort("--min-prob", "0.5").exit_code == 0
     assert tree("sorted")["unsure/b.jpg"] == b"b.jpg"
