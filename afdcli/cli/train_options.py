@@ -22,8 +22,8 @@ BACKBONE = CLASSIFIER.option(
 )
 PRESET = AFD.option(
     "--preset auto|light|best|paper",
-    "Module size. light: the default at the stem. best: larger and slower, recovers more."
-    " paper: correction at the stem only.",
+    "Module size. light: the default at the stem. best: larger and slower; no better"
+    " with a few hundred photos. paper: correction at the stem only.",
 )
 PLUG = AFD.option(
     "--plug stem|input",
