@@ -25,7 +25,7 @@ MOST_LINES = {
     "core": 1400,
     "view": 1150,
     "models": 3250,
-    "inputs": 2400,
+    "inputs": 2450,
     "results": 1650,
     "workers": 950,
     "inference": 1300,

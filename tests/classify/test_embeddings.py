@@ -75,14 +75,13 @@ def test_a_cut_run_goes_on(kit: Path, photos: Path, ending: str) -> None:
         result = afd(kit, *words, "--resume")
         assert result.exit_code == 1, result.output
         assert Path("results.csv").read_bytes() == rows
-        if ending == ".npy":
-            assert Path("e.npy").read_bytes() == whole
-        else:
-            np.testing.assert_array_equal(parquet("e.parquet"), expected)
+        found = parquet("e.parquet") if ending == ".parquet" else np.load("e.npy")
+        # Other rows share a batch now, and on some processors that changes the last digits.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    finished = Path(f"e{ending}").read_bytes()
     again = afd(kit, *words, "--resume")  # a finished run has nothing left to do
     assert again.exit_code == 1, again.output
-    if ending == ".npy":
-        assert Path("e.npy").read_bytes() == whole
+    assert Path(f"e{ending}").read_bytes() == finished
 
 
 def test_what_does_not_fit_is_refused(kit: Path, photos: Path) -> None:
@@ -182,13 +181,13 @@ def test_a_run_that_was_killed_before_its_first_row_begins_anew(kit: Path, photo
     for words in (("--out", "r.jsonl"), ("--out", "parts.csv", "--rows-per-part", "100")):
         words = (*OPTIONS, *words, "--embeddings", "e.npy")
         assert afd(kit, *words, "--overwrite").exit_code == 1
-        whole = Path("e.npy").read_bytes()
+        whole = np.load("e.npy")
         for path in Path().glob("parts.csv/part-*"):
             path.unlink()
         Path("r.jsonl").write_bytes(b"")
         result = afd(kit, *words, "--resume")
         assert result.exit_code == 1, result.output
-        assert Path("e.npy").read_bytes() == whole
+        np.testing.assert_allclose(np.load("e.npy"), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_a_refused_resume_leaves_the_metadata_as_they_were(kit: Path, photos: Path) -> None:
